@@ -1,0 +1,29 @@
+"""Scalp EEG in, seizure events out: train, score and ship seizure detectors. For research; not a medical device."""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load_model": "brainbrr.models.registry",
+    "load_detector": "brainbrr.inference.artifact",
+    "read_recording": "brainbrr.data.read",
+    "score": "brainbrr.scoring.folders",
+    "Annotation": "brainbrr.events.annotation",
+    "Event": "brainbrr.events.event",
+    "Trace": "brainbrr.events.trace",
+    "Recording": "brainbrr.data.recording",
+}
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604  the names are those of the lazy table
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first used, so that `import brainbrr` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'brainbrr' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

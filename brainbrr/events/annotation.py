@@ -1,0 +1,69 @@
+"""All events of one recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.event import Event
+from brainbrr.events.intervals import Intervals, as_intervals
+
+if TYPE_CHECKING:
+    import mne
+
+
+class InvalidAnnotation(BrainbrrError):
+    """An annotation whose recording has no duration."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The events of a recording of known length, sorted by onset.
+
+    Attributes:
+        events: any iterable of events; kept as a tuple sorted by onset, then offset.
+        duration_s: length of the recording on the clock, in seconds.
+        start: date and time of the first sample, or None where unknown or withheld.
+    """
+
+    events: tuple[Event, ...]
+    duration_s: float
+    start: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not self.duration_s > 0:
+            raise InvalidAnnotation(
+                "a recording longer than 0 s", f"{self.duration_s} s", "Read the duration from the recording."
+            )
+        ordered = sorted(self.events, key=lambda event: (event.onset_s, event.offset_s))
+        object.__setattr__(self, "events", tuple(ordered))
+
+    @property
+    def seizures(self) -> tuple[Event, ...]:
+        """The events that are seizures."""
+        return tuple(event for event in self.events if event.is_seizure)
+
+    @property
+    def seizure_intervals(self) -> Intervals:
+        """`(n, 2)` onsets and offsets of the seizures in seconds, sorted, not merged."""
+        return as_intervals([(event.onset_s, event.offset_s) for event in self.seizures])
+
+    def to_tsv(self, path: str | Path) -> None:
+        """Write the SzCORE TSV (`brainbrr.events.tsv.write_tsv`)."""
+        from brainbrr.events.tsv import write_tsv
+
+        write_tsv(self, path)
+
+    def to_mne(self) -> mne.Annotations:
+        """The seizures as `mne.Annotations`, ready for `raw.set_annotations`."""
+        import mne
+
+        events = self.seizures
+        return mne.Annotations(
+            onset=[event.onset_s for event in events],
+            duration=[event.duration_s for event in events],
+            description=[event.event_type for event in events],
+        )

@@ -1,0 +1,58 @@
+"""Probability of seizure over the time of one recording."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.intervals import Intervals, as_intervals, total_s
+
+
+class InvalidTrace(BrainbrrError):
+    """A trace that is not a probability over time."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Seizure probability, one value a sample on the clock of the recording.
+
+    Attributes:
+        probability: float32, shape `(samples,)`, in [0, 1]; 0 inside gaps, where nothing was recorded.
+        rate_hz: samples a second.
+        gaps: `(n, 2)` stretches in seconds where the file holds no signal.
+        start: date and time of the first sample, or None.
+    """
+
+    probability: NDArray[np.float32]
+    rate_hz: float
+    gaps: Intervals
+    start: datetime | None = None
+
+    def __post_init__(self) -> None:
+        probability = np.asarray(self.probability, dtype=np.float32)
+        object.__setattr__(self, "probability", probability)
+        object.__setattr__(self, "gaps", as_intervals(self.gaps))
+        if probability.ndim != 1 or probability.size == 0 or not self.rate_hz > 0:
+            raise InvalidTrace(
+                "a one-dimensional, non-empty probability at a positive rate",
+                f"shape {probability.shape} at {self.rate_hz} Hz",
+                "Stitch the windows of one recording at a time.",
+            )
+        if not (probability.min() >= 0.0 and probability.max() <= 1.0):
+            raise InvalidTrace(
+                "probabilities from 0 to 1",
+                f"{probability.min()} to {probability.max()}",
+                "Apply the sigmoid to the logits first.",
+            )
+
+    @property
+    def duration_s(self) -> float:
+        """Length on the clock in seconds, gaps included."""
+        return self.probability.size / self.rate_hz
+
+    @property
+    def recorded_s(self) -> float:
+        """Seconds that hold signal: what false-alarm rates divide by."""
+        return self.duration_s - total_s(self.gaps)

@@ -1,0 +1,15 @@
+"""The 19 scalp electrodes of the international 10-20 system that every recording is brought to."""
+
+ELECTRODES = (
+    "Fp1", "F3", "C3", "P3", "O1", "F7", "T3", "T5",
+    "Fz", "Cz", "Pz",
+    "Fp2", "F4", "C4", "P4", "O2", "F8", "T4", "T6",
+)  # fmt: skip
+"""SzCORE's order."""
+
+N_ELECTRODES = len(ELECTRODES)
+
+MIRROR = {
+    "Fp1": "Fp2", "F3": "F4", "C3": "C4", "P3": "P4", "O1": "O2", "F7": "F8", "T3": "T4", "T5": "T6",
+}  # fmt: skip
+"""Left electrode to its right counterpart."""
