@@ -17,7 +17,12 @@ def open_durable(path: str | Path, mode: str = "w") -> Iterator[IO]:  # type: ig
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, mode, encoding=None if "b" in mode else "utf-8", newline=None if "b" in mode else "") as file:
+        with open(
+            temporary,
+            mode,
+            encoding=None if "b" in mode else "utf-8",
+            newline=None if "b" in mode else "",
+        ) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

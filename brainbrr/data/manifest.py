@@ -66,7 +66,9 @@ class ManifestRow:
     @property
     def annotation(self) -> Annotation:
         """The recording's events; an unlabelled recording has none."""
-        events = tuple(Event(float(on), float(long), str(kind)) for on, long, kind in self.events or ())  # type: ignore[arg-type]
+        events = tuple(
+            Event(float(on), float(long), str(kind)) for on, long, kind in self.events or ()
+        )  # type: ignore[arg-type]
         return Annotation(events, self.duration_s)
 
     @property

@@ -38,7 +38,11 @@ class Recording:
     repairs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.eeg_uv.ndim != 2 or self.eeg_uv.shape[0] != len(self.labels) or not self.rate_hz > 0:
+        if (
+            self.eeg_uv.ndim != 2
+            or self.eeg_uv.shape[0] != len(self.labels)
+            or not self.rate_hz > 0
+        ):
             raise InvalidRecording(
                 "one label a channel and a positive rate",
                 f"signal {self.eeg_uv.shape}, {len(self.labels)} labels, {self.rate_hz} Hz",

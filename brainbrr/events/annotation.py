@@ -36,7 +36,9 @@ class Annotation:
     def __post_init__(self) -> None:
         if not self.duration_s > 0:
             raise InvalidAnnotation(
-                "a recording longer than 0 s", f"{self.duration_s} s", "Read the duration from the recording."
+                "a recording longer than 0 s",
+                f"{self.duration_s} s",
+                "Read the duration from the recording.",
             )
         ordered = sorted(self.events, key=lambda event: (event.onset_s, event.offset_s))
         object.__setattr__(self, "events", tuple(ordered))

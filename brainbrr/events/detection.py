@@ -37,10 +37,14 @@ class Detection:
     def __post_init__(self) -> None:
         if not 0.0 <= self.off <= self.on <= 1.0:
             raise ThresholdsOutOfOrder(
-                "0 <= detect.off <= detect.on <= 1", f"off {self.off}, on {self.on}", "Lower detect.off or raise detect.on."
+                "0 <= detect.off <= detect.on <= 1",
+                f"off {self.off}, on {self.on}",
+                "Lower detect.off or raise detect.on.",
             )
         if min(self.smoothing_s, self.merge_gap_s, self.min_duration_s) < 0:
-            raise ThresholdsOutOfOrder("durations of 0 s or more", f"{self}", "Use 0 to switch a step off.")
+            raise ThresholdsOutOfOrder(
+                "durations of 0 s or more", f"{self}", "Use 0 to switch a step off."
+            )
 
 
 def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
@@ -67,7 +71,9 @@ def detect(trace: Trace, detection: Detection) -> Annotation:
     """
     level = smooth(trace.probability, round(detection.smoothing_s * trace.rate_hz))
     recorded = complement(trace.gaps, 0.0, trace.duration_s)
-    candidates = intersect(from_mask(level >= max(detection.off, np.finfo(np.float32).tiny), trace.rate_hz), recorded)
+    candidates = intersect(
+        from_mask(level >= max(detection.off, np.finfo(np.float32).tiny), trace.rate_hz), recorded
+    )
     reaching = np.concatenate([[0], np.cumsum(level >= detection.on)])
     first, last = np.rint(candidates * trace.rate_hz).astype(np.int64).T
     runs = candidates[reaching[last] > reaching[first]]
@@ -78,5 +84,9 @@ def detect(trace: Trace, detection: Detection) -> Annotation:
     for onset_s, offset_s in runs:
         first_sample, last_sample = round(onset_s * trace.rate_hz), round(offset_s * trace.rate_hz)
         mean = (total[last_sample] - total[first_sample]) / max(last_sample - first_sample, 1)
-        events.append(Event(float(onset_s), float(offset_s - onset_s), confidence=float(np.clip(mean, 0.0, 1.0))))
+        events.append(
+            Event(
+                float(onset_s), float(offset_s - onset_s), confidence=float(np.clip(mean, 0.0, 1.0))
+            )
+        )
     return Annotation(tuple(events), trace.duration_s, trace.start)

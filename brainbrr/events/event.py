@@ -32,14 +32,18 @@ class Event:
     channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.onset_s) and math.isfinite(self.duration_s) and self.duration_s > 0):
+        if not (
+            math.isfinite(self.onset_s) and math.isfinite(self.duration_s) and self.duration_s > 0
+        ):
             raise InvalidEvent(
                 "a finite onset and a positive, finite duration in seconds",
                 f"onset {self.onset_s} s, duration {self.duration_s} s",
                 "Correct or drop the row.",
             )
         if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
-            raise InvalidEvent("a confidence from 0 to 1", f"{self.confidence}", "Write n/a where it is unknown.")
+            raise InvalidEvent(
+                "a confidence from 0 to 1", f"{self.confidence}", "Write n/a where it is unknown."
+            )
 
     @property
     def offset_s(self) -> float:

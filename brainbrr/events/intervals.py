@@ -49,7 +49,9 @@ def intersect(first: Intervals, second: Intervals) -> Intervals:
         return as_intervals([])
     start_s = min(float(np.min(first)), float(np.min(second)))
     stop_s = max(float(np.max(first)), float(np.max(second)))
-    outside = np.concatenate([complement(first, start_s, stop_s), complement(second, start_s, stop_s)])
+    outside = np.concatenate(
+        [complement(first, start_s, stop_s), complement(second, start_s, stop_s)]
+    )
     return complement(outside, start_s, stop_s)
 
 

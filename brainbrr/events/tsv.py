@@ -12,7 +12,15 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import BACKGROUND, Event
 
-COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
+COLUMNS = (
+    "onset",
+    "duration",
+    "eventType",
+    "confidence",
+    "channels",
+    "dateTime",
+    "recordingDuration",
+)
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 MISSING = "n/a"
 
@@ -53,20 +61,30 @@ def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:
     """
     path = Path(path)
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t"))
+        rows = list(
+            csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t")
+        )
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableEvents("a readable UTF-8 event table", f"{path}: {error}", "Check the file.") from error
+        raise UnreadableEvents(
+            "a readable UTF-8 event table", f"{path}: {error}", "Check the file."
+        ) from error
     try:
         events = tuple(_event(row) for row in rows if _number(row["onset"]) is not None)
-        durations = [value for row in rows if (value := _number(row.get("recordingDuration"))) is not None]
+        durations = [
+            value for row in rows if (value := _number(row.get("recordingDuration"))) is not None
+        ]
     except (KeyError, ValueError) as error:
         raise UnreadableEvents(
-            "tab-separated columns onset and duration in seconds", f"{path}: {error}", "Compare with the SzCORE format."
+            "tab-separated columns onset and duration in seconds",
+            f"{path}: {error}",
+            "Compare with the SzCORE format.",
         ) from error
     length_s = durations[0] if durations else duration_s
     if length_s is None:
         raise UnreadableEvents(
-            "a recordingDuration column", f"{path} without one", "Give the duration of the recording in seconds."
+            "a recordingDuration column",
+            f"{path} without one",
+            "Give the duration of the recording in seconds.",
         )
     return Annotation(events, length_s, _start(rows))
 
@@ -88,7 +106,9 @@ def _event(row: dict[str, str]) -> Event:
 
 
 def _start(rows: list[dict[str, str]]) -> datetime | None:
-    text = next((row["dateTime"] for row in rows if row.get("dateTime") not in {None, "", MISSING}), None)
+    text = next(
+        (row["dateTime"] for row in rows if row.get("dateTime") not in {None, "", MISSING}), None
+    )
     try:
         return datetime.strptime(text, DATE_FORMAT) if text else None
     except ValueError:

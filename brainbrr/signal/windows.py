@@ -31,7 +31,9 @@ def window_spans(spans: NDArray[np.int64], length: int, stride: int) -> NDArray[
     return np.concatenate(windows).astype(np.int64) if windows else np.empty((0, 2), dtype=np.int64)
 
 
-def read_window(signal: NDArray[np.generic], span: NDArray[np.int64], length: int) -> tuple[NDArray, NDArray[np.bool_]]:  # type: ignore[type-arg]
+def read_window(
+    signal: NDArray[np.generic], span: NDArray[np.int64], length: int
+) -> tuple[NDArray, NDArray[np.bool_]]:  # type: ignore[type-arg]
     """One window of `signal` `(..., samples)`, zero-padded behind to `length`, and which of its samples are real."""
     start, stop = int(span[0]), int(span[1])
     window = np.zeros((*signal.shape[:-1], length), dtype=signal.dtype)
@@ -46,7 +48,10 @@ def taper_weights(length: int, edge_weight: float = 0.1) -> NDArray[np.float32]:
 
 
 def stitch(
-    windows: NDArray[np.float32], spans: NDArray[np.int64], n_samples: int, recorded: NDArray[np.int64]
+    windows: NDArray[np.float32],
+    spans: NDArray[np.int64],
+    n_samples: int,
+    recorded: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     """Weighted average of overlapping windows back on the recording's timeline; the inverse of cutting it up.
 
@@ -69,7 +74,9 @@ def stitch(
         if not weight[start:stop].all():
             first = start + int(np.argmin(weight[start:stop] > 0))
             raise UncoveredSamples(
-                "every recorded sample inside a window", f"sample {first} in none", "Use a stride no longer than the window."
+                "every recorded sample inside a window",
+                f"sample {first} in none",
+                "Use a stride no longer than the window.",
             )
     # Every weight is positive where recorded (just checked); elsewhere total is 0 and so is the quotient.
     return total / np.where(weight > 0, weight, 1.0)
