@@ -1,11 +1,15 @@
 """Cut recordings into windows of one length, and put what was computed on them back on one
 timeline."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.intervals import Intervals, complement
+from brainbrr.signal.electrodes import ELECTRODES
 
 
 class UncoveredSamples(BrainbrrError):
@@ -43,6 +47,30 @@ def read_window(
     window = np.zeros((*signal.shape[:-1], length), dtype=signal.dtype)
     window[..., : stop - start] = signal[..., start:stop]
     return window, np.arange(length) < stop - start
+
+
+def observed_in_windows(
+    spans: NDArray[np.int64],
+    observed: NDArray[np.bool_],
+    bad_spans: Sequence[Sequence[Any]],
+    rate_hz: float,
+    bad_share: float = 0.5,
+) -> NDArray[np.bool_]:
+    """Which electrodes hold usable signal in which window, `(windows, electrodes)`.
+
+    Args:
+        observed: `(electrodes,)`, which were recorded at all.
+        bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
+        bad_share: an electrode that is bad for more than this share of a window counts as absent.
+    """
+    usable = np.repeat(observed[None], len(spans), axis=0)
+    bad_samples = np.zeros(usable.shape, dtype=np.float64)
+    for electrode, onset_s, offset_s, *_ in bad_spans:
+        overlap = np.minimum(spans[:, 1], float(offset_s) * rate_hz) - np.maximum(
+            spans[:, 0], float(onset_s) * rate_hz
+        )
+        bad_samples[:, ELECTRODES.index(electrode)] += np.maximum(overlap, 0.0)
+    return usable & (bad_samples <= bad_share * (spans[:, 1] - spans[:, 0])[:, None])
 
 
 def taper_weights(length: int, edge_weight: float = 0.1) -> NDArray[np.float32]:
@@ -84,6 +112,13 @@ def stitch(
                 f"sample {first} in none",
                 "Use a stride no longer than the window.",
             )
-    # Every weight is positive where recorded (just checked); elsewhere total is 0 and so is the
-    # quotient.
-    return total / np.where(weight > 0, weight, np.float32(1.0))
+    return np.divide(total, weight, out=total, where=weight > 0)
+
+
+def mean_pool(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Averages of `factor` neighbouring samples; the last one over what is left."""
+    n_whole = len(values) // factor * factor
+    pooled = values[:n_whole].reshape(-1, factor).mean(axis=1)
+    if n_whole < len(values):
+        pooled = np.append(pooled, values[n_whole:].mean())
+    return pooled.astype(np.float32)
