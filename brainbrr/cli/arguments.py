@@ -1,4 +1,5 @@
-"""What the command line is understood to mean before it is composed: hardware found, runs resumed."""
+"""What the command line is understood to mean before it is composed: hardware found, runs
+resumed."""
 
 import logging
 from pathlib import Path

@@ -43,7 +43,8 @@ class InvalidDetector(BrainbrrError):
 
 
 def save_detector(detector: Detector, folder: str | Path) -> Path:
-    """Write a detector's folder, whole or not at all; an older one at the same place is replaced."""
+    """Write a detector's folder, whole or not at all; an older one at the same place is
+    replaced."""
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

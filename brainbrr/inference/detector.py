@@ -28,7 +28,12 @@ from brainbrr.signal.windows import (
 
 if TYPE_CHECKING:
     import mne
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from numpy.typing import NDArray
+
+    from brainbrr.events.intervals import Intervals
 
 
 class NothingObserved(BrainbrrError):
@@ -88,50 +93,74 @@ class Detector:
             with tempfile.TemporaryDirectory() as folder:
                 target = Path(folder) / "prepared.npy"
                 header = prepare_file(Path(source), self.preparation, target)
-                return self.trace_prepared(header, np.load(target, mmap_mode="r"))
+                return self._trace(header, np.load(target, mmap_mode="r"))
         if not isinstance(source, Recording):
             from brainbrr.data.read import from_mne
 
             source = from_mne(source)
         header, eeg_uv = prepare(source, self.preparation)
-        return self.trace_prepared(header, quantise(eeg_uv))
+        return self._trace(header, quantise(eeg_uv))
+
+    def _trace(self, header: PreparedHeader, eeg: NDArray[np.int16]) -> Trace:
+        return self.trace_prepared(
+            eeg,
+            observed=header.observed,
+            center_uv=header.center_uv,
+            scale_uv=header.scale_uv,
+            gaps=header.gaps,
+            bad_spans=header.bad_spans,
+            start=header.start,
+        )
 
     def trace_prepared(
-        self, header: PreparedHeader, eeg: NDArray[np.int16], *, batch_size: int = 4
+        self,
+        eeg: NDArray[np.int16],
+        *,
+        observed: NDArray[np.bool_],
+        center_uv: NDArray[np.float32],
+        scale_uv: NDArray[np.float32],
+        gaps: Intervals,
+        bad_spans: Sequence[Sequence[Any]],
+        start: datetime | None = None,
+        batch_size: int = 4,
     ) -> Trace:
-        """Seizure probability of a prepared recording, `(19, samples)` at 0.1 uV a step.
+        """Seizure probability of a prepared recording.
+
+        Args:
+            eeg: `(19, samples)` at 0.1 uV a step, prepared with this detector's `preparation`.
+            observed: `(19,)`, which electrodes hold signal.
+            center_uv, scale_uv: `(19,)` microvolts, as preparation found them.
+            gaps: `(n, 2)` seconds without signal.
+            bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
+            batch_size: windows computed at once.
 
         Raises:
             NothingObserved: no electrode holds signal.
         """
-        if not np.any(header.observed):
+        if not np.any(observed):
             raise NothingObserved(
                 "at least one scalp electrode with signal",
                 "none",
                 "Check the channel labels of the recording with `brainbrr inspect`.",
             )
         rate_hz = self.preparation.rate_hz
-        length, stride = (
-            round(seconds * rate_hz)
-            for seconds in (self.windowing.window_s, self.windowing.stride_s)
-        )
-        n_samples = eeg.shape[1]
-        recorded = recorded_spans(n_samples, rate_hz, header.gaps)
-        spans = window_spans(recorded, length, stride)
+        length = round(self.windowing.window_s * rate_hz)
+        recorded = recorded_spans(eeg.shape[1], rate_hz, gaps)
+        spans = window_spans(recorded, length, round(self.windowing.stride_s * rate_hz))
         self.network.eval()
         windows = window_probabilities(
             self.network,
             eeg,
             spans,
-            observed=observed_in_windows(spans, header.observed, header.bad_spans, rate_hz),
-            center_uv=header.center_uv,
-            scale_uv=header.scale_uv,
+            observed=observed_in_windows(spans, observed, bad_spans, rate_hz),
+            center_uv=center_uv,
+            scale_uv=scale_uv,
             length=length,
             batch_size=batch_size,
         )
-        probability = stitch(windows, spans, n_samples, recorded)
+        probability = stitch(windows, spans, eeg.shape[1], recorded)
         pooled = mean_pool(probability, round(rate_hz / self.windowing.trace_rate_hz))
-        return Trace(pooled, self.windowing.trace_rate_hz, header.gaps, header.start)
+        return Trace(pooled, self.windowing.trace_rate_hz, gaps, start)
 
     def with_detection(self, detection: Detection) -> Detector:
         """The same detector with other thresholds."""
