@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.arguments import prepare_arguments
 from brainbrr.cli.misspelling import check_overrides
@@ -30,7 +31,9 @@ def run_command(name: str, arguments: list[str]) -> None:
     """
     try:
         arguments = prepare_arguments(name, arguments)
-        check_overrides(name, arguments)
+        composed = check_overrides(name, arguments)
+        if composed is not None:
+            _refuse_missing(name, composed)
     except BrainbrrError as error:
         _tell(error)
     command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
@@ -52,27 +55,44 @@ def _guarded(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], No
             if error.filename is None and error.errno is None:
                 raise
             log.debug("refused", exc_info=True)
-            _tell(_UnusablePath.from_os(error))
+            _tell(UnusablePath.from_os(error))
         except KeyboardInterrupt:
-            sys.stderr.write(
-                "Interrupted. What was finished is kept; run the same command again to go on.\n"
-            )
+            sys.stderr.write("Interrupted. What was finished is kept; the same command goes on.\n")
             raise SystemExit(INTERRUPTED) from None
 
     return guarded
 
 
-class _UnusablePath(BrainbrrError):
+def _refuse_missing(name: str, composed: DictConfig) -> None:
+    values = OmegaConf.to_container(composed, resolve=False)
+    missing = sorted(_missing({k: v for k, v in values.items() if k != "hydra"}))
+    if missing:
+        raise MissingOption(
+            f"a value for {' '.join(f'{key}=' for key in missing)}",
+            "none",
+            f"`brainbrr {name} --help` shows examples.",
+        )
+
+
+def _missing(node: Any, prefix: str = "") -> list[str]:
+    if isinstance(node, dict):
+        return [key for name, child in node.items() for key in _missing(child, f"{prefix}.{name}")]
+    return [prefix.removeprefix(".")] if node == "???" else []
+
+
+class MissingOption(BrainbrrError):
+    """An option without a default was not given."""
+
+
+class UnusablePath(BrainbrrError):
     """The operating system refused a file or folder."""
 
     @classmethod
-    def from_os(cls, error: OSError) -> "_UnusablePath":
+    def from_os(cls, error: OSError) -> "UnusablePath":
+        """The refusal for an error of the operating system."""
         where = Path(str(error.filename)) if error.filename is not None else Path()
-        remedy = "Name another place, or free space and permissions there; nothing half-written was left."
+        remedy = "Name another place, or make room and grant access there."
         return cls("a usable file or folder", f"{error.strerror} ({where})", remedy)
-
-
-_UnusablePath.__name__ = "UnusablePath"
 
 
 def _tell(error: BrainbrrError) -> None:

@@ -22,7 +22,7 @@ def choose_device(name: str) -> str:
     }
     if name == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if available[device])
-    if not available.get(name.split(":")[0], False):
+    if not available.get(name.split(":", maxsplit=1)[0], False):
         usable = ", ".join(device for device, there in available.items() if there)
         raise NoSuchDevice(f"one of auto, {usable}", name, "Leave device=auto to let it be found.")
     return name

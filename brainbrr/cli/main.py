@@ -55,5 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
             f"UnknownCommand: expected one of {', '.join(COMMANDS)}; got {name}. {meant}\n"
         )
         raise SystemExit(2)
+    if {"-h", "--help"} & set(rest):
+        sys.stdout.write(import_module("brainbrr.cli.help").command_help(name))
+        return
     app = import_module("brainbrr.cli.app")
     app.run_command(name, rest)

@@ -34,7 +34,7 @@ def check_overrides(name: str, arguments: list[str]) -> DictConfig | None:
         InvalidOverride: anything else that does not compose.
     """
     overrides = [text for text in arguments if not text.startswith("-")]
-    if any(flag.startswith(("--help", "-h", "--hydra", "-sc", "--shell")) for flag in arguments):
+    if any(flag.startswith(("--hydra", "-sc", "--shell", "--cfg", "-c")) for flag in arguments):
         return None
     searches = any(flag.startswith(("--config", "-c")) for flag in arguments)
     single = [_first_choice(override) for override in _parsed(overrides)]

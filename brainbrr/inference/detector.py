@@ -27,10 +27,10 @@ from brainbrr.signal.windows import (
 )
 
 if TYPE_CHECKING:
-    import mne
     from collections.abc import Sequence
     from datetime import datetime
 
+    import mne
     from numpy.typing import NDArray
 
     from brainbrr.events.intervals import Intervals
