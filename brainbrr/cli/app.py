@@ -65,7 +65,7 @@ def _guarded(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], No
 
 def _refuse_missing(name: str, composed: DictConfig) -> None:
     values = OmegaConf.to_container(composed, resolve=False)
-    missing = sorted(_missing({k: v for k, v in values.items() if k != "hydra"}))
+    missing = [key for key in sorted(_missing(values)) if not key.startswith("hydra.")]
     if missing:
         raise MissingOption(
             f"a value for {' '.join(f'{key}=' for key in missing)}",

@@ -57,7 +57,7 @@ def build(node: DictConfig, *arguments: Any, **parts: Any) -> Any:
 def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
     """Build every node of a group that holds several (callbacks, loggers); null ones are left
     out."""
-    values = nodes.values() if isinstance(nodes, DictConfig) else nodes or []
+    values: list[Any] = list(nodes.values() if isinstance(nodes, DictConfig) else nodes or [])
     return [build(node) for node in values if node is not None]
 
 

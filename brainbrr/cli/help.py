@@ -29,7 +29,8 @@ def command_help(name: str) -> str:
     parts = [purpose]
     if groups:
         parts.append(
-            "groups (the choice, then all choices):\n" + "\n".join(map(_group_line, groups))
+            "groups (the choice, then all choices):\n"
+            + "\n".join(_group_line(*pair) for pair in groups)
         )
     options = re.sub(r"^(defaults|hydra):\n(?:(?: .*)?\n)*", "", body + "\n", flags=re.MULTILINE)
     parts.append("options:\n" + "\n".join(f"  {line}" for line in options.strip().splitlines()))
