@@ -47,6 +47,43 @@ def taper_weights(length: int, edge_weight: float = 0.1) -> NDArray[np.float32]:
     return (edge_weight + (1.0 - edge_weight) * np.minimum(ramp, 1.0)).astype(np.float32)
 
 
+class Stitcher:
+    """Puts windows back on one recording's timeline as they come, holding two values a sample and no window.
+
+    Args:
+        n_samples: length of the timeline.
+        length: samples in a window.
+    """
+
+    def __init__(self, n_samples: int, length: int) -> None:
+        self._taper = taper_weights(length)
+        self._total = np.zeros(n_samples, dtype=np.float32)
+        self._weight = np.zeros(n_samples, dtype=np.float32)
+
+    def add(self, values: NDArray[np.float32], span: NDArray[np.int64]) -> None:
+        """Take in one window's values `(length,)`; what lies beyond its span is padding and ignored."""
+        start, stop = span
+        self._total[start:stop] += self._taper[: stop - start] * values[: stop - start]
+        self._weight[start:stop] += self._taper[: stop - start]
+
+    def result(self, recorded: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The weighted average at each sample; 0 outside the `recorded` spans.
+
+        Raises:
+            UncoveredSamples: a recorded sample lies in no window.
+        """
+        for start, stop in recorded:
+            if not self._weight[start:stop].all():
+                first = start + int(np.argmin(self._weight[start:stop] > 0))
+                raise UncoveredSamples(
+                    "every recorded sample inside a window",
+                    f"sample {first} in none",
+                    "Use a stride no longer than the window.",
+                )
+        # Every weight is positive where recorded (just checked); elsewhere total is 0 and so is the quotient.
+        return self._total / np.where(self._weight > 0, self._weight, 1.0)
+
+
 def stitch(
     windows: NDArray[np.float32],
     spans: NDArray[np.int64],
@@ -64,19 +101,7 @@ def stitch(
     Raises:
         UncoveredSamples: a recorded sample lies in no window.
     """
-    weights = taper_weights(windows.shape[-1])
-    total = np.zeros(n_samples, dtype=np.float32)
-    weight = np.zeros(n_samples, dtype=np.float32)
-    for values, (start, stop) in zip(windows, spans, strict=True):
-        total[start:stop] += weights[: stop - start] * values[: stop - start]
-        weight[start:stop] += weights[: stop - start]
-    for start, stop in recorded:
-        if not weight[start:stop].all():
-            first = start + int(np.argmin(weight[start:stop] > 0))
-            raise UncoveredSamples(
-                "every recorded sample inside a window",
-                f"sample {first} in none",
-                "Use a stride no longer than the window.",
-            )
-    # Every weight is positive where recorded (just checked); elsewhere total is 0 and so is the quotient.
-    return total / np.where(weight > 0, weight, 1.0)
+    stitcher = Stitcher(n_samples, windows.shape[-1])
+    for values, span in zip(windows, spans, strict=True):
+        stitcher.add(values, span)
+    return stitcher.result(recorded)
