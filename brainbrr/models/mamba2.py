@@ -1,7 +1,7 @@
 """Mamba-2: a sequence layer whose memory decays at a rate it chooses at each step.
 
-Axes: (batch, length, d_model). Parameter names, initialisation and state dict are mamba-ssm's, so that one set of
-weights serves its CUDA kernels and the plain torch forms.
+Axes: (batch, length, d_model). Parameter names, initialisation and state dict are mamba-ssm's, so
+    that one set of weights serves its CUDA kernels and the plain torch forms.
 """
 
 import math
@@ -16,7 +16,8 @@ from brainbrr.models.scan import Scan, kernel_scan_selected, select_scan
 
 NORM_EPS = 1e-5
 Inner = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-"""`inner(projected, conv_weight, conv_bias, dt_bias, A_log, D, norm_weight) -> (batch, length, d_inner)`."""
+"""`inner(projected, conv_weight, conv_bias, dt_bias, A_log, D, norm_weight) -> (batch, length,
+d_inner)`."""
 
 
 class MambaShape(BrainbrrError):
@@ -27,7 +28,8 @@ def check_shape(d_model: int, expand: int, headdim: int, d_conv: int) -> None:
     """Refuse sizes that would run on a CPU and fail on a GPU.
 
     Raises:
-        MambaShape: heads do not divide the inner width, their number is no multiple of 8, or d_conv is not 2, 3 or 4.
+        MambaShape: heads do not divide the inner width, their number is no multiple of 8, or d_conv
+            is not 2, 3 or 4.
     """
     d_inner = d_model * expand
     if d_inner % headdim or (d_inner // headdim) % 8:
@@ -101,7 +103,8 @@ class Mamba2(nn.Module):
 
 
 class GatedNorm(nn.Module):
-    """Holds the weight of the gated root-mean-square norm under mamba-ssm's name; `mix` applies it."""
+    """Holds the weight of the gated root-mean-square norm under mamba-ssm's name; `mix` applies
+    it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

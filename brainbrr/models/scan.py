@@ -3,8 +3,8 @@
 Axes: x (batch, length, heads, headdim), dt (batch, length, heads), A and D (heads,),
 B and C (batch, length, 1, d_state), states (batch, heads, headdim, d_state).
 
-Every form computes the same recurrence (Dao and Gu 2024, "Transformers are SSMs", equation 16 and listing 1):
-    state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_t C_t + D x_t
+Every form computes the same recurrence (Dao and Gu 2024, "Transformers are SSMs", equation 16 and
+listing 1): state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_t C_t + D x_t
 """
 
 import logging
@@ -83,9 +83,11 @@ def chunked(
     *,
     chunk: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The recurrence as matrix products over short chunks: any device, any length, the same numbers.
+    """The recurrence as matrix products over short chunks: any device, any length, the same
+    numbers.
 
-    Small chunks are both faster and more exact on a CPU, where the `chunk x chunk` decay of each head dominates.
+    Small chunks are both faster and more exact on a CPU, where the `chunk x chunk` decay of each
+    head dominates.
 
     Args:
         x: inputs of each head.
@@ -147,7 +149,8 @@ def _chunks(
 
 
 def _join(left: Tensor, chunk_decay: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """States at the start of each chunk and after the last, as one product with the decays between chunks."""
+    """States at the start of each chunk and after the last, as one product with the decays between
+    chunks."""
     batch, count, heads, headdim, d_state = left.shape
     total = F.pad(chunk_decay.transpose(1, 2).cumsum(-1), (1, 0))
     between = total[..., :, None] - total[..., None, :]
@@ -188,7 +191,8 @@ def auto(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The fastest form this machine has for where the tensor lies; the choice is logged once."""
-    # The fast forms keep their state in float32; double precision is only for checking, so chunked serves it.
+    # The fast forms keep their state in float32; double precision is only for checking, so chunked
+    # serves it.
     scan = chunked if x.dtype == torch.float64 else _best_on(x.device.type)
     return scan(x, dt, A, B, C, D, initial_state)
 
@@ -205,7 +209,8 @@ def _best_on(device_type: str) -> Scan:
 
 
 def kernel_scan_selected(scan: Scan, device_type: str) -> bool:
-    """Whether a block that runs this scan on that device may use CUDA kernels for its other parts too."""
+    """Whether a block that runs this scan on that device may use CUDA kernels for its other parts
+    too."""
     if device_type != "cuda":
         return False
     return (_best_on(device_type) if scan is auto else scan) is _find_kernels()
@@ -231,7 +236,8 @@ def select_scan(mode: str) -> Scan:
     """The scan of that name.
 
     Args:
-        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU) or `kernels` (mamba-ssm, CUDA).
+        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU) or `kernels` (mamba-ssm,
+            CUDA).
 
     Raises:
         UnknownScan: the name is none of these.

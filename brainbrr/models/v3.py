@@ -58,9 +58,10 @@ def v3(
     """The V3 detector; each number is explained in `conf/model/v3.yaml`.
 
     Raises:
-        EncoderChoice, EncoderShape, MambaShape, PriorOutOfRange: numbers that contradict one another.
-        UnknownStream, UnknownScan, ScanUnavailable, UnknownConvolution, UnknownEigensolver: names that mean nothing
-            here.
+        EncoderChoice, EncoderShape, MambaShape, PriorOutOfRange: numbers that contradict one
+            another.
+        UnknownStream, UnknownScan, ScanUnavailable, UnknownConvolution, UnknownEigensolver: names
+            that mean nothing here.
     """
     width = encoder_channels[-1]
     encode = Encoder(
