@@ -5,6 +5,7 @@ Axes: (batch, channels, frames) to (batch, samples).
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ class Decoder(nn.Module):
         self.norms = nn.ModuleList(ChannelNorm(width) for width in channels[:-1])
         self.stages = nn.ModuleList(
             nn.ConvTranspose1d(wide, narrow, 4, stride=2, padding=1)
-            for wide, narrow in zip(channels[:-1], channels[1:], strict=True)
+            for wide, narrow in pairwise(channels)
         )
         self.joins = nn.ModuleList(
             nn.Conv1d(skip, width, 1, bias=False)

@@ -8,7 +8,6 @@ Axes: eeg (batch, electrodes, samples), nodes (batch, electrodes, frames, featur
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from brainbrr.models.adjacency import nearest_neighbours

@@ -191,10 +191,16 @@ def auto(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The fastest form this machine has for where the tensor lies; the choice is logged once."""
-    # The fast forms keep their state in float32; double precision is only for checking, so chunked
-    # serves it.
-    scan = chunked if x.dtype == torch.float64 else _best_on(x.device.type)
-    return scan(x, dt, A, B, C, D, initial_state)
+    return resolve(auto, x)(x, dt, A, B, C, D, initial_state)
+
+
+def resolve(scan: Scan, x: Tensor) -> Scan:
+    """What `auto` stands for with this tensor; any other scan is itself."""
+    if scan is not auto:
+        return scan
+    # Compiled forms are opaque to tracers, and keep float32 states: chunked serves both.
+    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return chunked if tracing or x.dtype == torch.float64 else _best_on(x.device.type)
 
 
 @cache
@@ -206,14 +212,6 @@ def _best_on(device_type: str) -> Scan:
         name, scan = "native", native
     _log.info("selective scan on %s: %s", device_type, name)
     return scan
-
-
-def kernel_scan_selected(scan: Scan, device_type: str) -> bool:
-    """Whether a block that runs this scan on that device may use CUDA kernels for its other parts
-    too."""
-    if device_type != "cuda":
-        return False
-    return (_best_on(device_type) if scan is auto else scan) is _find_kernels()
 
 
 def _find_native() -> Scan | None:
@@ -259,6 +257,7 @@ def select_scan(mode: str) -> Scan:
         raise ScanUnavailable(
             needs,
             f"none on this machine, for model.scan={mode}",
-            "Install it (`brainbrr doctor` says what is missing), or use model.scan=auto: the numbers are the same.",
+            "Install it (`brainbrr doctor` says what is missing), or use model.scan=auto: "
+            "the numbers are the same.",
         )
     return scan

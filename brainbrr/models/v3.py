@@ -137,7 +137,7 @@ def _ends(
         raise EncoderChoice("mixed or electrode", repr(kind), "Set model.encoder to one of them.")
     if features != width or skip_connections:
         raise EncoderChoice(
-            f"electrode_features {width}, the encoder's width, and no skip connections for encoder=electrode",
+            f"electrode_features {width} (the encoder's width) and no skips for encoder=electrode",
             f"electrode_features {features}, skip_connections {skip_connections}",
             "Change them, or use encoder=mixed.",
         )
