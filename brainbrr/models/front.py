@@ -21,11 +21,23 @@ class Front(NamedTuple):
     stages: list[Tensor]
 
 
+class AbsentElectrodes(nn.Module):
+    """Replaces an absent electrode's samples by a learned value of its own.
+
+    So an encoder that mixes electrodes can tell "not recorded" from "recorded and flat".
+    """
+
+    def __init__(self, n_electrodes: int) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.randn(n_electrodes))
+
+    def forward(self, eeg: Tensor, observed: Tensor) -> Tensor:
+        """EEG of the same shape, whatever absent electrodes held."""
+        return torch.where(observed[..., None], eeg, self.value.to(eeg.dtype)[:, None])
+
+
 class MixedFront(nn.Module):
     """One encoder over all electrodes at once, whose features are then dealt out to the electrodes.
-
-    An absent electrode's samples are replaced by a learned value of its own, so that the encoder
-    can tell "not recorded" from "recorded and flat".
 
     Args:
         encoder: takes `(batch, electrodes, samples)`.
@@ -37,15 +49,14 @@ class MixedFront(nn.Module):
     def __init__(self, encoder: Encoder, channels: int, n_electrodes: int, features: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.absent = nn.Parameter(torch.randn(n_electrodes))
+        self.absent = AbsentElectrodes(n_electrodes)
         self.to_electrodes = nn.Conv1d(channels, n_electrodes * features, 1)
         keep_variance_(self.to_electrodes)
         self.n_electrodes = n_electrodes
 
     def forward(self, eeg: Tensor, observed: Tensor) -> Front:
         """Features of each electrode, the encoder's own output, and its faster stages."""
-        heard = torch.where(observed[..., None], eeg, self.absent.to(eeg.dtype)[:, None])
-        trunk, stages = self.encoder(heard)
+        trunk, stages = self.encoder(self.absent(eeg, observed))
         nodes = self.to_electrodes(trunk).unflatten(1, (self.n_electrodes, -1))
         return Front(nodes.transpose(2, 3), trunk, stages)
 
