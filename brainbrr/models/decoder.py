@@ -83,7 +83,7 @@ class Head(nn.Module):
             )
         self.norm = ChannelNorm(channels)
         self.read = nn.Conv1d(channels, 1, 1)
-        keep_variance_(self.read, gain=0.2)
+        keep_variance_(self.read, gain=0.5)
         nn.init.constant_(self.read.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:

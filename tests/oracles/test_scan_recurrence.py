@@ -21,7 +21,10 @@ def recurrence(x, dt, A, B, C, D, state, dy, dfinal):  # noqa: PLR0914
         fed = np.einsum("bh,bhp,bn->bhpn", dt[:, t], x[:, t], B[:, t, 0])
         states.append(decay[:, :, None, None] * states[-1] + fed)
         y[:, t] = np.einsum("bhpn,bn->bhp", states[-1], C[:, t, 0]) + D[:, None] * x[:, t]
-    grads = {name: np.zeros_like(value) for name, value in zip(NAMES[:6], (x, dt, A, B, C, D), strict=True)}
+    grads = {
+        name: np.zeros_like(value)
+        for name, value in zip(NAMES[:6], (x, dt, A, B, C, D), strict=True)
+    }
     later = dfinal.copy()
     for t in reversed(range(length)):
         decay = np.exp(dt[:, t] * A)
