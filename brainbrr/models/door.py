@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.models.native import is_tracing
+from brainbrr.models.tracing import is_tracing
 
 
 class WrongInputShape(BrainbrrError):

@@ -18,7 +18,9 @@ from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.kernels import kernel_scan, kernels_available
-from brainbrr.models.native import is_tracing, native_available, native_scan
+from brainbrr.models.native import native_available, native_scan
+from brainbrr.models.precision import full_precision
+from brainbrr.models.tracing import is_tracing
 
 MODES = ("auto", "reference", "chunked", "native", "kernels")
 CHUNK_CPU = 16
@@ -63,7 +65,7 @@ def reference(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The recurrence step by step: slow, and what the others are measured against."""
-    with _no_autocast(x):
+    with full_precision(x.device.type):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         outputs = []
         for t in range(u.shape[1]):
@@ -102,7 +104,7 @@ def chunked(
         chunk: steps computed at once; 16 on a CPU, 64 elsewhere when not given.
     """
     chunk = chunk or (CHUNK_CPU if x.device.type == "cpu" else CHUNK_CUDA)
-    with _no_autocast(x):
+    with full_precision(x.device.type):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         length = u.shape[1]
         # A step of size 0 neither decays nor feeds the state, so padding changes nothing.
@@ -177,10 +179,6 @@ def _prepare(
 
 def _pad_steps(tensor: Tensor, steps: int) -> Tensor:
     return F.pad(tensor, (0, 0) * (tensor.dim() - 2) + (0, steps)) if steps else tensor
-
-
-def _no_autocast(x: Tensor) -> torch.autocast:
-    return torch.autocast(x.device.type, enabled=False)
 
 
 def auto(
