@@ -1,0 +1,75 @@
+"""Which of the hardware profiles in conf/hardware fits this machine."""
+
+import logging
+import os
+import platform
+from dataclasses import dataclass
+
+import torch
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the choice of a profile depends on.
+
+    Attributes:
+        gpu: name of the first CUDA device, or None.
+        capability: its compute capability, e.g. (8, 6).
+        memory_gb: its memory.
+        mps: whether Apple's GPU is there.
+        wsl2: whether this is Linux inside Windows, where pinned memory and worker processes misbehave.
+        cores: processor cores this process may use.
+    """
+
+    gpu: str | None = None
+    capability: tuple[int, int] = (0, 0)
+    memory_gb: float = 0.0
+    mps: bool = False
+    wsl2: bool = False
+    cores: int = 1
+
+
+def this_machine() -> Machine:
+    """Look at the machine; on CUDA this starts the driver."""
+    mps = torch.backends.mps.is_available()
+    wsl2 = "microsoft" in platform.uname().release.lower()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if not torch.cuda.is_available():
+        return Machine(mps=mps, wsl2=wsl2, cores=cores or 1)
+    properties = torch.cuda.get_device_properties(0)
+    return Machine(
+        gpu=properties.name,
+        capability=(properties.major, properties.minor),
+        memory_gb=properties.total_memory / 2**30,
+        mps=mps,
+        wsl2=wsl2,
+        cores=cores or 1,
+    )
+
+
+def profile_for(machine: Machine) -> str:
+    """Name of the profile: by compute capability and memory, not by a card's name, which has too many spellings."""
+    if machine.gpu is None:
+        return "mps" if machine.mps else "cpu"
+    if machine.capability < (8, 0):
+        # No bfloat16 before Ampere.
+        return "v100" if machine.capability == (7, 0) else "turing"
+    if machine.capability >= (9, 0) and machine.memory_gb >= 70:
+        return "h200" if machine.memory_gb >= 120 else "h100"
+    if machine.memory_gb >= 70:
+        return "a100_80gb"
+    if machine.memory_gb >= 36:
+        return "a100_40gb"
+    if machine.memory_gb >= 20:
+        return "rtx4090_wsl2" if machine.wsl2 else "rtx4090"
+    return "rtx3080"
+
+
+def detect_hardware() -> str:
+    """Name of the profile in conf/hardware for this machine, and why, in the log."""
+    machine = this_machine()
+    profile = profile_for(machine)
+    log.info("Hardware profile %s for %s", profile, machine)
+    return profile
