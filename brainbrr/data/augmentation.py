@@ -1,6 +1,7 @@
 """Changes to training windows that a detector must not be misled by, drawn anew for each batch.
 
-Each is a frozen dataclass called as `change(batch, generator)`. Random numbers come from a generator on the CPU, so that
+Each is a frozen dataclass called as `change(batch, generator)`. Random numbers come from a
+generator on the CPU, so that
 one seed gives the same changes on every device; the work is done where the batch is.
 """
 
@@ -79,7 +80,8 @@ class ChannelDropout:
 
 @dataclass(frozen=True)
 class TimeShift:
-    """The window moves along, its labels with it; what leaves at one end is cut off, not wrapped round.
+    """The window moves along, its labels with it; what leaves at one end is cut off, not wrapped
+    round.
 
     Attributes:
         max_s: largest shift in seconds, either way.

@@ -1,4 +1,5 @@
-"""Batches in a fixed order that can be taken up again in the middle of an epoch, with any number of workers."""
+"""Batches in a fixed order that can be taken up again in the middle of an epoch, with any number of
+workers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from brainbrr.data.sampler import BalancedSampler
+from brainbrr.data.sampler import Balance, BalancedSampler
 from brainbrr.data.window_dataset import WindowBatch, WindowDataset, whole_batch
 from brainbrr.errors import BrainbrrError
 
@@ -28,6 +29,7 @@ class LoaderOptions:
         pin_memory: page-locked host memory, for faster copies to a CUDA device.
         persistent_workers: keep workers from one epoch to the next.
         prefetch_factor: batches that each worker reads ahead.
+        balance: how many windows of each kind an epoch learns from.
     """
 
     batch_size: int = 8
@@ -36,6 +38,7 @@ class LoaderOptions:
     pin_memory: bool = False
     persistent_workers: bool = False
     prefetch_factor: int = 2
+    balance: Balance = Balance()
 
     def loader(self, dataset: WindowDataset, batches: object) -> DataLoader[WindowBatch]:
         """A loader of these batches; its order and values do not depend on these options."""
@@ -79,7 +82,8 @@ class ResumableLoader:
     def __iter__(self) -> Iterator[WindowBatch]:
         """The batches of the current epoch that are still to come.
 
-        The work starts with the first batch: an iterator may be made before the epoch's number is set.
+        The work starts with the first batch: an iterator may be made before the epoch's number is
+        set.
         """
         self._remaining.batches = self.balanced.batches(self.epoch)[self.handed_out :]
         for batch in self._loader:
@@ -111,7 +115,8 @@ class ResumableLoader:
 
 
 class _Remaining:
-    """A batch sampler whose batches are replaced between epochs, so that persistent workers can stay."""
+    """A batch sampler whose batches are replaced between epochs, so that persistent workers can
+    stay."""
 
     def __init__(self) -> None:
         self.batches: list[NDArray[np.int64]] = []

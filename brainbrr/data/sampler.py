@@ -1,6 +1,8 @@
-"""Which windows an epoch learns from: every seizure's edge, some of its middle, a fair share of background.
+"""Which windows an epoch learns from: every seizure's edge, some of its middle, a fair share of
+background.
 
-The ratios follow SeizureTransformer (Wu et al., 2025): all windows with part of a seizure, 0.3 times as many inside one,
+The ratios follow SeizureTransformer (Wu et al., 2025): all windows with part of a seizure, 0.3
+times as many inside one,
 2.5 times as many without.
 """
 
@@ -39,9 +41,11 @@ class Balance:
 
 
 class BalancedSampler:
-    """The windows of each epoch, in an order that follows from the seed and the epoch's number alone.
+    """The windows of each epoch, in an order that follows from the seed and the epoch's number
+    alone.
 
-    Background and in-seizure windows are dealt from shuffled decks: an epoch takes the next cards, and a deck is
+    Background and in-seizure windows are dealt from shuffled decks: an epoch takes the next cards,
+    and a deck is
     shuffled anew once it is used up, so that every window has its turn.
 
     Args:
@@ -117,7 +121,8 @@ class BalancedSampler:
     def batches(self, number: int) -> list[NDArray[np.int64]]:
         """This process's batches of an epoch.
 
-        Where the windows do not divide among the processes, the first ones of the epoch are given out again.
+        Where the windows do not divide among the processes, the first ones of the epoch are given
+        out again.
         """
         windows = self.epoch(number)
         shared = np.resize(windows, self._n_windows_of_rank * self.n_ranks)

@@ -24,19 +24,22 @@ from brainbrr.signal.electrodes import N_ELECTRODES
 
 OpenSignal = Callable[[ManifestRow, Path], NDArray[np.int16]]
 OPEN_RECORDINGS = 128
-"""Memory maps a process keeps open; each costs a file descriptor, of which 1,024 is a common limit."""
+"""Memory maps a process keeps open; each costs a file descriptor, of which 1,024 is a common
+limit."""
 
 
 class WindowBatch(NamedTuple):
     """What the network learns from; everything still in the units of the cache.
 
     Attributes:
-        eeg: int16 steps of 0.1 uV, `(batch, electrodes, samples)`; zero behind a short window's end.
+        eeg: int16 steps of 0.1 uV, `(batch, electrodes, samples)`; zero behind a short window's
+            end.
         label: True where a seizure is, `(batch, samples)`.
         valid: True where the recording has signal, `(batch, samples)`.
         weight: how much each sample counts in the loss, float32 `(batch, samples)`.
         observed: electrodes that can be believed in this window, `(batch, electrodes)`.
-        center_uv, scale_uv: each electrode's robust centre and scale in microvolts, float32 `(batch, electrodes)`.
+        center_uv, scale_uv: each electrode's robust centre and scale in microvolts, float32
+            `(batch, electrodes)`.
         recording: position of the recording in the list of rows, int64 `(batch,)`.
         start: first sample of the window in its recording, int64 `(batch,)`.
         window: position of the window in the index, int64 `(batch,)`.
@@ -73,7 +76,8 @@ def open_npy(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
 
 
 class WindowDataset(Dataset[WindowBatch]):
-    """Windows by their number; `__getitems__` builds one batch without an intermediate copy a window.
+    """Windows by their number; `__getitems__` builds one batch without an intermediate copy a
+    window.
 
     Args:
         rows: the recordings.
@@ -98,7 +102,7 @@ class WindowDataset(Dataset[WindowBatch]):
         self.index: WindowIndex = index_windows(self.rows, windowing)
         self._open_signal = open_signal
         self._seizures = [seizure_samples(row, windowing.rate_hz) for row in self.rows]
-        self._bad = [bad_samples(row, windowing.rate_hz) for row in self.rows]
+        self._bad = [bad_samples(row.bad_spans, windowing.rate_hz) for row in self.rows]
         self._weights = [(weights or {}).get(row.recording_id) for row in self.rows]
         shape = (-1, N_ELECTRODES)
         self._observed = np.array([row.observed for row in self.rows], dtype=bool).reshape(shape)
@@ -131,7 +135,8 @@ class WindowDataset(Dataset[WindowBatch]):
             observed[place] = self._usable(recording, span)
         valid = np.arange(length) < (spans[:, 1] - spans[:, 0])[:, None]
         arrays = (
-            eeg, label, valid, weight, observed, self._center_uv[recordings], self._scale_uv[recordings],
+            eeg, label, valid, weight, observed, self._center_uv[recordings],
+            self._scale_uv[recordings],
             recordings.astype(np.int64), spans[:, 0].copy(), chosen,
         )  # fmt: skip
         return WindowBatch(*(torch.from_numpy(array) for array in arrays))

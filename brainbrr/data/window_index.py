@@ -1,8 +1,10 @@
-"""Where the windows of a corpus lie and which of them hold a seizure, without reading a sample of the EEG."""
+"""Where the windows of a corpus lie and which of them hold a seizure, without reading a sample of
+the EEG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,8 @@ class InvalidWindowing(BrainbrrError):
 
 
 class UnlabelledRecording(BrainbrrError):
-    """A recording without annotation where labels are needed: it is not the same as one without seizures."""
+    """A recording without annotation where labels are needed: it is not the same as one without
+    seizures."""
 
 
 class Kind(IntEnum):
@@ -38,7 +41,8 @@ class Windowing:
         rate_hz: samples a second of the prepared signal.
         window_s: length of a window.
         stride_s: from one window's start to the next one's.
-        max_bad_fraction: an electrode counts as absent in a window of which more than this share was marked bad.
+        max_bad_fraction: an electrode counts as absent in a window of which more than this share
+            was marked bad.
     """
 
     rate_hz: float
@@ -86,7 +90,8 @@ class WindowIndex:
 
     @property
     def n_samples(self) -> NDArray[np.int64]:
-        """Recorded samples in each window, `(windows,)`: less than a window's length where it is padded."""
+        """Recorded samples in each window, `(windows,)`: less than a window's length where it is
+        padded."""
         return self.span[:, 1] - self.span[:, 0]
 
 
@@ -96,7 +101,8 @@ def n_samples(row: ManifestRow, rate_hz: float) -> int:
 
 
 def index_windows(rows: Sequence[ManifestRow], windowing: Windowing) -> WindowIndex:
-    """Lay windows over recordings and class them by their events; half a million windows take about a second."""
+    """Lay windows over recordings and class them by their events; half a million windows take about
+    a second."""
     recordings, spans, seizures = [], [], []
     for number, row in enumerate(rows):
         span = row_spans(row, windowing)
@@ -123,17 +129,22 @@ def row_spans(row: ManifestRow, windowing: Windowing) -> NDArray[np.int64]:
 
 
 def seizure_samples(row: ManifestRow, rate_hz: float) -> NDArray[np.int64]:
-    """`(n, 2)` first and last-plus-one samples of a recording's seizures, merged and inside the recording."""
+    """`(n, 2)` first and last-plus-one samples of a recording's seizures, merged and inside the
+    recording."""
     merged = merge(row.annotation.seizure_intervals)
     samples = np.clip(np.rint(merged * rate_hz), 0, n_samples(row, rate_hz)).astype(np.int64)
     return samples[samples[:, 1] > samples[:, 0]]
 
 
-def bad_samples(row: ManifestRow, rate_hz: float) -> dict[int, NDArray[np.int64]]:
-    """For each electrode with stretches marked bad, by its number, their samples `(n, 2)`."""
+def bad_samples(bad_spans: Sequence[Sequence[Any]], rate_hz: float) -> dict[int, NDArray[np.int64]]:
+    """For each electrode with stretches marked bad, by its number, their samples `(n, 2)`.
+
+    Args:
+        bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
+    """
     by_electrode: dict[int, list[tuple[float, float]]] = {}
-    for electrode, onset_s, offset_s, *_ in row.bad_spans:
-        span = (float(onset_s), float(offset_s))  # type: ignore[arg-type]
+    for electrode, onset_s, offset_s, *_ in bad_spans:
+        span = (float(onset_s), float(offset_s))
         by_electrode.setdefault(ELECTRODES.index(str(electrode)), []).append(span)
     return {
         electrode: np.rint(merge(_intervals(pairs)) * rate_hz).astype(np.int64)

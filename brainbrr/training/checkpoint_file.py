@@ -1,6 +1,8 @@
-"""Checkpoint files that are whole or absent, say themselves whether they are intact, and run no code when read.
+"""Checkpoint files that are whole or absent, say themselves whether they are intact, and run no
+code when read.
 
-A file is what `torch.save` writes, a zip archive, with the SHA-256 of its bytes as the archive's comment: `torch.load`
+A file is what `torch.save` writes, a zip archive, with the SHA-256 of its bytes as the archive's
+comment: `torch.load`
 reads it as it is, and a flipped or missing byte anywhere is found.
 """
 

@@ -1,4 +1,5 @@
-"""Saving a run so that it can be continued from any instant: the newest two checkpoints, and the best."""
+"""Saving a run so that it can be continued from any instant: the newest two checkpoints, and the
+best."""
 
 import logging
 import time
@@ -20,7 +21,8 @@ class UnknownMonitor(BrainbrrError):
 
 
 class DurableCheckpointIO(CheckpointIO):
-    """Lightning's door to `checkpoint_file`: what it saves is fsynced, verified and free of pickled code."""
+    """Lightning's door to `checkpoint_file`: what it saves is fsynced, verified and free of pickled
+    code."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
@@ -42,12 +44,14 @@ class DurableCheckpointIO(CheckpointIO):
 class DurableCheckpoints(Checkpoint):
     """Saves by time within an epoch and after each epoch's validation; remembers the best.
 
-    A checkpoint is only taken right after a step of the optimiser, where no half-gathered gradient would be lost.
+    A checkpoint is only taken right after a step of the optimiser, where no half-gathered gradient
+    would be lost.
 
     Args:
         folder: where `last.ckpt`, `previous.ckpt` and `best.ckpt` go.
         monitor: the metric whose highest value is the best; None where nothing is validated.
-        every_minutes: longest time between two checkpoints within an epoch; 0 saves after every step.
+        every_minutes: longest time between two checkpoints within an epoch; 0 saves after every
+            step.
         configuration: the resolved configuration as plain values, stored in every checkpoint.
     """
 

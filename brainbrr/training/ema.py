@@ -48,9 +48,7 @@ class Ema(Callback):
         self.average = {name: start[name].detach().to(now[name].device, copy=True) for name in now}
 
     @torch.no_grad()
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *_: object
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Move the average after each step that changed the weights."""
         if trainer.global_step == self._step or not pl_module.stepped:
             return

@@ -1,4 +1,5 @@
-"""What validation traces are worth: thresholds tuned on them, and the event score at those thresholds."""
+"""What validation traces are worth: thresholds tuned on them, and the event score at those
+thresholds."""
 
 from collections.abc import Sequence
 
@@ -6,8 +7,8 @@ import numpy as np
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import Detection, detect
-from brainbrr.events.trace import Trace
 from brainbrr.events.intervals import to_mask
+from brainbrr.events.trace import Trace
 from brainbrr.training.validation import ValidationScore
 
 
@@ -30,7 +31,12 @@ def tuned_event_score(traces: Sequence[Trace], references: Sequence[Annotation])
         if best is None or f1 > best.metrics["event_f1"]:
             best = ValidationScore(found, detection)
     p = np.concatenate([t.probability for t in traces])
-    y = np.concatenate([to_mask(r.seizure_intervals, t.probability.size, t.rate_hz) for t, r in zip(traces, references)])
+    y = np.concatenate(
+        [
+            to_mask(r.seizure_intervals, t.probability.size, t.rate_hz)
+            for t, r in zip(traces, references)
+        ]
+    )
     order = np.argsort(-p, kind="stable")
     hits = np.cumsum(y[order])
     ap = float(np.sum(y[order] * hits / np.arange(1, len(y) + 1)) / max(hits[-1], 1))

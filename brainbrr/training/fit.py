@@ -15,7 +15,6 @@ from torch import nn
 from brainbrr.data.augmentation import Augmentation
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import Balance
 from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_npy
 from brainbrr.data.window_index import Windowing
 from brainbrr.errors import BrainbrrError
@@ -46,7 +45,8 @@ class TrainerOptions:
         max_epochs: passes over the balanced windows.
         accelerator, devices, strategy: as Lightning names them (`auto`, `gpu`, `cpu`; 2; `ddp`).
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
-        accumulate_grad_batches: batches whose gradients make one step; the effective batch is this times the batch size.
+        accumulate_grad_batches: batches whose gradients make one step; the effective batch is this
+            times the batch size.
         gradient_clip_norm: longest gradient; 0 for no limit.
         log_every_n_steps: steps from one logged loss to the next.
         limit_train_batches: batches of an epoch, or share of them where it is a fraction of 1.
@@ -54,7 +54,8 @@ class TrainerOptions:
         benchmark: let cuDNN search its fastest algorithm.
         deterministic: refuse algorithms whose result depends on timing.
         compile_network: translate the network with torch.compile; the first steps take minutes.
-        checkpoint_gradients: recompute each child of the network in the backward pass: less memory, more time.
+        checkpoint_gradients: recompute each child of the network in the backward pass: less memory,
+            more time.
         freeze: names of parameters to hold, as shell patterns.
         watch_modules: stop at the first module whose output is not finite; slow.
         detect_anomaly: let torch name the operation whose gradient is not a number; very slow.
@@ -79,7 +80,8 @@ class TrainerOptions:
     detect_anomaly: bool = False
 
     def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
-        """Lightning's trainer with this project's checkpoints, and without what the project does itself."""
+        """Lightning's trainer with this project's checkpoints, and without what the project does
+        itself."""
         return Trainer(
             max_epochs=self.max_epochs,
             accelerator=self.accelerator,
@@ -173,7 +175,6 @@ def train(
     scheduler: MakeScheduler,
     trainer: TrainerOptions,
     dataloader: LoaderOptions,
-    balance: Balance,
     callbacks: CallbackSet,
     score: ScoreTraces,
     loggers: Sequence[Logger] = (),
@@ -184,7 +185,8 @@ def train(
     resume: bool = False,
     open_signal: OpenSignal = open_npy,
 ) -> FitResult:
-    """Train on the rows of split `train`, validate on those of split `val`, and keep the newest and the best.
+    """Train on the rows of split `train`, validate on those of split `val`, and keep the newest and
+    the best.
 
     Args:
         network: freshly built; its weights are replaced where a run is resumed.
@@ -204,7 +206,7 @@ def train(
     """
     fitting, validating = (_split(rows, name) for name in ("train", "val"))
     data = WindowDataModule(
-        fitting, cache_folder, windowing=windowing, options=dataloader, balance=balance,
+        fitting, cache_folder, windowing=windowing, options=dataloader,
         seed=seed, weights=weights, open_signal=open_signal,
     )  # fmt: skip
     fraction = data.seizure_fraction
@@ -226,7 +228,7 @@ def train(
     )
     identity.content = fingerprint_of(
         network, fitting + validating, seed=seed, n_steps=n_steps, n_ranks=lightning.world_size,
-        batch_size=dataloader.batch_size, windowing=windowing, balance=balance,
+        batch_size=dataloader.batch_size, windowing=windowing, balance=dataloader.balance,
         accumulate=trainer.accumulate_grad_batches,
         callbacks=sorted(callback.state_key for callback in acting if callback.state_dict()),
     )  # fmt: skip
@@ -257,7 +259,9 @@ def _split(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:
     if not chosen:
         found = ", ".join(sorted({row.split or "none" for row in rows})) or "no recordings"
         raise EmptySplit(
-            f"recordings in the split {name}", f"splits: {found}", "Prepare the corpus with a split."
+            f"recordings in the split {name}",
+            f"splits: {found}",
+            "Prepare the corpus with a split.",
         )
     return chosen
 
@@ -275,7 +279,8 @@ def _prepare(network: nn.Module, options: TrainerOptions) -> None:
 
 
 def checkpoint_children(network: nn.Module) -> None:
-    """Let each child of a network recompute its forward pass in the backward one, instead of keeping it in memory.
+    """Let each child of a network recompute its forward pass in the backward one, instead of
+    keeping it in memory.
 
     Parameter names stay as they are.
     """

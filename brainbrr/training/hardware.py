@@ -73,3 +73,18 @@ def detect_hardware() -> str:
     profile = profile_for(machine)
     log.info("Hardware profile %s for %s", profile, machine)
     return profile
+
+
+def apply_settings(
+    *, mps_memory_fraction: float | None = None, n_threads: int | None = None
+) -> None:
+    """Set what a profile says about torch itself, before anything is computed.
+
+    Args:
+        mps_memory_fraction: share of the recommended memory of Apple's GPU that torch may take; else it is exceeded until
+            the system stalls.
+        n_threads: threads on the processor; None takes one for each core this process may use.
+    """
+    torch.set_num_threads(n_threads or this_machine().cores)
+    if mps_memory_fraction is not None and torch.backends.mps.is_available():
+        torch.mps.set_per_process_memory_fraction(mps_memory_fraction)

@@ -1,7 +1,9 @@
 """How wrong a prediction is, from logits, exact however sure the network is.
 
-All losses take `(logits, label, weight)`, each `(batch, samples)`, and return the mean over samples weighted by `weight`,
-which is 0 where a window is padding. Computed with log-sigmoid in float32, they stay finite and exact at logits of +-40
+All losses take `(logits, label, weight)`, each `(batch, samples)`, and return the mean over samples
+weighted by `weight`,
+which is 0 where a window is padding. Computed with log-sigmoid in float32, they stay finite and
+exact at logits of +-40
 and beyond, where `log(sigmoid(x))` has long been minus infinity.
 """
 
@@ -40,7 +42,8 @@ class BinaryCrossEntropy:
 
     Attributes:
         positive_weight: factor of seizure samples; None takes it from the sampled windows.
-        boundary_s: samples closer than this to a seizure's onset or offset are boundary, in seconds; 0 for none.
+        boundary_s: samples closer than this to a seizure's onset or offset are boundary, in
+            seconds; 0 for none.
         boundary_weight: factor of boundary samples; below 1 forgives what annotators disagree on.
         rate_hz: samples a second.
     """
@@ -57,19 +60,22 @@ class BinaryCrossEntropy:
         return _mean(loss, weight * _boundary(label, self))
 
     def for_seizure_fraction(self, fraction: float) -> Self:
-        """The same with the positive weight that this fraction of seizure asks for, where none was given."""
+        """The same with the positive weight that this fraction of seizure asks for, where none was
+        given."""
         return _weighted(self, fraction)
 
 
 @dataclass(frozen=True)
 class FocalLoss:
-    """Focal loss (Lin et al., 2017, eq. 5): samples the network is already sure and right about hardly count.
+    """Focal loss (Lin et al., 2017, eq. 5): samples the network is already sure and right about
+    hardly count.
 
     Attributes:
         alpha: share of the loss that seizure samples carry, from 0 to 1; 0.5 favours neither.
         gamma: how steeply easy samples lose weight; 0 is cross-entropy times alpha.
         positive_weight: further factor of seizure samples; None takes it from the sampled windows.
-        boundary_s: samples closer than this to a seizure's onset or offset are boundary, in seconds; 0 for none.
+        boundary_s: samples closer than this to a seizure's onset or offset are boundary, in
+            seconds; 0 for none.
         boundary_weight: factor of boundary samples.
         rate_hz: samples a second.
     """
@@ -93,26 +99,30 @@ class FocalLoss:
         """Mean focal loss over the weighted samples."""
         label, logits = label.float(), logits.float()
         log_right = _log_likelihood(logits, label)
-        # 1 - p_right is the sigmoid of the logit's other sign: exact where 1 - exp(log_right) would be 0.
+        # 1 - p_right is the sigmoid of the logit's other sign: exact where 1 - exp(log_right) would
+        # be 0.
         wrong = torch.sigmoid(torch.where(label > 0, -logits, logits))
         alpha = torch.where(label > 0, self.alpha, 1.0 - self.alpha)
         loss = -alpha * wrong**self.gamma * log_right * _positive(label, self.positive_weight)
         return _mean(loss, weight * _boundary(label, self))
 
     def for_seizure_fraction(self, fraction: float) -> Self:
-        """The same with the positive weight that this fraction of seizure asks for, where none was given."""
+        """The same with the positive weight that this fraction of seizure asks for, where none was
+        given."""
         return _weighted(self, fraction)
 
 
 @dataclass(frozen=True)
 class TverskyLoss:
-    """Tversky loss (Salehi et al., 2017): one minus the overlap of prediction and truth, misses and alarms weighed.
+    """Tversky loss (Salehi et al., 2017): one minus the overlap of prediction and truth, misses and
+    alarms weighed.
 
     Attributes:
         miss_weight: weight of missed seizure samples.
         alarm_weight: weight of falsely alarmed samples; 0.5 and 0.5 is the Dice loss.
         smooth: samples added above and below, so that windows without seizure have a slope.
-        cross_entropy: share of plain cross-entropy mixed in, from 0 to 1: a gradient where there is no overlap at all.
+        cross_entropy: share of plain cross-entropy mixed in, from 0 to 1: a gradient where there is
+            no overlap at all.
     """
 
     miss_weight: float = 0.7

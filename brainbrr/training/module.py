@@ -48,7 +48,8 @@ class SeizureModule(LightningModule):
         self.loss = loss
         self.augmentation = augmentation
         self.stepped = True
-        """Whether the last optimiser step changed weights; a step the gradient scaler skipped did not."""
+        """Whether the last optimiser step changed weights; a step the gradient scaler skipped did
+        not."""
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._n_steps, self._seed = n_steps, seed
 
@@ -62,7 +63,8 @@ class SeizureModule(LightningModule):
         }
 
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
-        """The loss of one batch, every random number in it a function of seed, epoch, batch and process."""
+        """The loss of one batch, every random number in it a function of seed, epoch, batch and
+        process."""
         seed = step_seed(self._seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(seed)
         if self.augmentation is not None:
@@ -91,7 +93,8 @@ class SeizureModule(LightningModule):
 
 
 def step_seed(seed: int, epoch: int, batch: int, rank: int) -> int:
-    """One 63-bit seed for each batch of each process; resuming needs no state of a random generator."""
+    """One 63-bit seed for each batch of each process; resuming needs no state of a random
+    generator."""
     value = 0
     # splitmix64 (Steele et al., 2014): neighbouring inputs give unrelated seeds.
     for part in (seed, epoch, batch, rank):

@@ -18,7 +18,8 @@ class NothingToTrain(BrainbrrError):
 def parameter_groups(network: nn.Module) -> list[dict[str, object]]:
     """Trainable parameters as the optimiser's two groups: decayed, and not decayed.
 
-    Not decayed are vectors and scalars (norms, biases, gains), Mamba-2's `A_log`, `D` and `dt_bias`, and whatever
+    Not decayed are vectors and scalars (norms, biases, gains), Mamba-2's `A_log`, `D` and
+    `dt_bias`, and whatever
     carries the attribute `_no_weight_decay`.
     """
     decayed, kept = [], []
@@ -36,7 +37,8 @@ def parameter_groups(network: nn.Module) -> list[dict[str, object]]:
 
 
 def freeze(network: nn.Module, patterns: Sequence[str]) -> int:
-    """Hold the parameters whose names match one of the shell patterns, e.g. `encoder.*`; how many values that is.
+    """Hold the parameters whose names match one of the shell patterns, e.g. `encoder.*`; how many
+    values that is.
 
     Raises:
         NothingToTrain: a pattern matches nothing, or everything is frozen.

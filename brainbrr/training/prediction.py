@@ -32,7 +32,8 @@ def predict_traces(
     open_signal: OpenSignal = open_npy,
     on_batch: Callable[[Tensor, WindowBatch], None] | None = None,
 ) -> Iterator[tuple[ManifestRow, Trace]]:
-    """Run a network over recordings and stitch its windows: one trace a recording, in the rows' order.
+    """Run a network over recordings and stitch its windows: one trace a recording, in the rows'
+    order.
 
     Args:
         network: `network(eeg, observed) -> logits`; put into evaluation mode meanwhile.
@@ -40,7 +41,8 @@ def predict_traces(
         options: batch size and workers of the reading.
         device: where the network is.
         autocast: makes the context of reduced precision the network runs in.
-        trace_rate_hz: averages the trace down to this rate, which must divide the signal's; None keeps each sample.
+        trace_rate_hz: averages the trace down to this rate, which must divide the signal's; None
+            keeps each sample.
         open_signal: maps a recording's prepared signal.
         on_batch: sees each batch with its float32 logits, on the device.
     """
@@ -68,7 +70,8 @@ def predict_traces(
 
 
 class _Stitching:
-    """Gathers windows that come in order, and lets go of a recording as soon as the next one begins."""
+    """Gathers windows that come in order, and lets go of a recording as soon as the next one
+    begins."""
 
     def __init__(self, dataset: WindowDataset, trace_rate_hz: float | None) -> None:
         self._dataset, self._trace_rate_hz = dataset, trace_rate_hz
@@ -102,17 +105,5 @@ class _Stitching:
         probability = self._stitcher.result(recorded).clip(0.0, 1.0)
         self._current += 1
         self._stitcher = self._start()
-        return row, reduced(Trace(probability, rate_hz, row.gap_intervals), self._trace_rate_hz)
-
-
-def reduced(trace: Trace, rate_hz: float | None) -> Trace:
-    """A trace at a lower rate, each value the mean of those it replaces; the last one of what is left."""
-    if rate_hz is None or rate_hz == trace.rate_hz:
-        return trace
-    factor = round(trace.rate_hz / rate_hz)
-    edges = np.arange(0, trace.probability.size, factor)
-    counts = np.diff(np.append(edges, trace.probability.size))
-    means = np.add.reduceat(trace.probability.astype(np.float64), edges) / counts
-    return Trace(
-        means.clip(0.0, 1.0).astype(np.float32), trace.rate_hz / factor, trace.gaps, trace.start
-    )
+        trace = Trace(probability, rate_hz, row.gap_intervals)
+        return row, trace.reduced(self._trace_rate_hz or rate_hz)

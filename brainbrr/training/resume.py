@@ -1,4 +1,5 @@
-"""Whether a checkpoint belongs to the run that wants to continue it, and which runs are unfinished."""
+"""Whether a checkpoint belongs to the run that wants to continue it, and which runs are
+unfinished."""
 
 import hashlib
 import json
@@ -65,7 +66,7 @@ def fingerprint_of(
     balance: Balance,
     **others: int | list[str],
 ) -> dict[str, Any]:
-    """What decides which bits a run computes next: network, data, windows, and what else is given."""
+    """What decides which bits a run computes next: network, data, windows, and the rest given."""
     shapes = [(name, list(value.shape)) for name, value in network.state_dict().items()]
     return {
         "network": _digest(shapes),

@@ -17,7 +17,8 @@ def warmup_cosine(
 ) -> LambdaLR:
     """Rise in a line to the full rate, then fall along half a cosine.
 
-    The first step is taken at the first value of the warm-up, `1 / n_warmup` of the full rate, never at the full rate.
+    The first step is taken at the first value of the warm-up, `1 / n_warmup` of the full rate,
+    never at the full rate.
 
     Args:
         n_steps: steps of the optimiser in the whole run.

@@ -1,4 +1,5 @@
-"""Scores a run by what it is for: events found and false alarms raised in whole validation recordings."""
+"""Scores a run by what it is for: events found and false alarms raised in whole validation
+recordings."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -48,7 +49,8 @@ ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
 class Validation(Callback):
     """After each epoch, traces of all validation recordings, their score, and the mean loss.
 
-    Traces are stitched at the signal's rate, one recording at a time, and kept at a reduced rate: at 16 Hz the 435 hours of
+    Traces are stitched at the signal's rate, one recording at a time, and kept at a reduced rate:
+    at 16 Hz the 435 hours of
     TUSZ's development split take 100 MB.
 
     Args:
@@ -140,7 +142,8 @@ class Validation(Callback):
             self.running = False
 
     def predict(self, trainer: Trainer, pl_module: LightningModule) -> tuple[list[Trace], float]:
-        """Traces of all recordings in order, and the mean loss; the recordings are shared among the processes."""
+        """Traces of all recordings in order, and the mean loss; the recordings are shared among the
+        processes."""
         mine = self.rows[trainer.global_rank :: trainer.world_size]
         total = torch.zeros(2, dtype=torch.float64)
 

@@ -77,13 +77,17 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     rows = tiny.corpus(folder / "cache") if not (folder / "cache").exists() else tiny.rows()
     run_dir = folder / options["run"]
     kill = options.get("kill")
-    others: dict[str, Any] = {"monitoring": KillAt(*kill)} if kill else {"monitoring": KillAt(-1, "")}
+    others: dict[str, Any] = (
+        {"monitoring": KillAt(*kill)} if kill else {"monitoring": KillAt(-1, "")}
+    )
     result = tiny.run(
         run_dir,
         rows,
         folder / "cache",
         resume=options.get("resume", False),
-        callbacks=tiny.callback_set(run_dir, "val/average_precision", options.get("every_minutes", 0.0), **others),
+        callbacks=tiny.callback_set(
+            run_dir, "val/average_precision", options.get("every_minutes", 0.0), **others
+        ),
         dataloader=LoaderOptions(batch_size=4, num_workers=options.get("workers", 0)),
         augmentation=Sequential([Gain(3.0), ChannelDropout(0.2), TimeShift(1.0, tiny.RATE_HZ)]),
         trainer=TrainerOptions(
@@ -97,7 +101,10 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     )
     if int(os.environ.get("LOCAL_RANK", "0")) == 0:
         last = read_checkpoint(result.last_checkpoint)
-        parts = [digest(last[key]) for key in ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")]
+        parts = [
+            digest(last[key])
+            for key in ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")
+        ]
         print(json.dumps({"digests": parts, "best": result.best_metric, "history": result.history}))
 
 

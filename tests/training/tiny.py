@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import Balance
 from brainbrr.data.window_index import Windowing
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
@@ -26,7 +25,8 @@ WINDOWING = Windowing(rate_hz=RATE_HZ, window_s=8.0, stride_s=4.0)
 
 
 class TinyNetwork(nn.Module):
-    """One convolution and dropout: enough to learn a rhythm, random enough to show a lost generator."""
+    """One convolution and dropout: enough to learn a rhythm, random enough to show a lost
+    generator."""
 
     def __init__(self, width: int = 4) -> None:
         super().__init__()
@@ -40,7 +40,9 @@ class TinyNetwork(nn.Module):
         return self.head(hidden)[:, 0]
 
 
-def row(number: int, split: str, duration_s: float, events: list[list[Any]] | None, **changes: Any) -> ManifestRow:
+def row(
+    number: int, split: str, duration_s: float, events: list[list[Any]] | None, **changes: Any
+) -> ManifestRow:
     name = f"sub-{number:02d}"
     values = {
         "recording_id": name, "corpus": "tiny", "subject": name, "session": "01", "split": split,
@@ -65,7 +67,8 @@ def write_signal(row: ManifestRow, folder: Path, rate_hz: float = RATE_HZ) -> No
 
 
 def rows() -> list[ManifestRow]:
-    """Ten recordings of about two minutes with a seizure in most, one shorter than a window, one with a gap."""
+    """Ten recordings of about two minutes with a seizure in most, one shorter than a window, one
+    with a gap."""
     made = []
     for number in range(8):
         split = ("train", "train", "train", "val")[number % 4]
@@ -83,7 +86,9 @@ def corpus(folder: Path) -> list[ManifestRow]:
     return rows()
 
 
-def callback_set(folder: Path, monitor: str | None = "val/event_f1", every_minutes: float = 0.0, **others: Any) -> CallbackSet:
+def callback_set(
+    folder: Path, monitor: str | None = "val/event_f1", every_minutes: float = 0.0, **others: Any
+) -> CallbackSet:
     return CallbackSet(
         validation=partial(Validation, trace_rate_hz=16.0),
         checkpoints=partial(DurableCheckpoints, folder / "checkpoints", monitor, every_minutes),
@@ -105,7 +110,6 @@ def run(folder: Path, rows: list[ManifestRow], cache: Path, **changes: Any) -> F
         "scheduler": partial(warmup_cosine, warmup_fraction=0.2, final_fraction=0.01),
         "trainer": TrainerOptions(max_epochs=3, accelerator="cpu", log_every_n_steps=1),
         "dataloader": LoaderOptions(batch_size=4, eval_batch_size=16),
-        "balance": Balance(),
         "score": tuned_event_score,
         "seed": 3,
     }
