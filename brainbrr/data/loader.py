@@ -2,7 +2,7 @@
 workers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class LoaderOptions:
     pin_memory: bool = False
     persistent_workers: bool = False
     prefetch_factor: int = 2
-    balance: Balance = Balance()
+    balance: Balance = field(default_factory=Balance)
 
     def loader(self, dataset: WindowDataset, batches: object) -> DataLoader[WindowBatch]:
         """A loader of these batches; its order and values do not depend on these options."""

@@ -16,9 +16,11 @@ class InvalidDecay(BrainbrrError):
 
 
 class Ema(Callback):
-    """Keeps `average = decay * average + (1 - decay) * weight` and puts it in the network's place for validation.
+    """Keeps `average = decay * average + (1 - decay) * weight` and puts it in the network's place
+    for validation.
 
-    Early on the decay is smaller, `(1 + step) / (10 + step)`, so that the random start is soon forgotten.
+    Early on the decay is smaller, `(1 + step) / (10 + step)`, so that the random start is soon
+    forgotten.
 
     Args:
         decay: share of the average that survives a step.

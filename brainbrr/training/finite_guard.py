@@ -26,10 +26,13 @@ class NonFiniteStep(BrainbrrError):
 
 
 class FiniteGuard(Callback):
-    """Checks losses and gradients before each step of the optimiser; a bad one never changes a weight.
+    """Checks losses and gradients before each step of the optimiser; a bad one never changes a
+    weight.
 
-    Clipping does not help here: one NaN in a gradient makes its norm NaN, and clipping spreads it to all of them.
-    What a bad step was made of goes to `folder`: its batches, its recordings and the first module whose output is not finite.
+    Clipping does not help here: one NaN in a gradient makes its norm NaN, and clipping spreads it
+        to all of them.
+    What a bad step was made of goes to `folder`: its batches, its recordings and the first module
+    whose output is not finite.
 
     Args:
         folder: where evidence is written.
@@ -66,7 +69,8 @@ class FiniteGuard(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: WindowBatch, batch_idx: int
     ) -> None:
-        """Remember the batches of the coming step, and the statistics that a forward pass would change."""
+        """Remember the batches of the coming step, and the statistics that a forward pass would
+        change."""
         if not self._batches:
             self._buffers = {
                 name: value.clone() for name, value in pl_module.network.named_buffers()
@@ -152,9 +156,11 @@ def gradient_norm(network: nn.Module) -> Tensor:
 
 
 def first_non_finite(network: nn.Module, batches: list[WindowBatch]) -> str:
-    """Name of the first module, in the order of computing, whose output is not finite for one of the batches.
+    """Name of the first module, in the order of computing, whose output is not finite for one of
+    the batches.
 
-    `input` where the EEG itself is not; the first parameter whose gradient is not where the forward pass is finite.
+    `input` where the EEG itself is not; the first parameter whose gradient is not where the
+    forward pass is finite.
     """
     for batch in batches:
         eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
@@ -190,7 +196,8 @@ def _watch(network: nn.Module) -> Iterator[list[str]]:
 
 
 def stop_at_non_finite(network: nn.Module) -> None:
-    """Check every module's output from now on and refuse the first that is not finite, by the module's name.
+    """Check every module's output from now on and refuse the first that is not finite, by the
+    module's name.
 
     Each check waits for the device: for looking at a defect, not for training.
     """

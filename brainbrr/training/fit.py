@@ -120,6 +120,7 @@ class CallbackSet:
     Attributes:
         validation: makes the `Validation`, given what only the run knows.
         checkpoints: makes the `DurableCheckpoints`, given the configuration.
+        extra: any other Lightning callbacks.
     """
 
     validation: Callable[..., Validation]
@@ -131,13 +132,14 @@ class CallbackSet:
     preemption: Callback | None = None
     progress: Callback | None = None
     monitoring: Callback | None = None
+    extra: Sequence[Callback] = ()
 
     @property
     def others(self) -> list[Callback]:
         """All that need nothing more, in the order in which they act."""
         every = (
             self.finite_guard, self.ema, self.spike_watch, self.monitoring,
-            self.early_stopping, self.progress, self.preemption,
+            self.early_stopping, self.progress, self.preemption, *self.extra,
         )  # fmt: skip
         return [callback for callback in every if callback is not None]
 

@@ -19,7 +19,8 @@ class Machine:
         capability: its compute capability, e.g. (8, 6).
         memory_gb: its memory.
         mps: whether Apple's GPU is there.
-        wsl2: whether this is Linux inside Windows, where pinned memory and worker processes misbehave.
+        wsl2: whether this is Linux inside Windows, where pinned memory and worker processes
+            misbehave.
         cores: processor cores this process may use.
     """
 
@@ -49,22 +50,29 @@ def this_machine() -> Machine:
     )
 
 
+PROFILES = (
+    ("h200", (9, 0), 120.0),
+    ("h100", (9, 0), 70.0),
+    ("a100_80gb", (8, 0), 70.0),
+    ("a100_40gb", (8, 0), 36.0),
+    ("rtx4090", (8, 0), 20.0),
+    ("rtx3080", (8, 0), 0.0),
+    ("turing", (7, 1), 0.0),
+    ("v100", (0, 0), 0.0),
+)
+"""CUDA profiles with the least compute capability and memory (GiB) each needs; the first that fits."""
+
+
 def profile_for(machine: Machine) -> str:
-    """Name of the profile: by compute capability and memory, not by a card's name, which has too many spellings."""
+    """Name of the profile, by capability and memory: cards' names have too many spellings."""
     if machine.gpu is None:
         return "mps" if machine.mps else "cpu"
-    if machine.capability < (8, 0):
-        # No bfloat16 before Ampere.
-        return "v100" if machine.capability == (7, 0) else "turing"
-    if machine.capability >= (9, 0) and machine.memory_gb >= 70:
-        return "h200" if machine.memory_gb >= 120 else "h100"
-    if machine.memory_gb >= 70:
-        return "a100_80gb"
-    if machine.memory_gb >= 36:
-        return "a100_40gb"
-    if machine.memory_gb >= 20:
-        return "rtx4090_wsl2" if machine.wsl2 else "rtx4090"
-    return "rtx3080"
+    name = next(
+        name
+        for name, capability, memory_gb in PROFILES
+        if machine.capability >= capability and machine.memory_gb >= memory_gb
+    )
+    return "rtx4090_wsl2" if machine.wsl2 and name == "rtx4090" else name
 
 
 def detect_hardware() -> str:
@@ -81,8 +89,8 @@ def apply_settings(
     """Set what a profile says about torch itself, before anything is computed.
 
     Args:
-        mps_memory_fraction: share of the recommended memory of Apple's GPU that torch may take; else it is exceeded until
-            the system stalls.
+        mps_memory_fraction: share of the recommended memory of Apple's GPU that torch may take;
+            else it is exceeded until the system stalls.
         n_threads: threads on the processor; None takes one for each core this process may use.
     """
     torch.set_num_threads(n_threads or this_machine().cores)

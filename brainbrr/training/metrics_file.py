@@ -15,7 +15,8 @@ COLUMNS = ("step", "name", "value")
 
 
 class MetricsFile(Logger):
-    """Appends `step,name,value` rows; a resumed run drops the rows that lie behind the step it starts from.
+    """Appends `step,name,value` rows; a resumed run drops the rows that lie behind the step it
+    starts from.
 
     Args:
         path: the file, e.g. `metrics.csv`.

@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 class Monitoring(Callback):
     """Logs scalars at every `log_every_n_steps`-th step of the optimiser.
 
-    `train/loss` is the mean since the last entry; `train/data_wait` the share of the time in which the device waited for
-    a batch; `train/seizure_fraction` the share of seizure in the samples learned from.
+    `train/loss` is the mean since the last entry; `train/data_wait` the share of the time in which
+    the device waited for a batch; `train/seizure_fraction` the share of seizure in the samples
+    learned from.
     """
 
     def __init__(self) -> None:
@@ -128,7 +129,8 @@ class SpikeWatch(Callback):
         batch: WindowBatch,
         batch_idx: int,
     ) -> None:
-        """Gather losses; compare them with those before once a step is complete, when the device is waited for anyway."""
+        """Gather losses; compare them with those before once a step is complete, when the device
+        is waited for anyway."""
         self._pending.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
         if trainer.global_step != self._step:
             self._step = trainer.global_step

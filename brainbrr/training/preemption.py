@@ -14,7 +14,8 @@ from brainbrr.training.validation import Validation
 log = logging.getLogger(__name__)
 
 EXIT_PREEMPTED = 75
-"""Exit code after SIGTERM or SIGUSR1: `EX_TEMPFAIL` of sysexits.h, try again later with `resume=`."""
+"""Exit code after SIGTERM or SIGUSR1: `EX_TEMPFAIL` of sysexits.h, try again later with
+`resume=`."""
 EXIT_INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
 
@@ -26,7 +27,8 @@ class Preempted(SystemExit):
 class Preemption(Callback):
     """On SIGTERM, SIGUSR1 or Ctrl-C: finish the step, save, and exit with 75 (130 after Ctrl-C).
 
-    A second Ctrl-C ends the run at once; the last checkpoint stays. While recordings are validated the run ends without
+    A second Ctrl-C ends the run at once; the last checkpoint stays. While recordings are validated
+    the run ends without
     saving: it continues from its last checkpoint.
     """
 

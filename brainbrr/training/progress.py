@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 class ProgressLine(Callback):
     """A bar where there is a terminal, a log line every so often where there is none.
 
-    Shows the smoothed loss, windows a second, the share of the time spent waiting for data, and the time left.
+    Shows the smoothed loss, windows a second, the share of the time spent waiting for data, and
+    the time left.
 
     Args:
         every_s: seconds between two log lines; on a terminal the bar moves four times a second.
