@@ -173,9 +173,7 @@ def _spans(
 
 def _probability(case: Case, top: float) -> list[Html]:
     base = top + PROBABILITY_HEIGHT
-    drawn = [
-        svg.line(LEFT, y, RIGHT, y, "grid") for y in (top, top + PROBABILITY_HEIGHT / 2, base)
-    ]
+    drawn = [svg.line(LEFT, y, RIGHT, y, "grid") for y in (top, top + PROBABILITY_HEIGHT / 2, base)]
     drawn += [
         svg.text(LEFT - 6, top + 9, "1", "end", "tick"),
         svg.text(LEFT - 6, top + PROBABILITY_HEIGHT / 2 + 4, "probability", "end", "tick"),
@@ -186,7 +184,5 @@ def _probability(case: Case, top: float) -> list[Html]:
         length_s = case.probability.size / case.probability_rate_hz
         share = length_s / max(case.stop_s - case.start_s, 1e-9)
         x = LEFT + (RIGHT - LEFT) * position * share
-        drawn.append(
-            svg.polyline(x, base - values * PROBABILITY_HEIGHT, "probability", "#1f5fa8")
-        )
+        drawn.append(svg.polyline(x, base - values * PROBABILITY_HEIGHT, "probability", "#1f5fa8"))
     return drawn

@@ -177,9 +177,7 @@ def head_figure(
     )
 
 
-def _strongest(
-    adjacency: NDArray[np.float32] | None, n_edges: int
-) -> list[tuple[float, int, int]]:
+def _strongest(adjacency: NDArray[np.float32] | None, n_edges: int) -> list[tuple[float, int, int]]:
     if adjacency is None:
         return []
     weights = np.maximum(adjacency, adjacency.T)
@@ -238,9 +236,7 @@ def _rate_axis() -> list[Html]:
     for rate in (0.1, *TARGETS_PER_24H, 30.0, 100.0, 300.0):
         label = "≤0.1" if rate == LEAST_PER_24H else f"{rate:g}"
         drawn.append(svg.text(_x_of_rate(rate), BOTTOM + 16, label, "middle", "tick"))
-    name = svg.text(
-        (LEFT + RIGHT) / 2, BOTTOM + 36, "false alarms per 24 h", "middle", "axis-name"
-    )
+    name = svg.text((LEFT + RIGHT) / 2, BOTTOM + 36, "false alarms per 24 h", "middle", "axis-name")
     return [*drawn, name]
 
 

@@ -100,7 +100,9 @@ def _navigation() -> Html:
         ("skipped", "Skipped and substituted"),
         ("reproduce", "How to reproduce"),
     )
-    return join(fill('<a href="#$name">$label</a>', name=name, label=label) for name, label in links)
+    return join(
+        fill('<a href="#$name">$label</a>', name=name, label=label) for name, label in links
+    )
 
 
 def _skipped(scores: Scores, notes: Sequence[str]) -> Html:

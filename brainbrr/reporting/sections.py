@@ -102,9 +102,7 @@ def curve_section(scores: Scores, published: Sequence[PublishedScore]) -> Html:
         and (rate := measure(scores, f"{path}.{key}").value) is not None
     ]
     others = [
-        OperatingPoint(
-            score.system, score.values["sensitivity"], score.values["fa_per_24h"]
-        )
+        OperatingPoint(score.system, score.values["sensitivity"], score.values["fa_per_24h"])
         for score in published
         if score.definition == "nedc.ovlp"
     ]

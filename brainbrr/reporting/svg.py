@@ -137,5 +137,3 @@ def ticks(start: float, stop: float, wanted: int = 6) -> list[float]:
             return values
         values.append(float(index * step))
     return values
-
-
