@@ -19,7 +19,8 @@ class Trace:
     """Seizure probability, one value a sample on the clock of the recording.
 
     Attributes:
-        probability: float32, shape `(samples,)`, in [0, 1]; 0 inside gaps, where nothing was recorded.
+        probability: float32, shape `(samples,)`, in [0, 1]; 0 inside gaps, where nothing was
+            recorded.
         rate_hz: samples a second.
         gaps: `(n, 2)` stretches in seconds where the file holds no signal.
         start: date and time of the first sample, or None.

@@ -1,10 +1,15 @@
-"""Cut recordings into windows of one length, and put what was computed on them back on one timeline."""
+"""Cut recordings into windows of one length, and put what was computed on them back on one
+timeline."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.intervals import Intervals, complement
+from brainbrr.signal.electrodes import ELECTRODES
 
 
 class UncoveredSamples(BrainbrrError):
@@ -20,8 +25,10 @@ def recorded_spans(n_samples: int, rate_hz: float, gaps: Intervals) -> NDArray[n
 def window_spans(spans: NDArray[np.int64], length: int, stride: int) -> NDArray[np.int64]:
     """Where windows lie: `(n, 2)` first and last-plus-one samples, never across two spans.
 
-    Within each span windows start every `stride` samples; a last one ends exactly at the span's end, so that the tail
-    is seen with full context. A span shorter than `length` gives one short window, padded when it is read.
+    Within each span windows start every `stride` samples; a last one ends exactly at the span's
+    end, so that the tail
+    is seen with full context. A span shorter than `length` gives one short window, padded when it
+    is read.
     """
     windows = []
     for start, stop in spans:
@@ -34,15 +41,41 @@ def window_spans(spans: NDArray[np.int64], length: int, stride: int) -> NDArray[
 def read_window(
     signal: NDArray[np.generic], span: NDArray[np.int64], length: int
 ) -> tuple[NDArray, NDArray[np.bool_]]:  # type: ignore[type-arg]
-    """One window of `signal` `(..., samples)`, zero-padded behind to `length`, and which of its samples are real."""
+    """One window of `signal` `(..., samples)`, zero-padded behind to `length`, and which of its
+    samples are real."""
     start, stop = int(span[0]), int(span[1])
     window = np.zeros((*signal.shape[:-1], length), dtype=signal.dtype)
     window[..., : stop - start] = signal[..., start:stop]
     return window, np.arange(length) < stop - start
 
 
+def observed_in_windows(
+    spans: NDArray[np.int64],
+    observed: NDArray[np.bool_],
+    bad_spans: Sequence[Sequence[Any]],
+    rate_hz: float,
+    bad_share: float = 0.5,
+) -> NDArray[np.bool_]:
+    """Which electrodes hold usable signal in which window, `(windows, electrodes)`.
+
+    Args:
+        observed: `(electrodes,)`, which were recorded at all.
+        bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
+        bad_share: an electrode that is bad for more than this share of a window counts as absent.
+    """
+    usable = np.repeat(observed[None], len(spans), axis=0)
+    bad_samples = np.zeros(usable.shape, dtype=np.float64)
+    for electrode, onset_s, offset_s, *_ in bad_spans:
+        overlap = np.minimum(spans[:, 1], float(offset_s) * rate_hz) - np.maximum(
+            spans[:, 0], float(onset_s) * rate_hz
+        )
+        bad_samples[:, ELECTRODES.index(electrode)] += np.maximum(overlap, 0.0)
+    return usable & (bad_samples <= bad_share * (spans[:, 1] - spans[:, 0])[:, None])
+
+
 def taper_weights(length: int, edge_weight: float = 0.1) -> NDArray[np.float32]:
-    """Trapezoidal weights: full in the middle half of a window, falling to `edge_weight` at its ends."""
+    """Trapezoidal weights: full in the middle half of a window, falling to `edge_weight` at its
+    ends."""
     ramp = np.minimum(np.arange(length) + 0.5, length - 0.5 - np.arange(length)) / (length / 4)
     return (edge_weight + (1.0 - edge_weight) * np.minimum(ramp, 1.0)).astype(np.float32)
 
@@ -53,7 +86,8 @@ def stitch(
     n_samples: int,
     recorded: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Weighted average of overlapping windows back on the recording's timeline; the inverse of cutting it up.
+    """Weighted average of overlapping windows back on the recording's timeline; the inverse of
+    cutting it up.
 
     Args:
         windows: `(windows, length)` values, e.g. probabilities.
@@ -78,5 +112,13 @@ def stitch(
                 f"sample {first} in none",
                 "Use a stride no longer than the window.",
             )
-    # Every weight is positive where recorded (just checked); elsewhere total is 0 and so is the quotient.
-    return total / np.where(weight > 0, weight, 1.0)
+    return np.divide(total, weight, out=total, where=weight > 0)
+
+
+def mean_pool(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Averages of `factor` neighbouring samples; the last one over what is left."""
+    n_whole = len(values) // factor * factor
+    pooled = values[:n_whole].reshape(-1, factor).mean(axis=1)
+    if n_whole < len(values):
+        pooled = np.append(pooled, values[n_whole:].mean())
+    return pooled.astype(np.float32)
