@@ -6,9 +6,9 @@ The table is tab-separated UTF-8, written by the review section of `report.html`
 | column | meaning |
 |---|---|
 | `recording_id` | as in the manifest |
-| `onset`, `duration` | the event as the reviewer leaves it, in seconds; for `drop` that of the original |
+| `onset`, `duration` | the event as the reviewer leaves it, in seconds; unchanged but for `move` |
 | `eventType` | HED-SCORE code of a seizure, e.g. `sz` |
-| `action` | `keep`: there is a seizure here; `drop`: there is none; `move`: there is one, with these edges |
+| `action` | `keep`: a seizure is here; `drop`: none is; `move`: one is, with these edges |
 | `originalOnset`, `originalDuration` | the event as it was shown, in seconds |
 | `kind` | what the report called it: `missed seizure`, `false alarm`, `hit`, `unjudged event` |
 """

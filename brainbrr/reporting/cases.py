@@ -139,7 +139,14 @@ def select_cases(
     chosen = [*missed, *alarms[:limit], *rest]
     return [
         _with_excerpt(
-            case, references, hypotheses, traces, read_eeg, margin_s, max_excerpt_s, read_adjacency
+            case,
+            references,
+            hypotheses,
+            traces.get(case.recording_id),
+            read_eeg=read_eeg,
+            margin_s=margin_s,
+            max_excerpt_s=max_excerpt_s,
+            read_adjacency=read_adjacency,
         )
         for case in chosen
     ]
@@ -199,13 +206,14 @@ def _with_excerpt(
     case: Case,
     references: Mapping[str, Annotation],
     hypotheses: Mapping[str, Annotation],
-    traces: Mapping[str, Trace],
+    trace: Trace | None,
+    *,
     read_eeg: ReadEeg,
     margin_s: float,
     max_excerpt_s: float,
     read_adjacency: ReadAdjacency | None,
 ) -> Case:
-    recording_id, trace = case.recording_id, traces.get(case.recording_id)
+    recording_id = case.recording_id
     known = references.get(recording_id) or hypotheses[recording_id]
     start_s = max(0.0, case.onset_s - margin_s)
     stop_s = min(known.duration_s, case.offset_s + margin_s, start_s + max_excerpt_s)

@@ -1,6 +1,9 @@
 """EEG as a neurologist reads it: longitudinal bipolar rows, negative up, truth and probability
 below."""
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +22,7 @@ CHAINS = (
 )
 """The double banana from left to right (ACNS guideline 3, montage LB-18.1)."""
 
-DERIVATIONS = tuple(pair for chain in CHAINS for pair in zip(chain, chain[1:], strict=False))
+DERIVATIONS = tuple(pair for chain in CHAINS for pair in pairwise(chain))
 
 WIDTH, LEFT, RIGHT, TOP = 1000.0, 76.0, 974.0, 26.0
 ROW, CHAIN_GAP, PROBABILITY_HEIGHT, BAR = 25.0, 7.0, 52.0, 10.0
@@ -54,7 +57,7 @@ def envelope(
         return (np.arange(n_samples) + 0.5) / max(n_samples, 1), values
     edges = np.linspace(0, n_samples, n_columns + 1).astype(np.int64)
     chosen = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         column = values[first:last]
         if np.isnan(column).any():
             chosen += [first, last - 1]
@@ -74,8 +77,12 @@ def eeg_figure(case: Case) -> Html:
         return LEFT + (RIGHT - LEFT) * min(max(share, 0.0), 1.0)
 
     drawn, bottom = _rows(case)
-    drawn += _spans(case.truth, "truth", "annotated", x_of, bottom + 4, "#2a7d4f")
-    drawn += _spans(case.detected, "detected", "detected", x_of, bottom + 18, "#c2571a")
+    drawn += _spans(
+        case.truth, x_of, bottom + 4, css_class="truth", label="annotated", color="#2a7d4f"
+    )
+    drawn += _spans(
+        case.detected, x_of, bottom + 18, css_class="detected", label="detected", color="#c2571a"
+    )
     drawn += _probability(case, bottom + 34)
     floor = bottom + 34 + PROBABILITY_HEIGHT
     for time_s in svg.ticks(case.start_s, case.stop_s, 8):
@@ -158,14 +165,17 @@ def _scale_bar(scale_uv: float) -> list[Html]:
 
 def _spans(
     intervals: Intervals,
+    x_of: Callable[[float], float],
+    y: float,
+    *,
     css_class: str,
     label: str,
-    x_of: object,
-    y: float,
     color: str,
 ) -> list[Html]:
     bars = [
-        svg.rectangle(x_of(onset_s), y, x_of(offset_s) - x_of(onset_s), BAR, css_class, color)  # type: ignore[operator]
+        svg.rectangle(
+            x_of(onset_s), y, x_of(offset_s) - x_of(onset_s), BAR, css_class=css_class, color=color
+        )
         for onset_s, offset_s in intervals
     ]
     return [svg.text(LEFT - 6, y + 9, label, "end", "tick"), *bars]

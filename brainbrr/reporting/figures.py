@@ -1,4 +1,4 @@
-"""Pictures of scores: sensitivity against false alarms, calibration, the learned graph on a head."""
+"""Pictures of scores: sensitivity against false alarms, calibration, the graph on a head."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,11 @@ COLORS = ("#1f5fa8", "#c2571a", "#2a7d4f", "#7a4fa3")
 
 POSITIONS = {
     "Fp1": (-0.27, -0.83), "Fp2": (0.27, -0.83),
-    "F7": (-0.71, -0.52), "F3": (-0.36, -0.44), "Fz": (0.0, -0.41), "F4": (0.36, -0.44), "F8": (0.71, -0.52),
+    "F7": (-0.71, -0.52), "F3": (-0.36, -0.44), "Fz": (0.0, -0.41),
+    "F4": (0.36, -0.44), "F8": (0.71, -0.52),
     "T3": (-0.87, 0.0), "C3": (-0.43, 0.0), "Cz": (0.0, 0.0), "C4": (0.43, 0.0), "T4": (0.87, 0.0),
-    "T5": (-0.71, 0.52), "P3": (-0.36, 0.44), "Pz": (0.0, 0.41), "P4": (0.36, 0.44), "T6": (0.71, 0.52),
+    "T5": (-0.71, 0.52), "P3": (-0.36, 0.44), "Pz": (0.0, 0.41),
+    "P4": (0.36, 0.44), "T6": (0.71, 0.52),
     "O1": (-0.27, 0.83), "O2": (0.27, 0.83),
 }  # fmt: skip
 """Seen from above, nose up: right and down positive, 1 at the rim of the head."""
@@ -41,6 +43,11 @@ class OperatingPoint:
     sensitivity: float
     fa_per_24h: float
 
+    @property
+    def hint(self) -> str:
+        """What hovering over the point says."""
+        return f"{self.label}: {self.sensitivity:.3f} at {self.fa_per_24h:.2f} alarms in 24 h"
+
 
 def curve_figure(
     curves: Mapping[str, Sequence[Mapping[str, float]]],
@@ -52,7 +59,7 @@ def curve_figure(
     Args:
         curves: points with the keys `sensitivity` and `fa_per_24h`, by name of the definition;
             points where either is None are left out.
-        operating_points: where this detector stands, as filled dots.
+        operating_points: where this detector stands, as filled dots in the order (and colours) of the curves.
         published: other systems, as hollow dots.
     """
     drawn = [*_rate_axis(), *_share_axis("sensitivity")]
@@ -63,16 +70,13 @@ def curve_figure(
         x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
         drawn.append(svg.polyline(x, y, f"curve s{index + 1}", COLORS[index % len(COLORS)]))
         drawn += _key(name, index, BOTTOM - 14 - 17 * (len(curves) - 1 - index))
-    for css_class, group in (("published", published), ("operating", operating_points)):
-        for point in group:
-            x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
-            hint = (
-                f"{point.label}: {point.sensitivity:.3f} at {point.fa_per_24h:.2f} alarms in 24 h"
-            )
-            drawn.append(svg.circle(x_point, y_point, 5, css_class, hint))
-            anchor = "end" if x_point > (LEFT + RIGHT) / 2 else "start"
-            shift = -9 if anchor == "end" else 9
-            drawn.append(svg.text(x_point + shift, y_point - 5, point.label, anchor, "tick"))
+    for point in published:
+        x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
+        drawn.append(svg.circle(x_point, y_point, 5, "published", point.hint))
+        drawn.append(svg.text(x_point + 9, y_point + 4, point.label, css_class="tick"))
+    for index, point in enumerate(operating_points):
+        x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
+        drawn.append(svg.circle(x_point, y_point, 6, f"operating s{index + 1}", point.hint))
     summary = "; ".join(
         f"{point.label}: {point.sensitivity:.2f} at {point.fa_per_24h:.1f}"
         for point in operating_points
@@ -104,7 +108,9 @@ def reliability_figure(bins: Sequence[Mapping[str, float]], ece: float | None = 
     for b in shown:
         height = 40.0 * log10(1 + b["n"]) / log10(1 + most)
         x = LEFT + (RIGHT - LEFT) * b["confidence"]
-        drawn.append(svg.rectangle(x - 5, BOTTOM - height, 10, height, "amount", "#8884"))
+        drawn.append(
+            svg.rectangle(x - 5, BOTTOM - height, 10, height, css_class="amount", color="#8884")
+        )
     x_all = np.array([LEFT + (RIGHT - LEFT) * b["confidence"] for b in shown])
     y_all = _y_of_share(np.array([b["frequency"] for b in shown]))
     drawn.append(svg.polyline(x_all, y_all, "curve s1", COLORS[0]))

@@ -9,14 +9,9 @@ from brainbrr.reporting.cases import Case
 from brainbrr.reporting.markup import Html, fill, join, template
 from brainbrr.reporting.published import PublishedScore
 from brainbrr.reporting.review import review_section
+from brainbrr.reporting.score_tables import Systems, key_value_table, score_section
 from brainbrr.reporting.scoreboard import Scores, look_up, rounded
-from brainbrr.reporting.sections import (
-    answer,
-    curve_section,
-    key_value_table,
-    score_section,
-    subject_section,
-)
+from brainbrr.reporting.sections import answer, curve_section, subject_section
 
 MAX_BYTES = 3_000_000
 """How large a report may become; EEG of the last events is left out, and said so, beyond it."""
@@ -50,7 +45,7 @@ def write_report(
         max_bytes: size limit of the file.
     """
     scored = [
-        _section("scores", "Scores", score_section(scores, published, baselines or {})),
+        _section("scores", "Scores", score_section(Systems(scores, baselines or {}, published))),
         _section("curves", "Curves and calibration", curve_section(scores, published)),
         _section("subjects", "Subjects", subject_section(scores)),
     ]
@@ -92,16 +87,16 @@ def _section(name: str, heading: str, body: Html) -> Html:
 
 
 def _navigation() -> Html:
-    links = (
-        ("scores", "Scores"),
-        ("curves", "Curves"),
-        ("subjects", "Subjects"),
-        ("review", "Events and review"),
-        ("skipped", "Skipped and substituted"),
-        ("reproduce", "How to reproduce"),
-    )
+    links = {
+        "scores": "Scores",
+        "curves": "Curves",
+        "subjects": "Subjects",
+        "review": "Events and review",
+        "skipped": "Skipped and substituted",
+        "reproduce": "How to reproduce",
+    }
     return join(
-        fill('<a href="#$name">$label</a>', name=name, label=label) for name, label in links
+        fill('<a href="#$name">$label</a>', name=name, label=label) for name, label in links.items()
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-UNDEFINED = "–"
+UNDEFINED = "\u2013"
+"""An en dash: what readers see where a number is undefined."""
 Scores = Mapping[str, object]
 
 
@@ -67,7 +68,7 @@ class Measure:
         """`(low–high)`, or nothing where there is no interval."""
         if self.low is None or self.high is None:
             return ""
-        return f"({self.low:.{decimals}f}–{self.high:.{decimals}f})"
+        return f"({self.low:.{decimals}f}\u2013{self.high:.{decimals}f})"
 
 
 def look_up(scores: object, path: str) -> object | None:

@@ -57,7 +57,7 @@ def line(x1: float, y1: float, x2: float, y2: float, css_class: str = "grid") ->
 
 
 def rectangle(
-    x: float, y: float, width: float, height: float, css_class: str, fill_color: str
+    x: float, y: float, width: float, height: float, *, css_class: str, color: str
 ) -> Html:
     """A filled rectangle, at least one unit wide."""
     return fill(
@@ -67,7 +67,7 @@ def rectangle(
         y=number(y),
         w=number(max(width, 1.0)),
         h=number(height),
-        f=fill_color,
+        f=color,
     )
 
 

@@ -11,6 +11,7 @@ from brainbrr.reporting.scoreboard import (
     DEFINITIONS,
     SAMPLE_LABELS,
     TARGETS_PER_24H,
+    UNDEFINED,
     Measure,
     Scores,
     cells,
@@ -32,7 +33,7 @@ def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -
     """
     from rich.table import Table
 
-    table = Table(title="Scores", caption="(95 % interval over patients); – undefined")
+    table = Table(title="Scores", caption=f"(95 % interval over patients); {UNDEFINED} undefined")
     table.add_column("definition", overflow="fold")
     for column in COLUMNS:
         table.add_column(COLUMN_LABELS[column], justify="right")
@@ -42,6 +43,8 @@ def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -
         own = cells(scores, definition)
         table.add_row(definition.label, *(_text(own[c], decimals_of(c)) for c in COLUMNS))
         for name, other in (baselines or {}).items():
+            if look_up(other, definition.path) is None:
+                continue
             theirs = cells(other, definition)
             shown = (_text(theirs[c], decimals_of(c)) for c in COLUMNS)
             table.add_row(f"  {name}", *shown, style="dim")
