@@ -24,7 +24,7 @@ CHAINS = (
 
 DERIVATIONS = tuple(pair for chain in CHAINS for pair in pairwise(chain))
 
-WIDTH, LEFT, RIGHT, TOP = 1000.0, 76.0, 974.0, 26.0
+WIDTH, LEFT, RIGHT, TOP = 1000.0, 76.0, 974.0, 36.0
 ROW, CHAIN_GAP, PROBABILITY_HEIGHT, BAR = 25.0, 7.0, 52.0, 10.0
 N_COLUMNS = 560
 """Columns of the picture; each shows the lowest and the highest sample that fall into it."""

@@ -59,7 +59,8 @@ def curve_figure(
     Args:
         curves: points with the keys `sensitivity` and `fa_per_24h`, by name of the definition;
             points where either is None are left out.
-        operating_points: where this detector stands, as filled dots in the order (and colours) of the curves.
+        operating_points: where this detector stands, filled, in the order and colours of the
+            curves.
         published: other systems, as hollow dots.
     """
     drawn = [*_rate_axis(), *_share_axis("sensitivity")]
@@ -69,11 +70,14 @@ def curve_figure(
         # Between two thresholds nothing changes: the curve is a staircase, rate first.
         x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
         drawn.append(svg.polyline(x, y, f"curve s{index + 1}", COLORS[index % len(COLORS)]))
-        drawn += _key(name, index, BOTTOM - 14 - 17 * (len(curves) - 1 - index))
+        drawn += _key(name, index)
     for point in published:
         x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
         drawn.append(svg.circle(x_point, y_point, 5, "published", point.hint))
-        drawn.append(svg.text(x_point + 9, y_point + 4, point.label, css_class="tick"))
+        # Six units a letter: a label that would run out of the picture goes to the left.
+        fits = x_point + 9 + 6 * len(point.label) < RIGHT
+        anchor, shift = ("start", 9) if fits else ("end", -9)
+        drawn.append(svg.text(x_point + shift, y_point + 4, point.label, anchor, "tick"))
     for index, point in enumerate(operating_points):
         x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
         drawn.append(svg.circle(x_point, y_point, 6, f"operating s{index + 1}", point.hint))
@@ -246,11 +250,10 @@ def _rate_axis() -> list[Html]:
     return [*drawn, name]
 
 
-def _key(name: str, index: int, y: float) -> list[Html]:
-    swatch = svg.polyline(
-        np.array([RIGHT - 130, RIGHT - 108]),
-        np.array([y, y]),
-        f"curve s{index + 1}",
-        COLORS[index % len(COLORS)],
-    )
-    return [swatch, svg.text(RIGHT - 102, y + 4, name, css_class="tick")]
+def _key(name: str, index: int) -> list[Html]:
+    # Top left: a curve of sensitivity against alarms has nothing there unless it is perfect.
+    y = TOP + 16 + 17 * index
+    x = np.array([LEFT + 10, LEFT + 32])
+    color = COLORS[index % len(COLORS)]
+    swatch = svg.polyline(x, np.array([y, y]), f"curve s{index + 1}", color)
+    return [swatch, svg.text(LEFT + 38, y + 4, name, css_class="tick")]

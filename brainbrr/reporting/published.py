@@ -32,7 +32,7 @@ class PublishedScore:
     @property
     def remark(self) -> str:
         """Note and source in one line."""
-        trained = "trained on this corpus" if self.trained_on_corpus else "not trained on it"
+        trained = "trained on this corpus" if self.trained_on_corpus else "never trained on it"
         return "; ".join(part for part in (self.note, trained, self.source) if part)
 
 

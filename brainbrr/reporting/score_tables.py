@@ -89,7 +89,7 @@ def score_section(systems: Systems) -> Html:
             systems,
             "curve.sensitivity_at_fa",
             "Sensitivity at a given number of false alarms per 24 h (NEDC OVLP)",
-            {key: f"at {key}" for key in TARGETS_PER_24H},
+            {key: f"at\u00a0{key}" for key in TARGETS_PER_24H},
         ),
         samples=_comparison(
             systems, "sample_level", "Samples, whatever the threshold", SAMPLE_LABELS
@@ -140,8 +140,8 @@ def _comparison(systems: Systems, path: str, caption: str, labels: Mapping[str, 
 
 def _table(caption: str, labels: Sequence[str], bodies: Html) -> Html:
     return fill(
-        '<div class="scroll"><table class="scores"><caption>$caption</caption><thead><tr>'
-        '<th scope="col" class="name">system</th>$head<th scope="col" class="name">remarks</th>'
+        '<div class="scroll"><table class="scores"><caption><span>$caption</span></caption>'
+        '<thead><tr><th scope="col" class="name">system</th>$head<th scope="col" class="name">remarks</th>'
         "</tr></thead>$bodies</table></div>",
         caption=caption,
         head=join(fill('<th scope="col">$label</th>', label=label) for label in labels),

@@ -102,9 +102,9 @@ def subject_section(scores: Scores) -> Html:
         for name, of_one in subjects.items()
     )
     return fill(
-        '<div class="scroll"><table class="sortable"><caption>SzCORE events unless OVLP is named; '
-        "a column's name sorts by it.</caption><thead><tr>$head</tr></thead><tbody>$rows</tbody>"
-        "</table></div>",
+        '<div class="scroll"><table class="sortable"><caption><span>SzCORE events unless OVLP is '
+        "named; a column's name sorts by it.</span></caption><thead><tr>$head</tr></thead>"
+        "<tbody>$rows</tbody></table></div>",
         head=head,
         rows=rows,
     )
