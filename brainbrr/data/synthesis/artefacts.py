@@ -1,6 +1,8 @@
-"""What looks like a seizure and is none: each a pure function giving `(electrodes, samples)` microvolts.
+"""What looks like a seizure and is none: each a pure function giving `(electrodes, samples)`
+microvolts.
 
-All of them are rhythmic or large or both. None of them evolves: neither a frequency that falls, nor a spread from one
+All of them are rhythmic or large or both. None of them evolves: neither a frequency that falls, nor
+a spread from one
 electrode to the next.
 """
 
@@ -36,7 +38,8 @@ _LEFT_TEMPLE, _RIGHT_TEMPLE = (ELECTRODES.index(name) for name in ("T3", "T4"))
 
 
 def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Bursts of jaw muscle once or twice a second over both temples, with slow waves of the tongue in front."""
+    """Bursts of jaw muscle once or twice a second over both temples, with slow waves of the tongue
+    in front."""
     bite_hz = generator.uniform(1.0, 2.0)
     phase = _phase(generator, n_samples, rate_hz, bite_hz, 0.08)
     bite = np.exp(5 * (np.cos(phase) - 1))
@@ -51,7 +54,8 @@ def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
 def electrode_tremor(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """One electrode (and faintly its neighbours) shaken at a constant 3-7 Hz, growing and waning."""
+    """One electrode (and faintly its neighbours) shaken at a constant 3-7 Hz, growing and
+    waning."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
     wave = np.cos(phase) + generator.uniform(0, 0.35) * np.cos(2 * phase + 1.0)
@@ -61,7 +65,8 @@ def electrode_tremor(
 
 
 def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz where the head is touched."""
+    """Rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz where the head is
+    touched."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
     wave = np.exp(3.5 * (np.cos(phase) - 1)) - 0.9 * np.exp(2.5 * (np.cos(phase - 0.9) - 1))
