@@ -1,7 +1,7 @@
 """Two detectors without learning, to print beside one that learned: line length and band power.
 
-Both compare each electrode with its own median over the recording, so that neither gain nor montage matters. Line length:
-Esteller et al., EMBC 2001, doi 10.1109/IEMBS.2001.1020545.
+Both compare each electrode with its own median over the recording, so that neither gain nor montage
+matters. Line length: Esteller et al., EMBC 2001, doi 10.1109/IEMBS.2001.1020545.
 """
 
 import numpy as np
@@ -49,7 +49,8 @@ def band_power(
 def line_length_probability(
     eeg_uv: NDArray[np.floating], rate_hz: float, window_s: float = 2.0
 ) -> NDArray[np.float32]:
-    """A trace for `Trace` that rises with line length: 0.5 at the usual level, 0.75 at three times it; `(samples,)`."""
+    """Values for a `Trace` that rise with line length: 0.5 at the usual level, 0.75 at three times
+    it; `(samples,)`."""
     return _against_usual(line_length(eeg_uv, rate_hz, window_s))
 
 
@@ -61,7 +62,8 @@ def band_power_probability(
     high_hz: float = 9.0,
     window_s: float = 2.0,
 ) -> NDArray[np.float32]:
-    """A trace for `Trace` that rises with amplitude in one band: 0.5 at the usual level, 0.75 at three times it; `(samples,)`.
+    """Values for a `Trace` that rise with the amplitude in one band: 0.5 at the usual level, 0.75
+    at three times it; `(samples,)`.
 
     The default band, from delta to theta, holds the fundamental of most seizures.
     """
@@ -75,7 +77,8 @@ def _average(values: NDArray[np.float32], rate_hz: float, window_s: float) -> ND
 
 
 def _against_usual(level: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over electrodes of the ratio to each one's median, squashed by `ratio / (1 + ratio)`; a flat electrode is left out."""
+    """Mean over electrodes of the ratio to each one's median, squashed by `ratio / (1 + ratio)`; a
+    flat electrode is left out."""
     usual = np.median(level, axis=1, keepdims=True)
     alive = usual[:, 0] > 0
     if not alive.any():

@@ -1,9 +1,8 @@
 """What looks like a seizure and is none: each a pure function giving `(electrodes, samples)`
 microvolts.
 
-All of them are rhythmic or large or both. None of them evolves: neither a frequency that falls, nor
-a spread from one
-electrode to the next.
+All of them are rhythmic or large or both. None of them evolves: no frequency falls, nothing spreads
+from one electrode to the next.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +12,9 @@ import numpy as np
 from numpy.random import Generator
 
 from brainbrr.data.synthesis.noise import Signal, band_noise, muscle_noise, slow_wander, taper
-from brainbrr.data.synthesis.scalp import field, mix, positions, topography
+from brainbrr.data.synthesis.scalp import field, mix, topography
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
+from brainbrr.signal.positions import POSITIONS
 
 Artefact = Callable[[Generator, int, float, float], Signal]
 
@@ -115,11 +115,16 @@ def drowsy_theta(
 def temporal_theta(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Rhythmic mid-temporal theta of drowsiness: sharp, notched 4.5-7 Hz waves over one temple, constant from end to end."""
+    """Rhythmic mid-temporal theta of drowsiness: notched 4.5-7 Hz waves over one temple, constant
+    from end to end."""
     centre = int(generator.choice([_LEFT_TEMPLE, _RIGHT_TEMPLE]))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
     lead = _travel(generator, 0.4)
-    wave = 1.5 * np.exp(1.5 * (np.cos(phase + lead) - 1)) - 0.4 * np.cos(2 * (phase + lead) - 1.0) - 0.7
+    wave = (
+        1.5 * np.exp(1.5 * (np.cos(phase + lead) - 1))
+        - 0.4 * np.cos(2 * (phase + lead) - 1.0)
+        - 0.7
+    )
     gains = field(centre, generator.uniform(0.7, 1.3)) * generator.uniform(0.7, 1.2, N_ELECTRODES)
     return _shaped(gains[:, None] * wave, n_samples, rate_hz, 1.6 * amplitude_uv)
 
@@ -189,9 +194,10 @@ def _phase(
 
 
 def _travel(generator: Generator, spread_rad: float) -> Signal:
-    """Phase `(electrodes, 1)` of a wave that crosses the scalp in a random direction, about `spread_rad` each way."""
+    """Phase `(electrodes, 1)` of a wave that crosses the scalp in a random direction, by about
+    `spread_rad` each way."""
     direction = generator.standard_normal(3)
-    return spread_rad * (positions() @ (direction / np.linalg.norm(direction)))[:, None]
+    return spread_rad * (POSITIONS @ (direction / np.linalg.norm(direction)))[:, None]
 
 
 def _shaped(signal: Signal, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:

@@ -92,16 +92,17 @@ def _body(generator: Generator, n_samples: int, subject: Subject, vigilance: Vig
 
 
 def _seizure_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """Peak of a seizure: 5.5-9 times the resting root mean square where easy, 2.5-5 times where difficult."""
+    """Peak of a seizure: 5.5-9 times the resting root mean square where easy, 2.5-5 times where
+    difficult."""
     return subject.resting_uv * generator.uniform(5.5 - 3.0 * difficulty, 9.0 - 4.0 * difficulty)
 
 
 def _artefact_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """As large as a seizure on the whole, but of a far wider range, so that no threshold divides them."""
+    """As large as a seizure on the whole, but of a wider range, so that no threshold divides
+    them."""
     spread = np.exp(0.35 * generator.standard_normal())
-    return float(
-        0.9 * (1 + 0.3 * difficulty) * spread * _seizure_uv(generator, subject, difficulty)
-    )
+    size = (0.9 + 0.27 * difficulty) * spread
+    return float(size * _seizure_uv(generator, subject, difficulty))
 
 
 def _plant_seizures(

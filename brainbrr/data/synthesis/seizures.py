@@ -88,7 +88,8 @@ def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
 
 
 def discharge(phase: Signal, sharpness: Signal) -> Signal:
-    """Waveform at each phase, around 0: a sinusoid that turns into spike and slow wave as `sharpness` grows to 1."""
+    """Waveform at each phase, around 0: a sinusoid that turns into spike and slow wave as
+    `sharpness` grows to 1."""
     kappa = 1.0 + 14.0 * sharpness
     spike = np.exp(kappa * (np.cos(phase) - 1)) - ive(0, kappa)
     wave = -0.8 * np.cos(phase - 1.9)
