@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,10 +23,7 @@ def test_nothing_overlaps_and_all_lies_inside(seed, duration_s, seizures_per_hou
     plan = draw_plan(np.random.default_rng(seed), parameters, "train")
     events = sorted((*plan.seizures, *plan.artefacts), key=lambda event: event.onset_s)
     assert all(event.onset_s >= 0 and event.offset_s <= duration_s for event in events)
-    assert all(
-        first.offset_s <= second.onset_s
-        for first, second in zip(events[:-1], events[1:], strict=True)
-    )
+    assert all(first.offset_s <= second.onset_s for first, second in itertools.pairwise(events))
     assert all(
         parameters.min_seizure_s - 0.25 <= event.duration_s <= parameters.max_seizure_s + 0.25
         for event in plan.seizures
@@ -44,8 +43,5 @@ def test_seizures_keep_their_distance():
     parameters = SynthesisParameters(duration_s=3600)
     for seed in range(20):
         seizures = draw_plan(np.random.default_rng(seed), parameters, "train").seizures
-        gaps_s = [
-            later.onset_s - sooner.offset_s
-            for sooner, later in zip(seizures[:-1], seizures[1:], strict=True)
-        ]
+        gaps_s = [later.onset_s - sooner.offset_s for sooner, later in itertools.pairwise(seizures)]
         assert min(gaps_s) >= 149
