@@ -63,7 +63,7 @@ def curve_section(scores: Scores, published: Sequence[PublishedScore]) -> Html:
     others = [
         OperatingPoint(score.system, score.values["sensitivity"], score.values["fa_per_24h"])
         for score in published
-        if score.definition == "nedc.ovlp"
+        if score.definition == "nedc.ovlp" and {"sensitivity", "fa_per_24h"} <= score.values.keys()
     ]
     drawn = [
         _figure(
