@@ -10,15 +10,19 @@ from brainbrr.events.trace import Trace
 from brainbrr.reporting.cases import select_cases
 
 
-@pytest.fixture
-def scores():
-    mean = szcore(sensitivity=0.6, precision=None, f1=0.417, fp_per_day=8.2)
-    of_subject = {
+def of_subject(sensitivity):
+    event = szcore(sensitivity=sensitivity, precision=0.5, f1=0.25, fp_per_day=3.0)
+    return {
         "recordings": 1,
         "duration_s": 7200.0,
-        "szcore": {"event": szcore(sensitivity=None, precision=0.5, f1=0.25, fp_per_day=3.0)},
-        "nedc": {"ovlp": nedc(None, 4.0)},
+        "szcore": {"event": event},
+        "nedc": {"ovlp": nedc(sensitivity, 4.0)},
     }
+
+
+@pytest.fixture(scope="module")
+def scores():
+    mean = szcore(sensitivity=0.6, precision=None, f1=0.417, fp_per_day=8.2)
     points = [(1.0, 0.0, 0.0), (0.5, 0.4, 2.0), (0.1, 0.9, 60.0)]
     curve = [
         {"threshold": threshold, "sensitivity": share, "fa_per_24h": rate}
@@ -48,13 +52,17 @@ def scores():
             ],
         },
         "intervals_95": {"szcore": {"event": {"subject_mean": {"f1": [0.312, 0.523]}}}},
-        "subjects": {PLANTED: of_subject, "sub-02": of_subject},
+        "subjects": {
+            PLANTED: of_subject(None),
+            "sub-02": of_subject(0.7),
+            "sub-01": of_subject(0.2),
+        },
         "files": {"expected": 3, "scored": 2, "missing": ["sub-03_<run>"]},
         "definitions": {"timescoring": "0.0.7"},
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def corpus():
     """References, hypotheses and traces of three recordings; the third one is not annotated."""
     references = {
@@ -78,7 +86,7 @@ def corpus():
     return references, hypotheses, {PLANTED: Trace(probability, 1.0, [])}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cases(corpus):
     graph = np.eye(19, k=1, dtype=np.float32)
     return select_cases(*corpus, read_eeg, read_adjacency=lambda *_: graph)

@@ -56,10 +56,10 @@ def written(tmp_path, scores, **more):
     return path.read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def page(tmp_path, scores, cases):
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, scores, cases):
     return written(
-        tmp_path,
+        tmp_path_factory.mktemp("report"),
         scores,
         cases=cases,
         notes=["sub-02: O2 absent & masked"],
@@ -138,7 +138,7 @@ def test_subjects_can_be_sorted_by_every_column_with_undefined_ones_unvalued(pag
     table = re.search(r'<table class="sortable">.*?</table>', page, re.S)[0]
     assert table.count('<th scope="col"><button type="button">') == 12
     cells = re.findall(r"<td([^>]*)>([^<]*)</td>", table)
-    assert len(cells) == 22
+    assert len(cells) == 33
     assert all(("data-value" in attributes) == (text != "\u2013") for attributes, text in cells)
     assert ' data-value="7200.0"' in table
     assert ">2.0<" in table
