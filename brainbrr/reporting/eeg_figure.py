@@ -149,7 +149,7 @@ def _rows(case: Case) -> tuple[list[Html], float]:
         else:
             drawn.append(svg.text(LEFT + 6, y + 4, "absent", css_class="absent"))
         y += ROW
-    return [*drawn, *_scale_bar(scale_uv)], y - ROW / 2
+    return [*drawn, *_scale_bar(scale_uv)], y - ROW / 2 + 6
 
 
 def _scale_bar(scale_uv: float) -> list[Html]:

@@ -23,7 +23,6 @@ from brainbrr.reporting.scoreboard import (
 
 OWN = "this detector"
 FURTHER = (
-    ("alarm_budget", "Alarm budget: promised and achieved"),
     ("nedc.ira", "Agreement with the annotation (Cohen's kappa over epochs)"),
     ("latency_s", "Seconds from onset to detection"),
     ("by_duration", "By duration of the seizure in seconds"),

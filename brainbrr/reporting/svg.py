@@ -131,7 +131,7 @@ def ticks(start: float, stop: float, wanted: int = 6) -> list[float]:
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     first = int(np.ceil(start / step - 1e-9))
-    values = []
+    values: list[float] = []
     for index in count(first):
         if index * step > stop + step * 1e-9:
             return values

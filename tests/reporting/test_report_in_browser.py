@@ -150,10 +150,9 @@ def test_a_click_on_the_picture_sets_an_edge(page):
 
 
 def test_grouping_by_recording_keeps_all_events(page):
-    page.evaluate(
-        "(() => { const select = document.querySelector('#review select');"
-        "select.value = 'recording'; select.dispatchEvent(new Event('change', {bubbles: true})); })()"
-    )
+    select = "document.querySelector('#review select')"
+    page.evaluate(f"{select}.value = 'recording'")
+    page.evaluate(f"{select}.dispatchEvent(new Event('change', {{bubbles: true}}))")
     groups = page.evaluate(
         "[...document.querySelectorAll('.queue tbody th')].map(x => x.textContent)"
     )
@@ -161,7 +160,8 @@ def test_grouping_by_recording_keeps_all_events(page):
 
 
 def test_columns_sort_both_ways_with_undefined_last(page):
-    button = "[...document.querySelectorAll('.sortable th button')].find(b => b.textContent === {})"
+    buttons = "[...document.querySelectorAll('.sortable th button')]"
+    button = buttons + ".find(b => b.textContent === {})"
     names = "[...document.querySelectorAll('.sortable tbody th')].map(x => x.textContent)"
     by_name, by_sensitivity = button.format("'subject'"), button.format("'sensitivity'")
     page.evaluate(f"{by_name}.click()")

@@ -168,6 +168,22 @@ def test_nothing_skipped_is_said_too(tmp_path, scores):
     assert "Nothing was skipped or substituted." in written(tmp_path, whole)
 
 
+@pytest.mark.parametrize(
+    ("promised", "reason", "said"),
+    [
+        (0.9, None, "promised to hold for a new patient with probability 0.90"),
+        (None, "too few patients", "nothing could be promised (too few patients)"),
+    ],
+)
+def test_the_alarm_budget_stands_promised_beside_achieved(tmp_path, scores, promised, reason, said):
+    budget = {"budget_per_24h": 5, "promised": promised, "reason": reason}
+    page = written(tmp_path, scores, alarm_budget=budget)
+    assert f"Alarm budget of 5 per 24 h (NEDC any overlap): {said}" in page
+    assert "kept in 3 of 3 subjects here." in page
+    none_kept = written(tmp_path, scores, alarm_budget=budget | {"budget_per_24h": 3.5})
+    assert "kept in 0 of 3 subjects here." in none_kept
+
+
 def test_each_case_has_its_picture_facts_and_place_in_the_list(page, cases):
     parsed = Page(page)
     assert len(parsed.find("article")) == len(cases) == 7
