@@ -1,4 +1,5 @@
-"""Believable scalp EEG with planted seizures and seizure-like artefacts, seeded, written as BIDS-EEG."""
+"""Believable scalp EEG with planted seizures and seizure-like artefacts, seeded, written as
+BIDS-EEG."""
 
 from brainbrr.data.synthesis.artefacts import ARTEFACTS
 from brainbrr.data.synthesis.corpus import synthesize_corpus

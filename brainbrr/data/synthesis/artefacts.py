@@ -1,6 +1,8 @@
-"""What looks like a seizure and is none: each a pure function giving `(electrodes, samples)` microvolts.
+"""What looks like a seizure and is none: each a pure function giving `(electrodes, samples)`
+microvolts.
 
-All of them are rhythmic or large or both. None of them evolves: neither a frequency that falls, nor a spread from one
+All of them are rhythmic or large or both. None of them evolves: neither a frequency that falls, nor
+a spread from one
 electrode to the next.
 """
 
@@ -33,7 +35,8 @@ _MIDLINE = topography(
 
 
 def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Bursts of jaw muscle once or twice a second over both temples, with slow waves of the tongue in front."""
+    """Bursts of jaw muscle once or twice a second over both temples, with slow waves of the tongue
+    in front."""
     bite_hz = generator.uniform(1.0, 2.0)
     phase = _phase(generator, n_samples, rate_hz, bite_hz, 0.08)
     bite = np.exp(5 * (np.cos(phase) - 1))
@@ -48,7 +51,8 @@ def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
 def electrode_tremor(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """One electrode (and faintly its neighbours) shaken at a constant 3-7 Hz, growing and waning."""
+    """One electrode (and faintly its neighbours) shaken at a constant 3-7 Hz, growing and
+    waning."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
     wave = np.cos(phase) + generator.uniform(0, 0.35) * np.cos(2 * phase + 1.0)
@@ -58,7 +62,8 @@ def electrode_tremor(
 
 
 def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz where the head is touched."""
+    """Rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz where the head is
+    touched."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
     wave = np.exp(6 * (np.cos(phase) - 1)) - 0.8 * np.exp(4 * (np.cos(phase - 0.9) - 1))
@@ -93,7 +98,8 @@ def mu_burst(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv:
 def drowsy_theta(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Hypnagogic hypersynchrony: widespread, notched 4-6 Hz waves of constant frequency in long runs."""
+    """Hypnagogic hypersynchrony: widespread, notched 4-6 Hz waves of constant frequency in long
+    runs."""
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.0, 6.0), 0.03)
     wave = np.cos(phase) + generator.uniform(0.1, 0.4) * np.cos(2 * phase + generator.uniform(0, 6))
     swell = np.clip(0.65 + 0.5 * slow_wander(generator, 1, n_samples, rate_hz, 2.5), 0.1, 1.4)

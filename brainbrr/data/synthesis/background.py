@@ -1,4 +1,5 @@
-"""The brain at rest: 1/f activity, posterior alpha that blocks, sleep spindles, slowing with vigilance."""
+"""The brain at rest: 1/f activity, posterior alpha that blocks, sleep spindles, slowing with
+vigilance."""
 
 import numpy as np
 from numpy.random import Generator
@@ -60,7 +61,8 @@ def posterior_alpha(
     alpha_hz: float,
     rms_uv: float,
 ) -> Signal:
-    """The rhythm over the back of the head that comes with closed eyes and blocks when they open."""
+    """The rhythm over the back of the head that comes with closed eyes and blocks when they
+    open."""
     sources = band_noise(generator, 2, n_samples, rate_hz, alpha_hz, 0.5)
     sources *= rms_uv * vigilance.envelope(ALPHA_LEVEL, n_samples, rate_hz)
     return mix(np.stack([_ALPHA_LEFT, _ALPHA_RIGHT], axis=1), sources)
@@ -79,7 +81,8 @@ def slowing(
 
 
 def topography_side(generator: Generator) -> Signal:
-    """Random gains around 1 for each electrode, so that two sources with one topography are not one."""
+    """Random gains around 1 for each electrode, so that two sources with one topography are not
+    one."""
     return generator.uniform(0.3, 1.3, N_ELECTRODES).astype(np.float32)
 
 

@@ -1,4 +1,5 @@
-"""A whole synthetic corpus in BIDS-EEG layout, made in parallel, resumable, the same bytes for the same recipe."""
+"""A whole synthetic corpus in BIDS-EEG layout, made in parallel, resumable, the same bytes for the
+same recipe."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -42,10 +43,12 @@ def synthesize_corpus(
     """Make a corpus of synthetic EEG with planted seizures; what is there already is left as it is.
 
     Args:
-        output: folder of the corpus; new, empty, or one that was made with the same parameters (then only what is
+        output: folder of the corpus; new, empty, or one that was made with the same parameters
+            (then only what is
             missing is made).
         workers: processes; the bytes do not depend on their number.
-        on_recording: called after each recording with its EDF, how many are done, and how many there are.
+        on_recording: called after each recording with its EDF, how many are done, and how many
+            there are.
 
     Returns:
         the EDF of every recording, by subject and run.

@@ -1,4 +1,5 @@
-"""From potentials at electrodes to the channels of a recorder: against ears, a common reference, Cz, or in chains."""
+"""From potentials at electrodes to the channels of a recorder: against ears, a common reference,
+Cz, or in chains."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ _BETWEEN_FZ_AND_CZ = topography({"Fz": 0.45, "Cz": 0.45})
 def derivation(montage: str) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     """Channel labels and the matrix `(channels, electrodes)` that takes potentials to them.
 
-    The potential of the ears is a share of what the temples see, that of the common reference a share of Fz and Cz.
+    The potential of the ears is a share of what the temples see, that of the common reference a
+    share of Fz and Cz.
     """
     eye = np.eye(N_ELECTRODES, dtype=np.float32)
     if montage == "linked_ears":

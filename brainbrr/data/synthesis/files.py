@@ -15,7 +15,8 @@ _PHYSICAL_UV = (-3276.8, 3276.7)
 
 
 def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) -> None:
-    """Write the signals as EDF: int16 steps of 0.1 microvolts, records of one second, no name and no birth date."""
+    """Write the signals as EDF: int16 steps of 0.1 microvolts, records of one second, no name and
+    no birth date."""
     signals = [
         EdfSignal(
             np.clip(signal_uv.astype(np.float64), *_PHYSICAL_UV),
@@ -43,7 +44,8 @@ def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) ->
 def write_recording(
     recording: SyntheticRecording, stem: Path, participant_id: str, mains_hz: float, montage: str
 ) -> None:
-    """Write `<stem>_eeg.edf`, `<stem>_eeg.json`, `<stem>_channels.tsv` and, last, `<stem>_events.tsv`."""
+    """Write `<stem>_eeg.edf`, `<stem>_eeg.json`, `<stem>_channels.tsv` and, last,
+    `<stem>_events.tsv`."""
     write_edf(recording, named(stem, "eeg.edf"), participant_id)
     sidecar = {
         "TaskName": "szMonitoring",

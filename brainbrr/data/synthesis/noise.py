@@ -20,7 +20,8 @@ def shaped_noise(
     """Gaussian noise with a given amplitude spectrum and unit variance, `(rows, samples)`.
 
     Args:
-        amplitude: frequencies in Hz, `(frequencies,)`, to relative amplitudes, `(frequencies,)` or `(rows, frequencies)`.
+        amplitude: frequencies in Hz, `(frequencies,)`, to relative amplitudes, `(frequencies,)` or
+            `(rows, frequencies)`.
     """
     length = next_fast_len(n_samples, real=True)
     frequencies_hz = np.fft.rfftfreq(length, 1 / rate_hz)
@@ -36,7 +37,8 @@ def shaped_noise(
 def power_law(
     exponent: NDArray[np.float64], low_hz: float = 0.5
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Amplitude spectrum of 1/f noise: power falls as `f ** -exponent` above `low_hz`, and to nothing below."""
+    """Amplitude spectrum of 1/f noise: power falls as `f ** -exponent` above `low_hz`, and to
+    nothing below."""
 
     def amplitude(frequencies_hz: NDArray[np.float64]) -> NDArray[np.float64]:
         ratio = frequencies_hz / low_hz
@@ -55,7 +57,8 @@ def band_noise(
     centre_hz: float,
     width_hz: float,
 ) -> Signal:
-    """Noise in a narrow Gaussian band, which waxes and wanes as brain rhythms do; unit variance, `(rows, samples)`."""
+    """Noise in a narrow Gaussian band, which waxes and wanes as brain rhythms do; unit variance,
+    `(rows, samples)`."""
     return shaped_noise(
         generator,
         n_rows,
@@ -80,7 +83,8 @@ def muscle_noise(generator: Generator, n_rows: int, n_samples: int, rate_hz: flo
 def slow_wander(
     generator: Generator, n_rows: int, n_samples: int, rate_hz: float, period_s: float
 ) -> Signal:
-    """A smooth random course around 0 with unit variance, changing over about `period_s`, `(rows, samples)`."""
+    """A smooth random course around 0 with unit variance, changing over about `period_s`, `(rows,
+    samples)`."""
     n_knots = int(np.ceil(n_samples / rate_hz / period_s)) + 3
     knots = generator.standard_normal((n_rows, n_knots))
     at = np.arange(n_samples) / rate_hz / period_s
@@ -92,7 +96,8 @@ def slow_wander(
 
 
 def taper(n_samples: int, rate_hz: float, rise_s: float, fall_s: float) -> Signal:
-    """An envelope that rises to 1 over `rise_s`, stays, and falls to 0 over `fall_s`, `(samples,)`."""
+    """An envelope that rises to 1 over `rise_s`, stays, and falls to 0 over `fall_s`,
+    `(samples,)`."""
     time_s = (np.arange(n_samples) + 0.5) / rate_hz
     left_s = n_samples / rate_hz - time_s
     rise = np.clip(time_s / max(rise_s, 1e-6), 0, 1)
@@ -101,7 +106,8 @@ def taper(n_samples: int, rate_hz: float, rise_s: float, fall_s: float) -> Signa
 
 
 def add_at(signal: Signal, snippet: Signal, start: int) -> None:
-    """Add `snippet` `(..., length)` into `signal` `(..., samples)` from sample `start`, in place; what sticks out is cut."""
+    """Add `snippet` `(..., length)` into `signal` `(..., samples)` from sample `start`, in place;
+    what sticks out is cut."""
     low, high = max(start, 0), min(start + snippet.shape[-1], signal.shape[-1])
     if high > low:
         signal[..., low:high] += snippet[..., low - start : high - start]

@@ -1,4 +1,5 @@
-"""What every recording carries besides EEG: blinks, eye movements, muscle, drifting and popping electrodes, mains hum, heart.
+"""What every recording carries besides EEG: blinks, eye movements, muscle, drifting and popping
+electrodes, mains hum, heart.
 
 Each is a pure function; `(electrodes, samples)` microvolts unless it says otherwise.
 """
@@ -59,7 +60,8 @@ def _glance(generator: Generator, rate_hz: float, peak_uv: float) -> Signal:
 def muscle(
     generator: Generator, n_samples: int, rate_hz: float, tonus: Signal, rms_uv: float
 ) -> Signal:
-    """Tonic electromyogram that follows `tonus` `(samples,)`, with random bursts, most over temples and brow."""
+    """Tonic electromyogram that follows `tonus` `(samples,)`, with random bursts, most over temples
+    and brow."""
     weights = np.full(N_ELECTRODES, 0.3)
     weights[[5, 6, 16, 17, 0, 11]] = 1.0  # F7 T3 F8 T4 Fp1 Fp2
     weights *= generator.uniform(0.4, 1.4, N_ELECTRODES)
@@ -92,11 +94,13 @@ def pops(generator: Generator, n_samples: int, rate_hz: float, per_hour: float) 
 def mains_hum(
     generator: Generator, n_samples: int, rate_hz: float, mains_hz: float, rms_uv: float
 ) -> Signal:
-    """Hum of the mains and its third harmonic where the rate can hold it, of another size at each electrode."""
+    """Hum of the mains and its third harmonic where the rate can hold it, of another size at each
+    electrode."""
     time_s = np.arange(n_samples) / rate_hz
     sizes_uv = rms_uv * np.exp(0.6 * generator.standard_normal((N_ELECTRODES, 1)))
     phases = generator.uniform(0, 0.6, (N_ELECTRODES, 1))
-    # A product of an electrode's two numbers with two shared courses is far cheaper than one sine an electrode.
+    # A product of an electrode's two numbers with two shared courses is far cheaper than one sine
+    # an electrode.
     hum = np.zeros((N_ELECTRODES, n_samples), dtype=np.float32)
     for harmonic, share in ((1, 1.4), (3, 0.15)):
         if harmonic * mains_hz < rate_hz / 2:

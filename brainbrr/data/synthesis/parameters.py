@@ -24,14 +24,18 @@ class SynthesisParameters:
         n_subjects: subjects in each of `train`, `val` and `test`; no subject is in two.
         n_recordings: recordings of each subject.
         duration_s: length of each recording in whole seconds.
-        seizures_per_hour: for each split. Dense training data teach quickly; a sparse test set keeps the event score
+        seizures_per_hour: for each split. Dense training data teach quickly; a sparse test set
+            keeps the event score
             honest, because a detector that alarms all the time finds each seizure of a dense one.
-        artefacts_per_hour: seizure-like artefacts (chewing, tremor, rhythmic bursts); eye blinks and the like come on top.
+        artefacts_per_hour: seizure-like artefacts (chewing, tremor, rhythmic bursts); eye blinks
+            and the like come on top.
         min_seizure_s, max_seizure_s: shortest and longest seizure in seconds.
         rates_hz: sampling rates; subject `i` has entry `i` modulo their number.
-        montages: `common`, `linked_ears`, `cz` or `bipolar`; subject `i` has entry `i` modulo their number.
+        montages: `common`, `linked_ears`, `cz` or `bipolar`; subject `i` has entry `i` modulo their
+            number.
         mains_hz: mains frequencies, dealt in the same way.
-        difficulty: 0 for seizures that stand out, 1 for seizures no larger than the artefacts around them.
+        difficulty: 0 for seizures that stand out, 1 for seizures no larger than the artefacts
+            around them.
         seed: of everything.
     """
 

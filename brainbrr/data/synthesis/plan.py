@@ -21,7 +21,8 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """Seizures and artefacts of one recording, none overlapping another; an artefact's type is its name."""
+    """Seizures and artefacts of one recording, none overlapping another; an artefact's type is its
+    name."""
 
     seizures: tuple[Event, ...]
     artefacts: tuple[Event, ...]
@@ -36,7 +37,8 @@ def draw_plan(generator: Generator, parameters: SynthesisParameters, split: str)
 def _draw_seizures(
     generator: Generator, parameters: SynthesisParameters, per_hour: float
 ) -> tuple[Event, ...]:
-    """As many as the rate says, rounded at random so that the rate holds on average; fewer where they do not fit."""
+    """As many as the rate says, rounded at random so that the rate holds on average; fewer where
+    they do not fit."""
     wanted = int(per_hour * parameters.duration_s / 3600 + generator.random())
     bounds_s = np.log([parameters.min_seizure_s, parameters.max_seizure_s])
     durations_s = _on_grid(np.exp(generator.uniform(*bounds_s, wanted)))

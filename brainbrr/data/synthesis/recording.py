@@ -50,7 +50,8 @@ class SyntheticRecording:
 def make_recording(
     parameters: SynthesisParameters, subject: Subject, run: int
 ) -> SyntheticRecording:
-    """Recording number `run` of a subject; the same numbers whatever was made before it, and wherever."""
+    """Recording number `run` of a subject; the same numbers whatever was made before it, and
+    wherever."""
     generator = np.random.default_rng([parameters.seed, subject.index, run])
     n_samples = parameters.duration_s * subject.rate_hz
     plan = draw_plan(generator, parameters, subject.split)
@@ -91,7 +92,8 @@ def _body(generator: Generator, n_samples: int, subject: Subject, vigilance: Vig
 
 
 def _amplitude_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """Peak of a seizure: 6-10 times the resting root mean square where easy, 3-6 times where difficult."""
+    """Peak of a seizure: 6-10 times the resting root mean square where easy, 3-6 times where
+    difficult."""
     return subject.resting_uv * generator.uniform(6.0 - 3.0 * difficulty, 10.0 - 4.0 * difficulty)
 
 
@@ -124,7 +126,8 @@ def _plant_artefacts(
 def _record(
     generator: Generator, potentials: Signal, subject: Subject
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Derive the channels, add hum and amplifier noise, and the electrocardiogram that most files carry."""
+    """Derive the channels, add hum and amplifier noise, and the electrocardiogram that most files
+    carry."""
     labels, matrix = derivation(subject.montage)
     n_samples, rate_hz = potentials.shape[1], subject.rate_hz
     potentials += nuisance.mains_hum(

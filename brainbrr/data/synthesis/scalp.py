@@ -9,7 +9,8 @@ from scipy.sparse.csgraph import shortest_path
 
 from brainbrr.signal.electrodes import ELECTRODES
 
-# Degrees from the vertex, and degrees counter-clockwise from the right ear, on a spherical head (10-20 system).
+# Degrees from the vertex, and degrees counter-clockwise from the right ear, on a spherical head
+# (10-20 system).
 _ANGLES_DEG = {
     "Fp1": (72, 108), "F3": (48, 129), "C3": (36, 180), "P3": (48, 231), "O1": (72, 252),
     "F7": (72, 144), "T3": (72, 180), "T5": (72, 216),
@@ -45,20 +46,23 @@ def distances_rad() -> NDArray[np.float64]:
 
 @cache
 def path_lengths_rad() -> NDArray[np.float64]:
-    """Shortest way from electrode to electrode over the graph of scalp neighbours, `(electrodes, electrodes)`."""
+    """Shortest way from electrode to electrode over the graph of scalp neighbours, `(electrodes,
+    electrodes)`."""
     near = np.where(distances_rad() <= _NEIGHBOUR_RAD, distances_rad(), 0.0)
     return np.asarray(shortest_path(near, directed=False))
 
 
 @cache
 def spatial_mixing() -> NDArray[np.float32]:
-    """Lower-triangular matrix that gives independent sources the correlation of scalp EEG, `(electrodes, electrodes)`."""
+    """Lower-triangular matrix that gives independent sources the correlation of scalp EEG,
+    `(electrodes, electrodes)`."""
     correlation = np.exp(-distances_rad() / _CORRELATION_RAD)
     return np.linalg.cholesky(correlation).astype(np.float32)
 
 
 def field(centre: int, width_rad: float) -> NDArray[np.float32]:
-    """How strongly each electrode sees a source under electrode `centre`: a Gaussian over the scalp."""
+    """How strongly each electrode sees a source under electrode `centre`: a Gaussian over the
+    scalp."""
     return np.exp(-((distances_rad()[centre] / width_rad) ** 2)).astype(np.float32)
 
 
@@ -68,5 +72,6 @@ def topography(weights: Mapping[str, float]) -> NDArray[np.float32]:
 
 
 def mix(mixing: NDArray[np.float32], sources: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Matrix product `(rows, sources) x (sources, samples)` whose bits do not depend on the number of threads."""
+    """Matrix product `(rows, sources) x (sources, samples)` whose bits do not depend on the number
+    of threads."""
     return np.einsum("ij,jt->it", mixing, sources, optimize=False)

@@ -1,4 +1,5 @@
-"""Seizures: a focal start that evolves in frequency, amplitude and sharpness, spreads over the scalp and ends abruptly."""
+"""Seizures: a focal start that evolves in frequency, amplitude and sharpness, spreads over the
+scalp and ends abruptly."""
 
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ _RECRUITMENT_S = 2.0
 
 @dataclass(frozen=True)
 class Semiology:
-    """How one subject's seizures look: they resemble one another, and not those of the next subject.
+    """How one subject's seizures look: they resemble one another, and not those of the next
+    subject.
 
     Attributes:
         focus: index of the electrode over the onset zone.
@@ -26,7 +28,8 @@ class Semiology:
         sharpness: 0 for sinusoids, 1 for spikes and waves at the end.
         reach_rad: how far over the graph of electrodes the discharge spreads at full strength.
         initial_level: amplitude at the start, relative to the largest.
-        fast_onset: relative amplitude of the low-voltage fast activity over the focus in the first seconds.
+        fast_onset: relative amplitude of the low-voltage fast activity over the focus in the first
+            seconds.
         lag_s_per_rad: delay of the discharge with distance from the focus.
     """
 
@@ -57,13 +60,15 @@ def draw_semiology(generator: Generator) -> Semiology:
 
 
 def frequency_hz(semiology: Semiology, progress: Signal) -> Signal:
-    """Frequency of the discharge at `progress` 0 to 1 through the seizure: fast to slow, soonest at the start."""
+    """Frequency of the discharge at `progress` 0 to 1 through the seizure: fast to slow, soonest at
+    the start."""
     span_hz = semiology.final_hz - semiology.initial_hz
     return np.asarray(semiology.initial_hz + span_hz * progress**0.7, dtype=np.float32)
 
 
 def recruitment_s(semiology: Semiology, duration_s: float) -> NDArray[np.float64]:
-    """When the discharge arrives at each electrode, `(electrodes,)` seconds from onset, by distance over the graph."""
+    """When the discharge arrives at each electrode, `(electrodes,)` seconds from onset, by distance
+    over the graph."""
     away = path_lengths_rad()[semiology.focus]
     return _RECRUITED_BY * duration_s * away / away.max()
 
@@ -71,7 +76,8 @@ def recruitment_s(semiology: Semiology, duration_s: float) -> NDArray[np.float64
 def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
     """Strength of the discharge at each electrode over time, 0 to 1, `(electrodes, samples)`.
 
-    From the start each electrode sees the focus through the scalp; once recruited it takes part itself.
+    From the start each electrode sees the focus through the scalp; once recruited it takes part
+    itself.
     """
     time_s = np.arange(n_samples, dtype=np.float32) / np.float32(rate_hz)
     arrival_s = recruitment_s(semiology, n_samples / rate_hz)[:, None].astype(np.float32)
@@ -82,7 +88,8 @@ def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
 
 
 def discharge(phase: Signal, sharpness: Signal) -> Signal:
-    """Waveform at each phase, around 0: a sinusoid that turns into spike and slow wave as `sharpness` grows to 1."""
+    """Waveform at each phase, around 0: a sinusoid that turns into spike and slow wave as
+    `sharpness` grows to 1."""
     kappa = 1.0 + 11.0 * sharpness
     spike = np.exp(kappa * (np.cos(phase) - 1)) - ive(0, kappa)
     wave = -0.8 * np.cos(phase - 1.9)
@@ -96,7 +103,8 @@ def seizure(
     semiology: Semiology,
     amplitude_uv: float,
 ) -> Signal:
-    """One whole seizure, `(electrodes, samples)` microvolts; `amplitude_uv` is its peak at full strength."""
+    """One whole seizure, `(electrodes, samples)` microvolts; `amplitude_uv` is its peak at full
+    strength."""
     progress = np.arange(n_samples, dtype=np.float32) / np.float32(n_samples)
     jitter = 1 + 0.06 * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0]
     course_hz = frequency_hz(semiology, progress) * jitter
@@ -129,7 +137,8 @@ def post_ictal(
     semiology: Semiology,
     rms_uv: float,
 ) -> Signal:
-    """Irregular delta that fades away after a seizure, over the regions it involved, `(electrodes, samples)`."""
+    """Irregular delta that fades away after a seizure, over the regions it involved, `(electrodes,
+    samples)`."""
     waves = band_noise(generator, N_ELECTRODES, n_samples, rate_hz, 1.5, 0.6)
     shared = band_noise(generator, 1, n_samples, rate_hz, 1.3, 0.6)
     reached = involvement(semiology, 2, 0.01)[:, -1:]

@@ -34,7 +34,8 @@ class Vigilance:
     def envelope(
         self, level: dict[str, float], n_samples: int, rate_hz: float
     ) -> NDArray[np.float32]:
-        """A course over time `(samples,)` that takes `level[state]` in each stretch, with soft transitions."""
+        """A course over time `(samples,)` that takes `level[state]` in each stretch, with soft
+        transitions."""
         levels = np.array([level[state] for state in self.states])
         inner_s = self.edges_s[1:-1]
         half_s = _TRANSITION_S / 2

@@ -48,7 +48,8 @@ class Subject:
 def draw_subject(
     generator: Generator, parameters: SynthesisParameters, index: int, split: str
 ) -> Subject:
-    """Subject number `index` of the corpus; rate, montage and mains are dealt in turn, the rest is drawn."""
+    """Subject number `index` of the corpus; rate, montage and mains are dealt in turn, the rest is
+    drawn."""
     return Subject(
         index=index,
         participant_id=f"sub-{index + 1:02d}",
@@ -73,7 +74,8 @@ def draw_subject(
 
 
 def draw_subjects(parameters: SynthesisParameters) -> tuple[Subject, ...]:
-    """All subjects of the corpus: first those to train on, then those for validation, then those for the test."""
+    """All subjects of the corpus: first those to train on, then those for validation, then those
+    for the test."""
     splits = [split for split in SPLITS for _ in range(parameters.n_subjects[split])]
     return tuple(
         draw_subject(np.random.default_rng([parameters.seed, index]), parameters, index, split)
