@@ -128,6 +128,12 @@ def test_an_end_before_its_onset_is_not_taken(page):
     assert "0 of 7 reviewed" in text_of(page, ".done")
 
 
+def test_an_edge_beyond_the_picture_does_not_jump_into_it(page):
+    page.press("ArrowLeft")
+    assert text_of(page, ".status").startswith("The end lies outside the picture")
+    assert "0 of 7 reviewed" in text_of(page, ".done")
+
+
 def test_verdicts_outlive_the_page(page):
     page.press("k")
     page.open(page.path)
