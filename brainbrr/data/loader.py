@@ -2,14 +2,14 @@
 workers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from brainbrr.data.sampler import BalancedSampler
+from brainbrr.data.sampler import Balance, BalancedSampler
 from brainbrr.data.window_dataset import WindowBatch, WindowDataset, whole_batch
 from brainbrr.errors import BrainbrrError
 
@@ -29,6 +29,7 @@ class LoaderOptions:
         pin_memory: page-locked host memory, for faster copies to a CUDA device.
         persistent_workers: keep workers from one epoch to the next.
         prefetch_factor: batches that each worker reads ahead.
+        balance: how many windows of each kind an epoch learns from.
     """
 
     batch_size: int = 8
@@ -37,6 +38,7 @@ class LoaderOptions:
     pin_memory: bool = False
     persistent_workers: bool = False
     prefetch_factor: int = 2
+    balance: Balance = field(default_factory=Balance)
 
     def loader(self, dataset: WindowDataset, batches: object) -> DataLoader[WindowBatch]:
         """A loader of these batches; its order and values do not depend on these options."""

@@ -107,8 +107,8 @@ class _NativeScan(torch.autograd.Function):
         initial_state: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         library = native_library()
-        parts = [_packed(t, n) for t, n in ((x, 2), (dt, 1), (A, 1), (B, 1), (C, 1), (D, 1))]
-        initial = None if initial_state is None else _packed(initial_state, 4)
+        parts = [packed(t, n) for t, n in ((x, 2), (dt, 1), (A, 1), (B, 1), (C, 1), (D, 1))]
+        initial = None if initial_state is None else packed(initial_state, 4)
         shape = _shape(*parts)
         checkpoints = None
         if any(ctx.needs_input_grad):
@@ -131,8 +131,8 @@ class _NativeScan(torch.autograd.Function):
         *parts, checkpoints = ctx.saved_tensors
         shape = _shape(*parts)
         x, B = parts[0], parts[3]
-        dy = torch.zeros(x.shape) if dy is None else _packed(dy, 4)
-        dfinal = None if dfinal is None else _packed(dfinal, 4)
+        dy = torch.zeros(x.shape) if dy is None else packed(dy, 4)
+        dfinal = None if dfinal is None else packed(dfinal, 4)
         grads = [torch.empty(part.shape) for part in parts]
         grads.append(torch.empty(x.shape[0], x.shape[2], x.shape[3], B.shape[-1]))
         call(
@@ -152,6 +152,7 @@ def native_library() -> ctypes.CDLL:
     if isinstance(library, NativeKernelsUnavailable):
         raise library
     library.brainbrr_scan_checkpoint_floats.restype = ctypes.c_int64
+    library.brainbrr_block_kept_floats.restype = ctypes.c_int64
     return library
 
 
@@ -176,7 +177,7 @@ def call(function: Any, *arguments: Any) -> None:
         raise MemoryError(f"{function.__name__} found no memory for its working space")
 
 
-def _packed(tensor: Tensor, n_axes: int) -> Tensor:
+def packed(tensor: Tensor, n_axes: int) -> Tensor:
     """Float32, its last `n_axes` axes without gaps; a view where it already is."""
     tensor = tensor.detach().float()
     stride = 1

@@ -64,16 +64,15 @@ def fingerprint_of(
     *,
     windowing: Windowing,
     balance: Balance,
-    **numbers: int,
+    **others: int | list[str],
 ) -> dict[str, Any]:
-    """What decides which bits a run computes next: network, data, windows, and the numbers
-    given."""
+    """What decides which bits a run computes next: network, data, windows, and the rest given."""
     shapes = [(name, list(value.shape)) for name, value in network.state_dict().items()]
     return {
         "network": _digest(shapes),
         "data": data_digest(rows),
         "windows": _digest([asdict(windowing), asdict(balance)]),
-        **numbers,
+        **others,
     }
 
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import Balance
 from brainbrr.data.window_index import Windowing
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
@@ -111,7 +110,6 @@ def run(folder: Path, rows: list[ManifestRow], cache: Path, **changes: Any) -> F
         "scheduler": partial(warmup_cosine, warmup_fraction=0.2, final_fraction=0.01),
         "trainer": TrainerOptions(max_epochs=3, accelerator="cpu", log_every_n_steps=1),
         "dataloader": LoaderOptions(batch_size=4, eval_batch_size=16),
-        "balance": Balance(),
         "score": tuned_event_score,
         "seed": 3,
     }
