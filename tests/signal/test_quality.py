@@ -11,6 +11,7 @@ from brainbrr.signal.quality import (
     SATURATED,
     QualityLimits,
     judge,
+    with_guard,
 )
 
 RATE_HZ = 256.0
@@ -75,3 +76,12 @@ def test_mains_on_one_channel_is_bad_and_on_all_is_not(epochs):
 def test_a_slow_drift_is_no_hum(epochs):
     epochs[3, 1] += np.linspace(-500, 500, 512)
     assert (verdict(epochs) == GOOD).all()
+
+
+def test_neighbours_of_a_bad_epoch_are_bad_but_not_across_a_gap():
+    codes = np.array([[0, 0, FLAT, 0, 0, 0], [MAINS, 0, 0, 0, SATURATED, 0]], dtype=np.uint8)
+    follows = np.array([False, True, True, True, False, True])
+    guarded = with_guard(codes, follows, 1)
+    expected = [[0, FLAT, FLAT, FLAT, 0, 0], [MAINS, 0, 0, 0, SATURATED, SATURATED]]
+    np.testing.assert_array_equal(guarded, expected)
+    np.testing.assert_array_equal(with_guard(codes, follows, 0), codes)
