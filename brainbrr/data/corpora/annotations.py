@@ -23,10 +23,9 @@ def read_annotations(path: Path) -> Annotations | None:
         UnreadableLabels: the header does not tell where the annotations lie.
     """
     try:
-        header = path.open("rb").read(256)
-        n_signals, header_bytes = int(header[252:256]), int(header[184:192])
         with path.open("rb") as file:
-            file.seek(256)
+            header = file.read(256)
+            n_signals, header_bytes = int(header[252:256]), int(header[184:192])
             fields = file.read(256 * n_signals)
         labels = [fields[16 * i : 16 * (i + 1)].strip() for i in range(n_signals)]
         counts_at = _SIGNAL_FIELDS * n_signals
