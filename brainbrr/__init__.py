@@ -1,4 +1,5 @@
-"""Scalp EEG in, seizure events out: train, score and ship seizure detectors. For research; not a medical device."""
+"""Scalp EEG in, seizure events out: train, score and ship seizure detectors. For research; not a
+medical device."""
 
 from importlib import import_module
 from typing import Any
@@ -19,7 +20,8 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  the names are those of the 
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home when it is first used, so that `import brainbrr` costs nothing."""
+    """Import a public name from its home when it is first used, so that `import brainbrr` costs
+    nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'brainbrr' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -4,7 +4,8 @@
 class BrainbrrError(Exception):
     """A refusal, told as what was expected, what was found and what to do about it.
 
-    Subclasses are named after the fact (`StaleCache`, `MissingElectrodes`) and live beside the code that raises them.
+    Subclasses are named after the fact (`StaleCache`, `MissingElectrodes`) and live beside the code
+    that raises them.
     The command line turns each into one line and exit code 2.
     """
 

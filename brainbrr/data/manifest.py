@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +22,24 @@ class UnreadableManifest(BrainbrrError):
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """What is known of one prepared recording; nothing in it comes from a header's names, dates or free text.
+    """What is known of one prepared recording; nothing in it comes from a header's names, dates or
+    free text.
 
     Attributes:
         recording_id: unique within the corpus, e.g. `sub-01_ses-01_task-szMonitoring_run-00`.
-        split: `train`, `val`, `test` (TUSZ: `train`, `dev`, `eval`), or `` where none is assigned yet.
+        split: `train`, `val`, `test` (TUSZ: `train`, `dev`, `eval`), or `` where none is assigned
+            yet.
         source: path of the recording relative to the corpus root.
         duration_s: seconds on the clock at the cache's rate: `cached samples / rate`.
         observed: one boolean an electrode: recorded or interpolated (True), or absent (False).
         interpolated: names of the electrodes that were interpolated.
-        reference: what the source was recorded against (`average`, `linked_ears`, `common`, `bipolar`, ...).
+        reference: what the source was recorded against (`average`, `linked_ears`, `common`,
+            `bipolar`, ...).
         mains_hz: mains frequency that was notched, or None.
         gaps: `[[onset_s, offset_s], ...]` without signal.
         bad_spans: `[[electrode, onset_s, offset_s, reason], ...]`.
-        center_uv, scale_uv: robust centre and scale of each electrode in microvolts, applied at load.
+        center_uv, scale_uv: robust centre and scale of each electrode in microvolts, applied at
+            load.
         events: `[[onset_s, duration_s, type], ...]`, or None where the recording is unlabelled.
         cache_file: file name inside the cache folder.
         preparation_digest: of all numbers that shaped the cached signal.
@@ -55,10 +60,10 @@ class ManifestRow:
     reference: str
     mains_hz: float | None
     gaps: list[list[float]]
-    bad_spans: list[list[object]]
+    bad_spans: list[list[Any]]
     center_uv: list[float]
     scale_uv: list[float]
-    events: list[list[object]] | None
+    events: list[list[Any]] | None
     cache_file: str
     cache_sha256: str
     preparation_digest: str
@@ -68,7 +73,7 @@ class ManifestRow:
         """The recording's events; an unlabelled recording has none."""
         events = tuple(
             Event(float(on), float(long), str(kind)) for on, long, kind in self.events or ()
-        )  # type: ignore[arg-type]
+        )
         return Annotation(events, self.duration_s)
 
     @property
@@ -94,7 +99,7 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
             rows.append(ManifestRow(**json.loads(line)))
         except (json.JSONDecodeError, TypeError) as error:
             raise UnreadableManifest(
-                f"a JSON object with the keys {', '.join(field.name for field in fields(ManifestRow))}",
+                f"a JSON object with the keys {', '.join(f.name for f in fields(ManifestRow))}",
                 f"{path}, line {number}: {error}",
                 "Prepare the corpus again: brainbrr prepare prepare.rebuild=true.",
             ) from error

@@ -17,7 +17,8 @@ class InvalidRecording(BrainbrrError):
 
 @dataclass(frozen=True)
 class Recording:
-    """EEG on the clock: sample `i` was taken `i / rate_hz` seconds after `start`, also behind a gap.
+    """EEG on the clock: sample `i` was taken `i / rate_hz` seconds after `start`, also behind a
+    gap.
 
     Attributes:
         eeg_uv: float32 microvolts, shape `(channels, samples)`; zero inside gaps.
@@ -25,7 +26,8 @@ class Recording:
         labels: one name a channel, as the file spells it.
         start: date and time of the first sample, or None.
         gaps: `(n, 2)` stretches in seconds in which nothing was recorded (EDF+D).
-        events: annotations that the file itself carries, their text in `event_type`; never written anywhere as they are.
+        events: annotations that the file itself carries, their text in `event_type`; never written
+            anywhere as they are.
         repairs: what had to be mended to read the file, in plain words.
     """
 

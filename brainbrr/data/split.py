@@ -102,9 +102,7 @@ def by_fractions(
     return split
 
 
-def by_fold(
-    subjects: Mapping[str, bool], *, n_folds: int, fold: int, seed: int
-) -> dict[str, str]:
+def by_fold(subjects: Mapping[str, bool], *, n_folds: int, fold: int, seed: int) -> dict[str, str]:
     """Seeded k-fold over subjects: fold `fold` is tested, the next one watched, the rest trained on.
 
     Raises:

@@ -11,6 +11,8 @@ from brainbrr.events.event import Event
 from brainbrr.events.intervals import complement, from_mask, intersect, merge
 from brainbrr.events.trace import Trace
 
+_ABOVE_NOTHING = float(np.finfo(np.float32).tiny)
+
 
 class ThresholdsOutOfOrder(BrainbrrError):
     """Detection parameters that contradict one another."""
@@ -48,7 +50,8 @@ class Detection:
 
 
 def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Centred moving average over `width` samples; at the ends the average runs over what there is."""
+    """Centred moving average over `width` samples; at the ends the average runs over what there
+    is."""
     width = min(width | 1, 2 * len(probability) - 1)
     if width <= 1:
         return probability
@@ -63,7 +66,8 @@ def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
 def detect(trace: Trace, detection: Detection) -> Annotation:
     """Seizure events of a trace by hysteresis.
 
-    An event is a run at or above `off` that somewhere reaches `on`; runs never cross a gap of the recording.
+    An event is a run at or above `off` that somewhere reaches `on`; runs never cross a gap of the
+    recording.
     Each event's confidence is the mean smoothed probability inside it.
 
     Returns:
@@ -72,7 +76,7 @@ def detect(trace: Trace, detection: Detection) -> Annotation:
     level = smooth(trace.probability, round(detection.smoothing_s * trace.rate_hz))
     recorded = complement(trace.gaps, 0.0, trace.duration_s)
     candidates = intersect(
-        from_mask(level >= max(detection.off, np.finfo(np.float32).tiny), trace.rate_hz), recorded
+        from_mask(level >= max(detection.off, _ABOVE_NOTHING), trace.rate_hz), recorded
     )
     reaching = np.concatenate([[0], np.cumsum(level >= detection.on)])
     first, last = np.rint(candidates * trace.rate_hz).astype(np.int64).T

@@ -18,9 +18,11 @@ class Event:
     """A half-open stretch of a recording, `[onset_s, onset_s + duration_s)`.
 
     Attributes:
-        onset_s: seconds from the start of the recording, on the clock (gaps of a discontinuous file count).
+        onset_s: seconds from the start of the recording, on the clock (gaps of a discontinuous file
+            count).
         duration_s: seconds, positive.
-        event_type: HED-SCORE code; `sz`, `sz_foc_...`, `sz_gen_...` are seizures, `bckg` is background.
+        event_type: HED-SCORE code; `sz`, `sz_foc_...`, `sz_gen_...` are seizures, `bckg` is
+            background.
         confidence: probability in [0, 1], or None where unknown.
         channels: names of the electrodes or derivations involved; empty where unknown.
     """
@@ -52,6 +54,7 @@ class Event:
 
     @property
     def is_seizure(self) -> bool:
-        """Whether the HED-SCORE code names a seizure: `sz`, or `sz_...`, or the dashed spelling `sz-...`."""
+        """Whether the HED-SCORE code names a seizure: `sz`, or `sz_...`, or the dashed spelling
+        `sz-...`."""
         code = self.event_type.lower().replace("-", "_")
         return code == SEIZURE or code.startswith(SEIZURE + "_")

@@ -1,4 +1,5 @@
-"""Algebra of half-open time intervals: float64 arrays of shape `(n, 2)`, onset and offset in seconds."""
+"""Algebra of half-open time intervals: float64 arrays of shape `(n, 2)`, onset and offset in
+seconds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +9,15 @@ Mask = NDArray[np.bool_]
 
 
 def as_intervals(pairs: object) -> Intervals:
-    """Any sequence of (onset, offset) pairs as a sorted `(n, 2)` array; an empty one is `(0, 2)`."""
+    """Any sequence of (onset, offset) pairs as a sorted `(n, 2)` array; an empty one is `(0,
+    2)`."""
     intervals = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
     return intervals[np.lexsort((intervals[:, 1], intervals[:, 0]))]
 
 
 def merge(intervals: Intervals, gap_s: float = 0.0) -> Intervals:
-    """Unite intervals that overlap, touch, or lie less than `gap_s` apart; empty and reversed ones are dropped.
+    """Unite intervals that overlap, touch, or lie less than `gap_s` apart; empty and reversed ones
+    are dropped.
 
     A gap of exactly `gap_s` stays a gap when `gap_s` is positive (the SzCORE convention).
     """
@@ -62,7 +65,8 @@ def total_s(intervals: Intervals) -> float:
 
 
 def to_mask(intervals: Intervals, n_samples: int, rate_hz: float) -> Mask:
-    """Samples `[round(onset * rate), round(offset * rate))` of each interval set, the rest clear."""
+    """Samples `[round(onset * rate), round(offset * rate))` of each interval set, the rest
+    clear."""
     edges = np.clip(np.rint(as_intervals(intervals) * rate_hz), 0, n_samples).astype(np.int64)
     steps = np.zeros(n_samples + 1, dtype=np.int64)
     np.add.at(steps, edges[:, 0], 1)
@@ -71,6 +75,7 @@ def to_mask(intervals: Intervals, n_samples: int, rate_hz: float) -> Mask:
 
 
 def from_mask(mask: Mask, rate_hz: float) -> Intervals:
-    """Runs of set samples as intervals in seconds; the inverse of `to_mask` for merged, sample-aligned intervals."""
+    """Runs of set samples as intervals in seconds; the inverse of `to_mask` for merged,
+    sample-aligned intervals."""
     padded = np.concatenate([[False], np.asarray(mask, dtype=bool), [False]])
     return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2).astype(np.float64) / rate_hz

@@ -1,6 +1,7 @@
 """HED-SCORE event tables as SzCORE defines them, read leniently and written exactly.
 
-Standard: SzCORE framework, section "Annotations" (Dan et al., Epilepsia 2024, doi 10.1111/epi.18113).
+Standard: SzCORE framework, section "Annotations" (Dan et al., Epilepsia 2024, doi
+10.1111/epi.18113).
 """
 
 import csv
@@ -30,7 +31,8 @@ class UnreadableEvents(BrainbrrError):
 
 
 def write_tsv(annotation: Annotation, path: str | Path) -> None:
-    """Write an annotation with SzCORE's seven columns; a recording without seizures is one `bckg` row."""
+    """Write an annotation with SzCORE's seven columns; a recording without seizures is one `bckg`
+    row."""
     events = annotation.events or (Event(0.0, annotation.duration_s, BACKGROUND),)
     date_time = annotation.start.strftime(DATE_FORMAT) if annotation.start else MISSING
     with open_durable(path) as file:
@@ -51,13 +53,15 @@ def write_tsv(annotation: Annotation, path: str | Path) -> None:
 
 
 def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:
-    """Read an event table: SzCORE's columns in any order, extra columns, a byte-order mark, `n/a` values.
+    """Read an event table: SzCORE's columns in any order, extra columns, a byte-order mark, `n/a`
+    values.
 
     Args:
         duration_s: length of the recording where the table has no `recordingDuration`.
 
     Raises:
-        UnreadableEvents: no onset or duration column, a value that is not a number, or an unknown duration.
+        UnreadableEvents: no onset or duration column, a value that is not a number, or an unknown
+        duration.
     """
     path = Path(path)
     try:

@@ -10,6 +10,7 @@ ELECTRODES = (
 N_ELECTRODES = len(ELECTRODES)
 
 MIRROR = {
-    "Fp1": "Fp2", "F3": "F4", "C3": "C4", "P3": "P4", "O1": "O2", "F7": "F8", "T3": "T4", "T5": "T6",
+    "Fp1": "Fp2", "F3": "F4", "C3": "C4", "P3": "P4", "O1": "O2", "F7": "F8", "T3": "T4", "T5":
+    "T6",
 }  # fmt: skip
 """Left electrode to its right counterpart."""

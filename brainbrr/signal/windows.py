@@ -1,4 +1,5 @@
-"""Cut recordings into windows of one length, and put what was computed on them back on one timeline."""
+"""Cut recordings into windows of one length, and put what was computed on them back on one
+timeline."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,10 @@ def recorded_spans(n_samples: int, rate_hz: float, gaps: Intervals) -> NDArray[n
 def window_spans(spans: NDArray[np.int64], length: int, stride: int) -> NDArray[np.int64]:
     """Where windows lie: `(n, 2)` first and last-plus-one samples, never across two spans.
 
-    Within each span windows start every `stride` samples; a last one ends exactly at the span's end, so that the tail
-    is seen with full context. A span shorter than `length` gives one short window, padded when it is read.
+    Within each span windows start every `stride` samples; a last one ends exactly at the span's
+    end, so that the tail
+    is seen with full context. A span shorter than `length` gives one short window, padded when it
+    is read.
     """
     windows = []
     for start, stop in spans:
@@ -34,7 +37,8 @@ def window_spans(spans: NDArray[np.int64], length: int, stride: int) -> NDArray[
 def read_window(
     signal: NDArray[np.generic], span: NDArray[np.int64], length: int
 ) -> tuple[NDArray, NDArray[np.bool_]]:  # type: ignore[type-arg]
-    """One window of `signal` `(..., samples)`, zero-padded behind to `length`, and which of its samples are real."""
+    """One window of `signal` `(..., samples)`, zero-padded behind to `length`, and which of its
+    samples are real."""
     start, stop = int(span[0]), int(span[1])
     window = np.zeros((*signal.shape[:-1], length), dtype=signal.dtype)
     window[..., : stop - start] = signal[..., start:stop]
@@ -42,9 +46,50 @@ def read_window(
 
 
 def taper_weights(length: int, edge_weight: float = 0.1) -> NDArray[np.float32]:
-    """Trapezoidal weights: full in the middle half of a window, falling to `edge_weight` at its ends."""
+    """Trapezoidal weights: full in the middle half of a window, falling to `edge_weight` at its
+    ends."""
     ramp = np.minimum(np.arange(length) + 0.5, length - 0.5 - np.arange(length)) / (length / 4)
     return (edge_weight + (1.0 - edge_weight) * np.minimum(ramp, 1.0)).astype(np.float32)
+
+
+class Stitcher:
+    """Puts windows back on one recording's timeline as they come, holding two values a sample and
+    no window.
+
+    Args:
+        n_samples: length of the timeline.
+        length: samples in a window.
+    """
+
+    def __init__(self, n_samples: int, length: int) -> None:
+        self._taper = taper_weights(length)
+        self._total = np.zeros(n_samples, dtype=np.float32)
+        self._weight = np.zeros(n_samples, dtype=np.float32)
+
+    def add(self, values: NDArray[np.float32], span: NDArray[np.int64]) -> None:
+        """Take in one window's values `(length,)`; what lies beyond its span is padding and
+        ignored."""
+        start, stop = span
+        self._total[start:stop] += self._taper[: stop - start] * values[: stop - start]
+        self._weight[start:stop] += self._taper[: stop - start]
+
+    def result(self, recorded: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The weighted average at each sample; 0 outside the `recorded` spans.
+
+        Raises:
+            UncoveredSamples: a recorded sample lies in no window.
+        """
+        for start, stop in recorded:
+            if not self._weight[start:stop].all():
+                first = start + int(np.argmin(self._weight[start:stop] > 0))
+                raise UncoveredSamples(
+                    "every recorded sample inside a window",
+                    f"sample {first} in none",
+                    "Use a stride no longer than the window.",
+                )
+        return np.divide(
+            self._total, self._weight, out=np.zeros_like(self._total), where=self._weight > 0
+        )
 
 
 def stitch(
@@ -53,7 +98,8 @@ def stitch(
     n_samples: int,
     recorded: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Weighted average of overlapping windows back on the recording's timeline; the inverse of cutting it up.
+    """Weighted average of overlapping windows back on the recording's timeline; the inverse of
+    cutting it up.
 
     Args:
         windows: `(windows, length)` values, e.g. probabilities.
@@ -64,19 +110,7 @@ def stitch(
     Raises:
         UncoveredSamples: a recorded sample lies in no window.
     """
-    weights = taper_weights(windows.shape[-1])
-    total = np.zeros(n_samples, dtype=np.float32)
-    weight = np.zeros(n_samples, dtype=np.float32)
-    for values, (start, stop) in zip(windows, spans, strict=True):
-        total[start:stop] += weights[: stop - start] * values[: stop - start]
-        weight[start:stop] += weights[: stop - start]
-    for start, stop in recorded:
-        if not weight[start:stop].all():
-            first = start + int(np.argmin(weight[start:stop] > 0))
-            raise UncoveredSamples(
-                "every recorded sample inside a window",
-                f"sample {first} in none",
-                "Use a stride no longer than the window.",
-            )
-    # Every weight is positive where recorded (just checked); elsewhere total is 0 and so is the quotient.
-    return total / np.where(weight > 0, weight, 1.0)
+    stitcher = Stitcher(n_samples, windows.shape[-1])
+    for values, span in zip(windows, spans, strict=True):
+        stitcher.add(values, span)
+    return stitcher.result(recorded)

@@ -29,14 +29,18 @@ def read_annotations(path: Path) -> Annotations | None:
             fields = file.read(256 * n_signals)
         labels = [fields[16 * i : 16 * (i + 1)].strip() for i in range(n_signals)]
         counts_at = _SIGNAL_FIELDS * n_signals
-        counts = [int(fields[counts_at + 8 * i : counts_at + 8 * (i + 1)]) for i in range(n_signals)]
+        counts = [
+            int(fields[counts_at + 8 * i : counts_at + 8 * (i + 1)]) for i in range(n_signals)
+        ]
     except (OSError, ValueError) as error:
         raise UnreadableLabels(
             "an EDF header", f"{path.name}: {type(error).__name__}", "Fetch the recording again."
         ) from error
     width = 3 if header[0] == 255 else 2
     edges = width * np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    places = [i for i, label in enumerate(labels) if label in {b"EDF Annotations", b"BDF Annotations"}]
+    places = [
+        i for i, label in enumerate(labels) if label in {b"EDF Annotations", b"BDF Annotations"}
+    ]
     n_records = (path.stat().st_size - header_bytes) // max(int(edges[-1]), 1)
     if not places:
         return None

@@ -44,9 +44,7 @@ def find_recordings(root: Path, *, labels: str = "csv_bi") -> Iterator[Source]:
                 events, stated_duration_s = read_labels(table)
             except UnreadableLabels as error:
                 refusal = error
-        yield Source(
-            path.stem, path, patient, session, split, events, stated_duration_s, refusal
-        )
+        yield Source(path.stem, path, patient, session, split, events, stated_duration_s, refusal)
 
 
 def read_labels(path: Path) -> tuple[tuple[Event, ...], float | None]:

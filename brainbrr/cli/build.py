@@ -1,0 +1,70 @@
+"""Objects from configuration nodes: a config is code, so only known homes may be named in it."""
+
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from brainbrr.errors import BrainbrrError
+
+ALLOWED = ("brainbrr.", "torch.", "lightning.", "torch_geometric.")
+
+
+class ForbiddenTarget(BrainbrrError):
+    """A configuration names code outside the packages it may build from."""
+
+
+class InvalidConfiguration(BrainbrrError):
+    """A configuration value that the code behind it refuses."""
+
+
+def build(node: DictConfig, *arguments: Any, **parts: Any) -> Any:
+    """Build what a node describes, everything inside it included, as plain Python values.
+
+    Args:
+        arguments, parts: already built objects handed to the outermost constructor.
+
+    Raises:
+        ForbiddenTarget: a `_target_` outside `ALLOWED`.
+        InvalidConfiguration: the target does not take these values; its own words are kept.
+    """
+    plain = OmegaConf.to_container(node, resolve=True)
+    for target in _targets(plain):
+        if not target.startswith(ALLOWED):
+            raise ForbiddenTarget(
+                f"a _target_ under {', '.join(ALLOWED)}", target, "Move the code under one of them."
+            )
+    try:
+        return instantiate(plain, *arguments, _convert_="all", **parts)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, BrainbrrError):
+            cause = cause.__cause__
+        if cause is not None:
+            raise cause from error
+        if isinstance(error.__cause__, (TypeError, ValueError)):
+            raise InvalidConfiguration(
+                f"values that {plain.get('_target_')} takes"
+                if isinstance(plain, dict)
+                else "values",
+                str(error.__cause__),
+                "Compare with the comments in conf/.",
+            ) from error
+        raise
+
+
+def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
+    """Build every node of a group that holds several (callbacks, loggers); null ones are left
+    out."""
+    values: list[Any] = list(nodes.values() if isinstance(nodes, DictConfig) else nodes or [])
+    return [build(node) for node in values if node is not None]
+
+
+def _targets(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [str(node["_target_"])] if "_target_" in node else []
+        return own + [target for child in node.values() for target in _targets(child)]
+    return (
+        [target for child in node for target in _targets(child)] if isinstance(node, list) else []
+    )

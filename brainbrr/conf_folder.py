@@ -1,0 +1,8 @@
+"""Where the configuration lies: inside an installed wheel, or beside the package in a checkout."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+CONF_FOLDER = next(
+    folder for folder in (_PACKAGE / "_conf", _PACKAGE.parent / "conf") if folder.is_dir()
+)

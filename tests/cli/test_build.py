@@ -1,0 +1,38 @@
+"""Only known homes may be built from configuration."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from brainbrr.cli.build import ForbiddenTarget, InvalidConfiguration, build, build_each
+from brainbrr.events.detection import Detection, ThresholdsOutOfOrder
+
+DETECTION = "brainbrr.events.detection.Detection"
+
+
+def test_builds_what_the_node_describes() -> None:
+    assert build(OmegaConf.create({"_target_": DETECTION, "on": 0.7, "off": 0.2})) == Detection(
+        0.7, 0.2
+    )
+
+
+@pytest.mark.parametrize("target", ["os.system", "brainbrr_evil.run", "builtins.eval"])
+def test_foreign_targets_are_refused_wherever_they_hide(target: str) -> None:
+    node = OmegaConf.create({"_target_": DETECTION, "on": [{"deep": {"_target_": target}}]})
+    with pytest.raises(ForbiddenTarget, match=target):
+        build(node)
+
+
+def test_misspelt_value_says_which() -> None:
+    with pytest.raises(InvalidConfiguration, match="onn"):
+        build(OmegaConf.create({"_target_": DETECTION, "onn": 0.7}))
+
+
+def test_a_refusal_of_the_built_class_comes_through() -> None:
+    with pytest.raises(ThresholdsOutOfOrder, match="off 0.9"):
+        build(OmegaConf.create({"_target_": DETECTION, "on": 0.5, "off": 0.9}))
+
+
+def test_groups_build_in_order_without_the_null_ones() -> None:
+    nodes = OmegaConf.create({"a": {"_target_": DETECTION}, "b": None})
+    assert build_each(nodes) == [Detection()]
+    assert build_each(None) == []
