@@ -14,7 +14,6 @@ from brainbrr.data.cache import Entry, Refusal, Stamp, file_sha256, read_entry, 
 from brainbrr.data.claims import claim
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.preparation import Preparation, PreparedHeader, prepare_file
-from brainbrr.data.privacy import public_labels, without_identity
 from brainbrr.errors import BrainbrrError
 
 log = logging.getLogger(__name__)
@@ -149,7 +148,7 @@ def _prepared(job: Job) -> Entry:
     except BrainbrrError as error:
         detail = f"expected {error.expected}; got {error.got}. {error.remedy}"
         detail = detail.replace(str(job.path), job.source)
-        return _refused(stamp, type(error).__name__, without_identity(detail, job.path))
+        return _refused(stamp, type(error).__name__, detail)
     row = _row(job, header, source_sha256, file_sha256(target))
     return Entry(stamp, row, Stamp.of(target), None, __version__)
 
@@ -169,7 +168,7 @@ def _row(job: Job, header: PreparedHeader, source_sha256: str, cache_sha256: str
         source_sha256=source_sha256,
         duration_s=float(header.duration_s),
         source_rate_hz=float(header.source_rate_hz),
-        source_channels=public_labels(header.source_labels),
+        source_channels=list(header.source_labels),
         observed=[bool(seen) for seen in header.observed],
         interpolated=list(header.interpolated),
         reference=header.reference,

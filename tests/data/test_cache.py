@@ -87,7 +87,9 @@ def test_a_damaged_signal_is_stale(tmp_path, row, damage, fault):
 def test_an_entry_comes_back_without_labels_and_split(tmp_path, row):
     entry = Entry(Stamp(1, 2), row, Stamp(3, 4), None, "1")
     write_entry(entry, tmp_path / "a.json")
-    assert read_entry(tmp_path / "a.json") == replace(entry, row=replace(row, events=None, split=""))
+    assert read_entry(tmp_path / "a.json") == replace(
+        entry, row=replace(row, events=None, split="")
+    )
 
 
 def test_a_refusal_comes_back(tmp_path):

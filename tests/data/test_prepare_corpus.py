@@ -66,7 +66,12 @@ def test_a_corpus_lands_in_the_cache(corpus, cache):
     assert prepared.quarantine == ()
     assert read_manifest(prepared.folder / MANIFEST) == list(prepared.rows)
     row = prepared.rows[0]
-    assert (row.corpus, row.subject, row.session, row.split) == ("made", "sub-01", "ses-01", "train")
+    assert (row.corpus, row.subject, row.session, row.split) == (
+        "made",
+        "sub-01",
+        "ses-01",
+        "train",
+    )
     assert row.source == "sub-01/ses-01/eeg/sub-01_ses-01_task-szMonitoring_run-00_eeg.edf"
     assert row.events == [[2.0, 3.0, "sz_foc_ia"]]
     assert row.duration_s == 8.0
@@ -317,7 +322,9 @@ def test_two_runs_share_one_cache(corpus, cache, tmp_path):
     assert content(cache / Preparation().digest / "made") == expected
 
 
-def test_nothing_that_identifies_a_person_leaves_the_source(tmp_path, cache, write_edf, caplog, capfd):
+def test_nothing_that_identifies_a_person_leaves_the_source(
+    tmp_path, cache, write_edf, caplog, capfd
+):
     root = tmp_path / "corpus"
     identity = {
         "patient": Patient(code=f"{CANARY}1", name=f"{CANARY}_Two"),
@@ -354,7 +361,9 @@ def test_nothing_that_identifies_a_person_leaves_the_source(tmp_path, cache, wri
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
-def test_a_full_or_read_only_disk_is_refused_and_what_is_there_stays(corpus, cache, monkeypatch, code):
+def test_a_full_or_read_only_disk_is_refused_and_what_is_there_stays(
+    corpus, cache, monkeypatch, code
+):
     before = prepare(corpus, cache)
     cached = content(before.folder)
 

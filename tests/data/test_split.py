@@ -69,9 +69,7 @@ def test_too_few_subjects_are_refused():
 @given(st.integers(3, 6), st.integers(0, 9))
 def test_each_subject_is_tested_in_exactly_one_fold(n_folds, seed):
     subjects = {f"s{number}": number % 3 == 0 for number in range(11)}
-    folds = [
-        by_fold(subjects, n_folds=n_folds, fold=fold, seed=seed) for fold in range(n_folds)
-    ]
+    folds = [by_fold(subjects, n_folds=n_folds, fold=fold, seed=seed) for fold in range(n_folds)]
     for subject in subjects:
         roles = [fold[subject] for fold in folds]
         assert roles.count("test") == 1

@@ -154,9 +154,7 @@ def _entry(block: str, channels: tuple[str, ...]) -> SummaryEntry:
         return SummaryEntry((), duration_s, channels, "its seizures are not as many as it says")
     times = [float(value) for _, value in edges]
     try:
-        events = tuple(
-            Event(on, off - on) for on, off in zip(times[::2], times[1::2], strict=True)
-        )
+        events = tuple(Event(on, off - on) for on, off in zip(times[::2], times[1::2], strict=True))
     except BrainbrrError:
         return SummaryEntry((), duration_s, channels, "a seizure ends before it begins")
     return SummaryEntry(events, duration_s, channels)

@@ -7,7 +7,7 @@ from pathlib import Path
 from brainbrr.data.corpora import bids, tusz
 from brainbrr.data.corpora.seizure_codes import seizure_code
 from brainbrr.data.corpora.source import Source, UnreadableLabels
-from brainbrr.data.corpora.annotations import read_annotations
+from brainbrr.data.read import open_recording
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.event import Event
 
@@ -82,18 +82,21 @@ def _labels(
             return read(table)
     if annotations == "ignore":
         return None, None
-    seizures = tuple(_seizures(read_annotations(path) or []))
+    seizures = tuple(_seizures(path))
     return (seizures if seizures or annotations == "complete" else None), None
 
 
-def _seizures(annotations: list[tuple[float, float | None, str]]) -> Iterator[Event]:
-    for onset_s, duration_s, text in annotations:
-        code = seizure_code(text)
-        if code is not None and not duration_s:
+def _seizures(path: Path) -> Iterator[Event]:
+    recording = open_recording(path)
+    for event in recording.events:
+        code = seizure_code(event.event_type)
+        if code is None:
+            continue
+        # A mark without a duration is read as one sample long.
+        if event.duration_s < 1.5 / recording.rate_hz:
             raise UnreadableLabels(
                 "an annotation with a duration for each seizure",
-                f"a seizure at {onset_s:g} s without one",
+                f"a seizure at {event.onset_s:g} s without one",
                 "Write the labels to a NAME_events.tsv beside the recording.",
             )
-        if code is not None and duration_s is not None:
-            yield Event(onset_s, duration_s, code)
+        yield Event(event.onset_s, event.duration_s, code)

@@ -20,7 +20,9 @@ def test_finds_subjects_sessions_splits_and_events(bids_root):
     assert len(found) == 6
     first = found["sub-01_ses-01_task-szMonitoring_run-00"]
     assert (first.subject, first.session, first.split) == ("sub-01", "ses-01", "train")
-    assert [(e.onset_s, e.duration_s, e.event_type) for e in first.events] == [(2.0, 3.0, "sz_foc_ia")]
+    assert [(e.onset_s, e.duration_s, e.event_type) for e in first.events] == [
+        (2.0, 3.0, "sz_foc_ia")
+    ]
     assert first.stated_duration_s == 8.0
     second = found["sub-02_ses-01_task-szMonitoring_run-00"]
     assert second.events == ()
@@ -42,7 +44,10 @@ def test_an_unreadable_table_refuses_its_recording_alone(bids_root):
 
 
 def test_derivatives_and_other_modalities_are_left_out(bids_root):
-    for place in ("derivatives/sub-01/eeg/sub-01_task-x_eeg.edf", "sub-01/ses-01/eeg/sub-01_task-x_emg.edf"):
+    for place in (
+        "derivatives/sub-01/eeg/sub-01_task-x_eeg.edf",
+        "sub-01/ses-01/eeg/sub-01_task-x_emg.edf",
+    ):
         path = bids_root / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -86,7 +91,9 @@ def test_a_seizure_without_proper_times_is_refused(tmp_path, row):
 
 
 def test_a_table_without_the_columns_is_refused(tmp_path):
-    with pytest.raises(UnreadableLabels, match="columns onset, duration and eventType.*start, stop"):
+    with pytest.raises(
+        UnreadableLabels, match="columns onset, duration and eventType.*start, stop"
+    ):
         read(tmp_path, "start\tstop\n1\t2\n")
 
 

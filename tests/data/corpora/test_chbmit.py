@@ -9,7 +9,9 @@ from brainbrr.data.corpora.source import UnreadableLabels
 HEAD = "Data Sampling Rate: 256 Hz\n\nChannels in EDF Files:\n**********\nChannel 1: FP1-F7\nChannel 2: F7-T7\n\n"
 
 
-def entry(name, *seizures, times="File Start Time: 23:30:00\nFile End Time: 24:30:00\n", count=None):
+def entry(
+    name, *seizures, times="File Start Time: 23:30:00\nFile End Time: 24:30:00\n", count=None
+):
     lines = "".join(
         f"Seizure {n} Start Time: {on} seconds\nSeizure {n} End Time:   {off} seconds\n"
         for n, (on, off) in enumerate(seizures, 1)
@@ -29,7 +31,13 @@ def wfdb(*edges):
 
 @pytest.fixture
 def root(tmp_path):
-    for name in ("chb01/chb01_01", "chb01/chb01_03", "chb21/chb21_01", "chb24/chb24_02", "chb17/chb17a_03"):
+    for name in (
+        "chb01/chb01_01",
+        "chb01/chb01_03",
+        "chb21/chb21_01",
+        "chb24/chb24_02",
+        "chb17/chb17a_03",
+    ):
         path = tmp_path / f"{name}.edf"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
@@ -61,7 +69,9 @@ def test_case_21_is_the_child_of_case_1(root):
     assert sources["chb21_01"].subject == sources["chb01_01"].subject == "chb01"
 
 
-def test_a_recording_the_summary_leaves_out_is_unlabelled_unless_the_list_of_seizures_leaves_it_out_too(root):
+def test_a_recording_the_summary_leaves_out_is_unlabelled_unless_the_list_of_seizures_leaves_it_out_too(
+    root,
+):
     assert found(root)["chb24_02"].events is None
     (root / "RECORDS-WITH-SEIZURES").write_text("chb01/chb01_03.edf\nchb24/chb24_01.edf\n")
     assert found(root)["chb24_02"].events == ()
@@ -117,7 +127,9 @@ def test_all_summaries_tell_the_198_seizures_of_the_index(shared_data):
     entries = {}
     for path in sorted(folder.glob("*-summary.txt")):
         entries |= chbmit.read_summary(path)
-    told = sorted((name, e.onset_s, e.offset_s) for name, item in entries.items() for e in item.events)
+    told = sorted(
+        (name, e.onset_s, e.offset_s) for name, item in entries.items() for e in item.events
+    )
     with (folder / "seizure_index.tsv").open() as file:
         index = csv.DictReader(file, delimiter="\t")
         expected = sorted((r["file"], float(r["start_s"]), float(r["end_s"])) for r in index)

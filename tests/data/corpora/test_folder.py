@@ -1,9 +1,8 @@
-import numpy as np
 import pytest
 
 from brainbrr.data.corpora import folder
-from brainbrr.data.corpora.annotations import read_annotations
 from brainbrr.data.corpora.source import UnreadableLabels
+from brainbrr.data.refusals import GitLfsPointer
 
 SEIZURE = ((2.0, 3.0, "Seizure"), (1.0, None, "eyes open"))
 NOTE = ((1.0, None, "eyes open"),)
@@ -23,26 +22,6 @@ def root(tmp_path, write_edf):
     write_edf(tmp_path / "anna_2.edf", annotations=NOTE)
     write_edf(tmp_path / "bert" / "day1" / "a.EDF")
     return tmp_path
-
-
-def test_annotations_are_read_without_the_signals(root):
-    assert sorted(read_annotations(root / "anna_1.edf")) == sorted(SEIZURE)
-    assert read_annotations(root / "bert" / "day1" / "a.EDF") is None
-
-
-def test_annotations_agree_with_another_reader(shared_data):
-    import edfio
-
-    n_annotations = 0
-    for path in sorted((shared_data / "odd_edf").glob("test_*.edf")):
-        theirs = edfio.read_edf(path).annotations
-        ours = read_annotations(path) or []
-        assert [text for *_, text in ours] == [annotation.text for annotation in theirs]
-        np.testing.assert_allclose(
-            [onset_s for onset_s, *_ in ours], [annotation.onset for annotation in theirs], atol=1e-4
-        )
-        n_annotations += len(ours)
-    assert n_annotations > 8
 
 
 def test_names_and_subjects_come_from_paths(root):
@@ -81,6 +60,12 @@ def test_a_seizure_without_a_duration_is_refused(tmp_path, write_edf):
     refusal = found(tmp_path)["a_1"].refusal
     assert isinstance(refusal, UnreadableLabels)
     assert "a seizure at 2 s without one" in str(refusal)
+
+
+def test_a_recording_that_cannot_be_read_is_refused_by_the_reader_s_own_name(root):
+    (root / "anna_1.edf").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    assert isinstance(found(root)["anna_1"].refusal, GitLfsPointer)
+    assert found(root, annotations="ignore")["anna_1"].refusal is None
 
 
 def test_hidden_files_and_a_header_s_samples_are_left_out(root):

@@ -2,7 +2,9 @@ from brainbrr.data.corpora import recognised
 
 
 def test_layouts_are_told_by_their_files(bids_root, tmp_path, write_edf):
-    assert {s.subject for s in recognised.find_recordings(bids_root)} == {f"sub-{n:02d}" for n in range(1, 7)}
+    assert {s.subject for s in recognised.find_recordings(bids_root)} == {
+        f"sub-{n:02d}" for n in range(1, 7)
+    }
     tusz = tmp_path / "tusz"
     write_edf(tusz / "edf" / "dev" / "aaaaaaac" / "s001" / "01_tcp_ar" / "aaaaaaac_s001_t000.edf")
     assert [s.split for s in recognised.find_recordings(tusz)] == ["dev"]

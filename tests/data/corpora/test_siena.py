@@ -136,7 +136,9 @@ def test_a_time_that_cannot_be_read_refuses_the_recording(tmp_path):
 
 def test_a_known_misprint_is_corrected(tmp_path):
     found = labelled(
-        tmp_path, {"PN00-3.edf": "18.15.44"}, block("PN00-3.edf", "18.15.44", "18.28.29", "19.29.29")
+        tmp_path,
+        {"PN00-3.edf": "18.15.44"},
+        block("PN00-3.edf", "18.15.44", "18.28.29", "19.29.29"),
     )
     assert spans(found["PN00-3.edf"]) == [(765.0, 825.0)]
 
