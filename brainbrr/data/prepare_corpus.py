@@ -1,4 +1,4 @@
-"""A whole corpus into the cache: in parallel, resumable at any instant, and safe beside another run."""
+"""A whole corpus into the cache: in parallel, resumable at any instant, safe beside another run."""
 
 import json
 import logging
@@ -41,7 +41,8 @@ class PreparedCorpus:
     """A corpus in the cache.
 
     Attributes:
-        folder: holds the signals, `manifest.jsonl` and `quarantine.jsonl`; the second argument of `open_signal`.
+        folder: holds the signals, `manifest.jsonl` and `quarantine.jsonl`; the second argument of
+            `open_signal`.
         rows: the recordings asked for, sorted by name, labelled and split.
         quarantine: the recordings asked for that cannot be used, and why.
         n_prepared: how many signals this call wrote.
@@ -69,8 +70,9 @@ def prepare_corpus(
 ) -> PreparedCorpus:
     """Prepare what the cache lacks of a corpus, and tell what it holds.
 
-    Each recording is written whole or not at all, so a run that was killed goes on where it stopped. Labels and splits
-    are read anew each time: correcting them needs no preparation. Two runs on one cache share the work.
+    Each recording is written whole or not at all, so a run that was killed goes on where it
+    stopped. Labels and splits are read anew each time: correcting them needs no preparation. Two
+    runs on one cache share the work.
 
     Args:
         cache_root: the corpus lands in `cache_root/<preparation digest>/<corpus name>`.
@@ -139,7 +141,7 @@ def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
         raise StaleCache(
             "sources and cached signals unchanged since they were prepared",
             f"{len(stale)} changed, e.g. {stale[0].detail}",
-            "Prepare them again with prepare.rebuild=true; for another corpus set another data.name.",
+            "Prepare them again: prepare.rebuild=true. For another corpus set another data.name.",
         )
     return sum(outcome.state == "prepared" for outcome in outcomes)
 
@@ -150,7 +152,8 @@ def _run(jobs: list[Job], wait: bool, workers: int | None) -> Iterator[tuple[Job
     if n_workers <= 1:
         yield from ((job, run_job(job, wait=wait)) for job in jobs)
         return
-    # Spawned, not forked: a fork would copy the threads' locks of torch and BLAS in whatever state they are.
+    # Spawned, not forked: a fork would copy the threads' locks of torch and BLAS in whatever state
+    # they are.
     with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
         futures: dict[Future[Outcome], Job] = {
             pool.submit(partial(run_job, job, wait=wait)): job for job in jobs
@@ -171,7 +174,7 @@ def _run(jobs: list[Job], wait: bool, workers: int | None) -> Iterator[tuple[Job
 def _write_lists(
     sources: list[Source], corpus: Corpus, folder: Path
 ) -> tuple[list[ManifestRow], list[Quarantined]]:
-    """Manifest and quarantine of everything the cache holds of the corpus, rewritten where they changed."""
+    """Manifest and quarantine of all that the cache holds of the corpus, rewritten if changed."""
     rows: list[ManifestRow] = []
     quarantine: list[Quarantined] = []
     for source in sources:

@@ -54,7 +54,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: `held` was there already, `busy` is claimed by another process, `stale` has changed."""
+    """What became of a job: `held` was there, `busy` is claimed elsewhere, `stale` has changed."""
 
     state: State
     detail: str = ""
@@ -66,7 +66,7 @@ def entry_path(folder: Path, recording_id: str) -> Path:
 
 
 def current(job: Job) -> Entry | None:
-    """The cache's entry where it answers the job as the files stand, judged by their sizes and times; else None."""
+    """The entry that answers the job, the files judged by their sizes and times; else None."""
     entry = read_entry(entry_path(job.folder, job.recording_id))
     if entry is None or entry.source != _stamp(job.path):
         return None
@@ -115,7 +115,7 @@ def cache_writable(folder: Path) -> Iterator[None]:
 
 
 def _answer(job: Job) -> Outcome | None:
-    """What the cache answers to a job, its files compared by content where their times differ; None for nothing."""
+    """The cache's answer, files compared by content where their times differ; None for none."""
     if current(job) is not None:
         return Outcome("held")
     path = entry_path(job.folder, job.recording_id)
@@ -185,7 +185,7 @@ def _row(job: Job, header: PreparedHeader, source_sha256: str, cache_sha256: str
 
 
 def _remove_remains(job: Job) -> None:
-    """Remove half-written files of this recording; nobody else writes them while its claim is held."""
+    """Remove half-written files of this recording; nobody else writes them under its claim."""
     for folder in (job.folder, job.folder / ENTRIES):
         for path in folder.glob(f".{escape(job.recording_id)}.*.tmp*"):
             path.unlink(missing_ok=True)

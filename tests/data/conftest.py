@@ -73,13 +73,12 @@ def write_events() -> Callable[..., Path]:
 
 @pytest.fixture
 def bids_root(tmp_path: Path, write_edf: WriteEdf, write_events: Callable[..., Path]) -> Path:
-    """Six subjects of one recording each, every second one with a seizure, divided by participants.tsv."""
+    """Six subjects of one recording each, every second one with a seizure, already divided."""
     root = tmp_path / "corpus"
     splits = ("train", "train", "train", "train", "val", "test")
     for number, _ in enumerate(splits, 1):
-        stem = (
-            root / f"sub-{number:02d}/ses-01/eeg/sub-{number:02d}_ses-01_task-szMonitoring_run-00"
-        )
+        name = f"sub-{number:02d}_ses-01_task-szMonitoring_run-00"
+        stem = root / f"sub-{number:02d}" / "ses-01" / "eeg" / name
         write_edf(Path(f"{stem}_eeg.edf"), seed=number)
         events = [(2.0, 3.0, "sz_foc_ia")] if number % 2 else []
         write_events(Path(f"{stem}_events.tsv"), *events)

@@ -385,9 +385,12 @@ def test_a_cache_that_cannot_be_made_is_refused(corpus, tmp_path):
 def test_a_full_file_system_is_refused(corpus):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
-    with pytest.raises(CacheNotWritable), prepare_recording.cache_writable(Path("cache")):
-        with open("/dev/full", "wb", buffering=0) as file:
-            file.write(b"1")
+    with (
+        pytest.raises(CacheNotWritable, match="No space left on device in cache"),
+        prepare_recording.cache_writable(Path("cache")),
+        Path("/dev/full").open("wb", buffering=0) as file,
+    ):
+        file.write(b"1")
 
 
 def test_other_errors_of_the_system_are_not_mistaken_for_a_full_disk():

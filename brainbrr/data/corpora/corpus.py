@@ -1,4 +1,4 @@
-"""A corpus on disk: its recordings, whose they are, their labels, and a split that is disjoint by subject."""
+"""A corpus on disk: its recordings, whose they are, their labels, a split disjoint by subject."""
 
 import logging
 from collections import Counter
@@ -20,7 +20,7 @@ from brainbrr.errors import BrainbrrError
 log = logging.getLogger(__name__)
 
 Finder = Callable[[Path], Iterable[Source]]
-"""Lists the recordings under a root; each layout (`tusz`, `chbmit`, `siena`, `bids`, `folder`) is one such function."""
+"""Lists the recordings under a root; each layout (`tusz`, `bids`, ...) is one such function."""
 
 Division = Callable[[Mapping[str, bool]], dict[str, str]]
 """Gives each subject a split; the argument tells which subjects have seizures."""
@@ -42,11 +42,14 @@ class Corpus:
         name: names the corpus in manifests and its folder in the cache; two corpora need two names.
         root: the corpus's top folder; only read.
         find: lists the recordings under the root in the corpus's layout.
-        unlabelled: `refuse` (a recording without labels is an error) or `allow` (it is kept, as unlabelled, never as
-            background).
-        official_split: use the corpus's own split where it has one; else, and where it has none, `division` decides.
-        division: gives each subject a split; None leaves recordings without an own split unassigned.
-        max_recordings: keep this many at most, drawn evenly from the splits and from those with and without seizures.
+        unlabelled: `refuse` (a recording without labels is an error) or `allow` (it is kept, as
+            unlabelled, never as background).
+        official_split: use the corpus's own split where it has one; else, and where it has none,
+            `division` decides.
+        division: gives each subject a split; None leaves recordings without an own split
+            unassigned.
+        max_recordings: keep this many at most, drawn evenly from the splits and from those with and
+            without seizures.
     """
 
     name: str
@@ -73,7 +76,8 @@ class Corpus:
             DuplicateRecording: two recordings under one name.
             MissingLabels: recordings without labels, unless they are allowed.
             SplitLeak: a subject in two splits.
-            PartialSplit: the corpus's own split names some recordings only, and no division says where the rest goes.
+            PartialSplit: the corpus's own split names some recordings only, and no division says
+                where the rest goes.
         """
         if not self.root.is_dir():
             raise NoSuchCorpus(
@@ -86,7 +90,7 @@ class Corpus:
         return sources
 
     def select(self, sources: list[Source]) -> list[Source]:
-        """At most `max_recordings` of the sources, taken in turn from each split, with seizures and without."""
+        """At most `max_recordings`, taken in turn from each split, with seizures and without."""
         if self.max_recordings is None or len(sources) <= self.max_recordings:
             return sources
         strata: dict[tuple[str, bool], list[Source]] = {}
@@ -119,7 +123,8 @@ class Corpus:
             raise MissingLabels(
                 "labels for each recording",
                 f"none for {len(unlabelled)} of {len(sources)}, e.g. {unlabelled[0].recording_id}",
-                "A recording without labels is not one without seizures: supply them, or set data.unlabelled=allow.",
+                "A recording without labels is not one without seizures: supply them, or set "
+                "data.unlabelled=allow.",
             )
 
     def _with_splits(self, sources: list[Source]) -> list[Source]:

@@ -1,4 +1,4 @@
-"""Any folder of recordings: labels from files beside them, from their own EDF+ annotations, or none."""
+"""Any folder of recordings: labels from files beside them, their own annotations, or none."""
 
 import re
 from collections.abc import Iterator
@@ -28,15 +28,17 @@ def find_recordings(
 ) -> Iterator[Source]:
     """Every recording below `root`, named after its path.
 
-    Labels come from the first of `NAME_events.tsv`, `NAME.tsv` (BIDS columns), `NAME.csv_bi` (TUSZ columns)
-    that exists, else from the recording's own annotations.
+    Labels come from the first of `NAME_events.tsv`, `NAME.tsv` (BIDS columns), `NAME.csv_bi` (TUSZ
+    columns) that exists, else from the recording's own annotations.
 
     Args:
-        subject: regular expression that finds the subject at the beginning of the path below `root`; by default what
-            stands before the first `/` or `_`. Recordings of one person must give one subject.
-        annotations: what a recording's own annotations are worth. `ignore`: nothing. `positive`: a recording that names
-            a seizure is labelled, another one is unlabelled. `complete`: your word that every seizure is annotated; a
-            recording that names none is labelled as free of them.
+        subject: regular expression that finds the subject at the beginning of the path below
+            `root`; by default what stands before the first `/` or `_`. Recordings of one person
+            must give one subject.
+        annotations: what a recording's own annotations are worth. `ignore`: nothing. `positive`: a
+            recording that names a seizure is labelled, another one is unlabelled. `complete`: your
+            word that every seizure is annotated; a recording that names none is labelled as free of
+            them.
 
     Raises:
         UnknownAnnotationPolicy: another word for `annotations`.

@@ -63,7 +63,8 @@ def test_a_compressed_recording_is_not_overlooked(bids_root):
 
 
 def test_byte_order_mark_extra_columns_and_other_order(tmp_path):
-    text = "\ufeffeventType\tonset\tlateralization\tduration\trecordingDuration\nsz-foc\t5\tleft\t2.5\t60\n"
+    columns = "\ufeffeventType\tonset\tlateralization\tduration\trecordingDuration\n"
+    text = columns + "sz-foc\t5\tleft\t2.5\t60\n"
     assert read(tmp_path, text) == ([(5.0, 2.5, "sz_foc")], 60.0)
 
 

@@ -6,7 +6,10 @@ import pytest
 from brainbrr.data.corpora import chbmit
 from brainbrr.data.corpora.source import UnreadableLabels
 
-HEAD = "Data Sampling Rate: 256 Hz\n\nChannels in EDF Files:\n**********\nChannel 1: FP1-F7\nChannel 2: F7-T7\n\n"
+HEAD = (
+    "Data Sampling Rate: 256 Hz\n\nChannels in EDF Files:\n**********\n"
+    "Channel 1: FP1-F7\nChannel 2: F7-T7\n\n"
+)
 
 
 def entry(
@@ -69,9 +72,7 @@ def test_case_21_is_the_child_of_case_1(root):
     assert sources["chb21_01"].subject == sources["chb01_01"].subject == "chb01"
 
 
-def test_a_recording_the_summary_leaves_out_is_unlabelled_unless_the_list_of_seizures_leaves_it_out_too(
-    root,
-):
+def test_a_recording_left_out_is_unlabelled_unless_the_list_of_seizures_leaves_it_out(root):
     assert found(root)["chb24_02"].events is None
     (root / "RECORDS-WITH-SEIZURES").write_text("chb01/chb01_03.edf\nchb24/chb24_01.edf\n")
     assert found(root)["chb24_02"].events == ()

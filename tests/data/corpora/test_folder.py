@@ -48,7 +48,8 @@ def test_what_annotations_are_worth(root, policy, without_seizure):
 def test_a_table_beside_the_recording_outweighs_its_annotations(root, write_events):
     write_events(root / "anna_1_events.tsv", (5.0, 1.0, "sz_gen"))
     (root / "anna_2.csv_bi").write_text(
-        "# version = csv_v1.0.0\nchannel,start_time,stop_time,label,confidence\nTERM,1.0,2.5,seiz,1.0\n"
+        "# version = csv_v1.0.0\nchannel,start_time,stop_time,label,confidence\n"
+        "TERM,1.0,2.5,seiz,1.0\n"
     )
     sources = found(root)
     assert spans(sources["anna_1"].events) == [(5.0, 1.0, "sz_gen")]

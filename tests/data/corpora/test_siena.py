@@ -62,12 +62,18 @@ def test_without_a_clock_in_the_header_the_list_counts(tmp_path):
 
 def test_past_midnight(tmp_path):
     found = labelled(
-        tmp_path, {"PN07-1.edf": "23.18.10"}, block("PN07-1.edf", "23.18.10", "05.25.49", "05.26.51"), "PN07"
-    )  # fmt: skip
+        tmp_path,
+        {"PN07-1.edf": "23.18.10"},
+        block("PN07-1.edf", "23.18.10", "05.25.49", "05.26.51"),
+        "PN07",
+    )
     assert spans(found["PN07-1.edf"]) == [(22059.0, 22121.0)]
     over = labelled(
-        tmp_path, {"PN07-1.edf": "23.18.10"}, block("PN07-1.edf", "23.18.10", "23.59.50", "00.00.20"), "PN07"
-    )  # fmt: skip
+        tmp_path,
+        {"PN07-1.edf": "23.18.10"},
+        block("PN07-1.edf", "23.18.10", "23.59.50", "00.00.20"),
+        "PN07",
+    )
     assert spans(over["PN07-1.edf"]) == [(2500.0, 2530.0)]
 
 
@@ -108,8 +114,11 @@ def test_a_letter_o_for_a_zero_and_a_name_without_number(tmp_path):
     assert spans(found["PN06-1.edf"]) == [(5583.0, 5647.0)]
     assert found["PN06-2.edf"].events == ()
     only = labelled(
-        tmp_path / "other", {"PN11-1.edf": "11.31.25"}, block("PN11-.edf", "11.31.25", "13.37.19", "13.38.14"), "PN11"
-    )  # fmt: skip
+        tmp_path / "other",
+        {"PN11-1.edf": "11.31.25"},
+        block("PN11-.edf", "11.31.25", "13.37.19", "13.38.14"),
+        "PN11",
+    )
     assert spans(only["PN11-1.edf"]) == [(7554.0, 7609.0)]
 
 
