@@ -48,9 +48,10 @@ def stretch_weights(
 ) -> tuple[Matrix, NDArray[np.bool_]]:
     """Weights while some channels are bad, and which electrodes are bad.
 
-    Electrodes that the good channels still determine come from those alone and their mean is the reference, so that a bad
-    electrode does not leak into the others. The rest keep their own channels, against that same reference. Where too few
-    good ones are left to make a reference, the weights stay those of the whole recording.
+    Electrodes that the good channels still determine come from those alone and their mean is the
+    reference, so that a bad electrode does not leak into the others. The rest keep their own
+    channels, against that same reference. Where too few good ones are left to make a reference, the
+    weights stay those of the whole recording.
     """
     lost = whole.observed & ~good.observed
     n_good = int((whole.observed & good.observed).sum())
@@ -85,7 +86,7 @@ def plan_montage(
     max_interpolated: int,
     min_neighbours: int,
 ) -> MontagePlan:
-    """Solve the montage for the recording and again for each set of channels that are bad together for a while.
+    """Solve the montage for the recording and for each set of channels that are bad together.
 
     Args:
         channels: derivation of each channel.

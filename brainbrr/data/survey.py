@@ -22,7 +22,8 @@ class Survey:
         mains_hz: 50, 60 or None.
         codes: `(channels, epochs)` verdicts, see `brainbrr.signal.quality.REASONS`.
         epochs: `(epochs, 2)` first and last-plus-one source sample of each.
-        spread_uv: median over channels and epochs of the standard deviation, good epochs only; NaN where none is good.
+        spread_uv: median over channels and epochs of the standard deviation, good epochs only; NaN
+            where none is good.
     """
 
     mains_hz: float | None
@@ -32,7 +33,7 @@ class Survey:
 
 
 def epoch_spans(spans: NDArray[np.int64], n_epoch: int) -> NDArray[np.int64]:
-    """Cut each span `(n, 2)` into epochs of `n_epoch` samples; a shorter rest joins the last epoch of its span."""
+    """Cut each span into epochs of `n_epoch` samples; a shorter rest joins the span's last one."""
     epochs = []
     for start, stop in spans:
         edges = np.arange(start, max(stop - n_epoch, start) + 1, n_epoch)

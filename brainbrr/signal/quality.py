@@ -18,9 +18,11 @@ class QualityLimits:
     Attributes:
         epoch_s: length of the stretches that are judged, in seconds.
         flat_uv: peak to peak below this is flat.
-        saturated_fraction: share of samples resting on the epoch's highest and lowest values that is saturated.
+        saturated_fraction: share of samples resting on the epoch's highest and lowest values that
+            is saturated.
         disconnected_uv: a standard deviation above this is no electrode on a head.
-        mains_fraction: share of the power in the mains line above which (and above three times the median channel) it is hum.
+        mains_fraction: share of the power in the mains line above which (and above three times the
+            median channel) it is hum.
     """
 
     epoch_s: float = 2.0
