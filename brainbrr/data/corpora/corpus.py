@@ -71,13 +71,22 @@ class Corpus:
         """All recordings, sorted by name, labelled as far as the corpus is, each with its split.
 
         Raises:
+            SplitLeak: a subject in two splits.
+            BrainbrrError: what `listed` refuses.
+        """
+        sources = self.listed()
+        check_disjoint(sources)
+        return sources
+
+    def listed(self) -> list[Source]:
+        """As `sources`, whether or not the corpus's own split is disjoint by subject.
+
+        Raises:
             NoSuchCorpus: the root does not exist.
             EmptyCorpus: it holds no recording in this layout.
             DuplicateRecording: two recordings under one name.
             MissingLabels: recordings without labels, unless they are allowed.
-            SplitLeak: a subject in two splits.
-            PartialSplit: the corpus's own split names some recordings only, and no division says
-                where the rest goes.
+            PartialSplit: the corpus's own split names some recordings only.
         """
         if not self.root.is_dir():
             raise NoSuchCorpus(
@@ -85,9 +94,7 @@ class Corpus:
             )
         sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
         self._check_listing(sources)
-        sources = self._with_splits(sources)
-        check_disjoint(sources)
-        return sources
+        return self._with_splits(sources)
 
     def select(self, sources: list[Source]) -> list[Source]:
         """At most `max_recordings`, taken in turn from each split, with seizures and without."""
