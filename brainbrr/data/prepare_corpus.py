@@ -2,13 +2,9 @@
 
 import json
 import logging
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from brainbrr.data.cache import StaleCache
@@ -16,6 +12,7 @@ from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.source import Source
 from brainbrr.data.labelled import Quarantined, label
 from brainbrr.data.manifest import ManifestRow, read_manifest, write_manifest
+from brainbrr.data.pool import each_in_pool
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_recording import Job, Outcome, cache_writable, current, run_job
 from brainbrr.data.progress import progress_bar
@@ -32,8 +29,8 @@ class NothingPrepared(BrainbrrError):
     """A corpus of which every recording was refused."""
 
 
-class WorkerDied(BrainbrrError):
-    """A worker process that was killed, most often for want of memory."""
+class EmptySplit(BrainbrrError):
+    """A split without a single recording."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,20 @@ class PreparedCorpus:
     n_prepared: int
 
     def of_split(self, name: str) -> tuple[ManifestRow, ...]:
-        """The rows of one split; TUSZ's names dev and eval are understood."""
-        return tuple(row for row in self.rows if row.split == canonical_split(name))
+        """The rows of one split; TUSZ's names dev and eval are understood.
+
+        Raises:
+            EmptySplit: it has none.
+        """
+        rows = tuple(row for row in self.rows if row.split == canonical_split(name))
+        if not rows:
+            present = sorted({row.split or "no split" for row in self.rows})
+            raise EmptySplit(
+                f"recordings in the split {name}",
+                f"{len(self.rows)} recordings in {', '.join(present)}",
+                "A corpus without own split needs a subject for each: see conf/data/division.",
+            )
+        return rows
 
 
 def prepare_corpus(
@@ -129,7 +138,7 @@ def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
         turn = missing
         for wait in (False, True):
             busy = []
-            for job, outcome in _run(turn, wait, workers):
+            for job, outcome in each_in_pool(partial(run_job, wait=wait), turn, workers):
                 if outcome.state == "busy":
                     busy.append(job)
                     continue
@@ -144,31 +153,6 @@ def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
             "Prepare them again: prepare.rebuild=true. For another corpus set another data.name.",
         )
     return sum(outcome.state == "prepared" for outcome in outcomes)
-
-
-def _run(jobs: list[Job], wait: bool, workers: int | None) -> Iterator[tuple[Job, Outcome]]:
-    """Outcomes as they come, from this process alone or from a pool."""
-    n_workers = min(workers or os.cpu_count() or 1, len(jobs))
-    if n_workers <= 1:
-        yield from ((job, run_job(job, wait=wait)) for job in jobs)
-        return
-    # Spawned, not forked: a fork would copy the threads' locks of torch and BLAS in whatever state
-    # they are.
-    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-        futures: dict[Future[Outcome], Job] = {
-            pool.submit(partial(run_job, job, wait=wait)): job for job in jobs
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise WorkerDied(
-                "worker processes that live",
-                "one was killed, most likely for want of memory",
-                "Run again with fewer: prepare.workers=1. What is prepared already stays.",
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _write_lists(

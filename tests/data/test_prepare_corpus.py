@@ -18,12 +18,13 @@ from brainbrr.data.cache import StaleCache, open_signal
 from brainbrr.data.corpora import bids, folder
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.manifest import read_manifest
+from brainbrr.data.pool import WorkerDied
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_corpus import (
     MANIFEST,
     QUARANTINE,
+    EmptySplit,
     NothingPrepared,
-    WorkerDied,
     prepare_corpus,
 )
 from brainbrr.data.prepare_recording import CLAIMS, ENTRIES, CacheNotWritable
@@ -80,6 +81,12 @@ def test_a_corpus_lands_in_the_cache(corpus, cache):
     assert eeg.shape == (19, 8 * 256)
     assert eeg.std() > 10
     assert [row.subject for row in prepared.of_split("eval")] == ["sub-06"]
+
+
+def test_a_split_without_recordings_is_refused(corpus, cache):
+    tested = prepare(corpus, cache, splits=("eval",))
+    with pytest.raises(EmptySplit, match="in the split train; got 1 recordings in test"):
+        tested.of_split("train")
 
 
 def test_a_second_run_does_nothing(corpus, cache):
@@ -250,9 +257,8 @@ def test_what_others_put_into_the_cache_stays(corpus, cache):
 
 RUN = textwrap.dedent(
     """
-    import sys, time
+    import sys
     from pathlib import Path
-    from brainbrr.data import prepare_recording
     from brainbrr.data.corpora import bids
     from brainbrr.data.corpora.corpus import Corpus
     from brainbrr.data.preparation import Preparation
@@ -286,10 +292,14 @@ def test_a_killed_run_goes_on_and_leaves_the_same_cache(corpus, cache, tmp_path,
     expected = content(prepare(corpus, tmp_path / "whole").folder)
     process = start(tmp_path, corpus, cache)
     deadline = time.monotonic() + 60
-    while len(list(cache.rglob(f"{ENTRIES}/*.json"))) < n_entries and time.monotonic() < deadline:
+    while len(list(cache.rglob(f"{ENTRIES}/*.json"))) < n_entries:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the run wrote nothing"
         time.sleep(0.001)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(cache.rglob(f"{ENTRIES}/*.json"))) < 6
     resumed = prepare(corpus, cache)
     assert content(resumed.folder) == expected
     assert not list(cache.rglob("*.tmp"))

@@ -14,7 +14,7 @@ from brainbrr.data.corpora.source import (
     NoSuchCorpus,
     Source,
 )
-from brainbrr.data.split import canonical_split, check_disjoint
+from brainbrr.data.split import TooFewSubjects, canonical_split, check_disjoint
 from brainbrr.errors import BrainbrrError
 
 log = logging.getLogger(__name__)
@@ -149,5 +149,10 @@ class Corpus:
         subjects: dict[str, bool] = {}
         for source in sources:
             subjects[source.subject] = subjects.get(source.subject, False) or source.has_seizures
-        division = self.division(subjects)
+        try:
+            division = self.division(subjects)
+        except TooFewSubjects as error:
+            # Preparing and looking need no split; training asks for one and is refused.
+            log.warning("%s is left undivided: %s", self.name, error)
+            return [replace(source, split="") for source in sources]
         return [replace(source, split=division[source.subject]) for source in sources]

@@ -106,3 +106,10 @@ def test_a_handful_of_recordings_is_drawn_from_every_split_with_and_without_seiz
         (split, has) for split in ("train", "val", "test") for has in (True, False)
     }
     assert made.select(made.sources()) == chosen
+
+
+def test_too_few_subjects_leave_a_corpus_undivided_and_say_so(caplog):
+    division = partial(by_fractions, train=0.6, val=0.2, test=0.2, seed=3)
+    found = corpus(source("a", "1"), source("b", "2"), division=division).sources()
+    assert [s.split for s in found] == ["", ""]
+    assert "made is left undivided: TooFewSubjects" in caplog.text
