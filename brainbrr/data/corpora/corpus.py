@@ -46,8 +46,8 @@ class Corpus:
             unlabelled, never as background).
         official_split: use the corpus's own split where it has one; else, and where it has none,
             `division` decides.
-        division: gives each subject a split; None leaves recordings without an own split
-            unassigned.
+        division: gives each subject a split; without one, or with too few subjects for it,
+            recordings have none.
         max_recordings: keep this many at most, drawn evenly from the splits and from those with and
             without seizures.
     """
