@@ -33,7 +33,7 @@ from brainbrr.training.progress import ProgressLine
 
 
 class DieAt(Callback):
-    """The process receives a signal; SIGKILL ends it on the spot, as want of memory would."""
+    """The run, with all its processes, receives a signal; SIGKILL ends it on the spot."""
 
     def __init__(self, batch: int, hook: str, number: int = signal.SIGKILL) -> None:
         self.batch, self.hook, self.number, self.seen = batch, hook, number, 0
@@ -42,7 +42,7 @@ class DieAt(Callback):
         if hook == self.hook:
             self.seen += 1
             if self.seen == self.batch:
-                os.kill(os.getpid(), self.number)
+                os.killpg(0, self.number)
 
     def on_train_batch_start(self, *_: Any) -> None:
         self._count("batch_start")
