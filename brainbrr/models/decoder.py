@@ -5,6 +5,7 @@ Axes: (batch, channels, frames) to (batch, samples).
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ from brainbrr.models.norm import ChannelNorm
 from brainbrr.models.tcn import keep_variance_
 
 LOGIT_CAP = 40.0
-"""Beyond +-40 a float32 probability is 0 or 1 already; a smooth cap keeps the gradient finite and alive."""
+"""Beyond +-40 a float32 probability is 0 or 1 already; a smooth cap keeps the gradient finite and
+alive."""
 
 
 class PriorOutOfRange(BrainbrrError):
@@ -27,7 +29,8 @@ class Decoder(nn.Module):
 
     Args:
         channels: width before the first stage and after each one.
-        skips: width of the encoder stage added after each decoder stage but the last, slow to fast; empty for none.
+        skips: width of the encoder stage added after each decoder stage but the last, slow to fast;
+            empty for none.
     """
 
     def __init__(self, channels: Sequence[int], skips: Sequence[int] = ()) -> None:
@@ -35,7 +38,7 @@ class Decoder(nn.Module):
         self.norms = nn.ModuleList(ChannelNorm(width) for width in channels[:-1])
         self.stages = nn.ModuleList(
             nn.ConvTranspose1d(wide, narrow, 4, stride=2, padding=1)
-            for wide, narrow in zip(channels[:-1], channels[1:], strict=True)
+            for wide, narrow in pairwise(channels)
         )
         self.joins = nn.ModuleList(
             nn.Conv1d(skip, width, 1, bias=False)
@@ -49,7 +52,8 @@ class Decoder(nn.Module):
             keep_variance_(join)
 
     def forward(self, features: Tensor, stages: Sequence[Tensor] = ()) -> Tensor:
-        """`(batch, channels[-1], samples)`; `stages` are the encoder's, fast to slow, when it was built with skips."""
+        """`(batch, channels[-1], samples)`; `stages` are the encoder's, fast to slow, when it was
+        built with skips."""
         skips = iter(reversed(stages))
         joins = iter(self.joins)
         for norm, stage in zip(self.norms, self.stages, strict=True):
@@ -60,7 +64,8 @@ class Decoder(nn.Module):
 
 
 class Head(nn.Module):
-    """One logit for each sample, softly capped at +-40, starting at the log-odds of how common seizures are.
+    """One logit for each sample, softly capped at +-40, starting at the log-odds of how common
+    seizures are.
 
     Args:
         channels: width of the decoder's output.

@@ -1,6 +1,7 @@
 """The edge stream: how strongly each pair of electrodes is tied, frame by frame.
 
-Axes: nodes (batch, electrodes, frames, features), weights (batch, pairs, frames), pairs i < j in row order.
+Axes: nodes (batch, electrodes, frames, features), weights (batch, pairs, frames), pairs i < j in
+    row order.
 """
 
 import math
@@ -34,8 +35,8 @@ class EdgeStream(nn.Module):
     def forward(self, nodes: Tensor) -> Tensor:
         """Weights above zero, `(batch, pairs, frames)`, in float32."""
         similarity = pairs_of(cosine_similarity(nodes))
-        # Unrelated features of width n have a cosine of about 1/sqrt(n): brought to the order of one before the
-        # lift, whose tanh bounds what close electrodes (cosine near 1) send on.
+        # Unrelated features of width n have a cosine of about 1/sqrt(n): brought to the order of
+        # one before the lift, whose tanh bounds what close electrodes (cosine near 1) send on.
         lifted = torch.tanh(self.lift(similarity[..., None] * math.sqrt(nodes.shape[-1])))
         read = self.read(self.stream(lifted.flatten(0, 1))).squeeze(-1)
         return F.softplus(read.float()).unflatten(0, similarity.shape[:2])

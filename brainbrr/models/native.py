@@ -5,7 +5,6 @@ registers, one is kept at every 32nd frame, and the way back recomputes the othe
 Source: Dao and Gu 2024, Transformers are SSMs (arXiv 2405.21060), a scalar A for each head.
 """
 # The paper's letters, in the order every scan here takes them.
-# ruff: noqa: N803, N806, PLR0917
 
 import ctypes
 from typing import Any

@@ -1,4 +1,5 @@
-"""Networks by name: from the entries of `conf/model`, or from a family and plain numbers as a release stores them."""
+"""Networks by name: from the entries of `conf/model`, or from a family and plain numbers as a
+release stores them."""
 
 import difflib
 import inspect

@@ -17,7 +17,8 @@ def standardise(
     """EEG in units of each electrode's own spread, with absent electrodes at 0.
 
     Args:
-        eeg: `(batch, electrodes, samples)`: integer steps of 0.1 uV as in the cache, or floating-point microvolts.
+        eeg: `(batch, electrodes, samples)`: integer steps of 0.1 uV as in the cache, or
+            floating-point microvolts.
         observed: `(batch, electrodes)` boolean.
         center_uv: `(batch, electrodes)`, subtracted.
         scale_uv: `(batch, electrodes)`, positive where observed; divides.

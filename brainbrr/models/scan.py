@@ -3,8 +3,8 @@
 Axes: x (batch, length, heads, headdim), dt (batch, length, heads), A and D (heads,),
 B and C (batch, length, 1, d_state), states (batch, heads, headdim, d_state).
 
-Every form computes the same recurrence (Dao and Gu 2024, "Transformers are SSMs", equation 16 and listing 1):
-    state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_t C_t + D x_t
+Every form computes the same recurrence (Dao and Gu 2024, "Transformers are SSMs", equation 16 and
+listing 1): state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_t C_t + D x_t
 """
 
 import logging
@@ -83,9 +83,11 @@ def chunked(
     *,
     chunk: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The recurrence as matrix products over short chunks: any device, any length, the same numbers.
+    """The recurrence as matrix products over short chunks: any device, any length, the same
+    numbers.
 
-    Small chunks are both faster and more exact on a CPU, where the `chunk x chunk` decay of each head dominates.
+    Small chunks are both faster and more exact on a CPU, where the `chunk x chunk` decay of each
+    head dominates.
 
     Args:
         x: inputs of each head.
@@ -147,7 +149,8 @@ def _chunks(
 
 
 def _join(left: Tensor, chunk_decay: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """States at the start of each chunk and after the last, as one product with the decays between chunks."""
+    """States at the start of each chunk and after the last, as one product with the decays between
+    chunks."""
     batch, count, heads, headdim, d_state = left.shape
     total = F.pad(chunk_decay.transpose(1, 2).cumsum(-1), (1, 0))
     between = total[..., :, None] - total[..., None, :]
@@ -188,9 +191,16 @@ def auto(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The fastest form this machine has for where the tensor lies; the choice is logged once."""
-    # The fast forms keep their state in float32; double precision is only for checking, so chunked serves it.
-    scan = chunked if x.dtype == torch.float64 else _best_on(x.device.type)
-    return scan(x, dt, A, B, C, D, initial_state)
+    return resolve(auto, x)(x, dt, A, B, C, D, initial_state)
+
+
+def resolve(scan: Scan, x: Tensor) -> Scan:
+    """What `auto` stands for with this tensor; any other scan is itself."""
+    if scan is not auto:
+        return scan
+    # Compiled forms are opaque to tracers, and keep float32 states: chunked serves both.
+    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return chunked if tracing or x.dtype == torch.float64 else _best_on(x.device.type)
 
 
 @cache
@@ -202,13 +212,6 @@ def _best_on(device_type: str) -> Scan:
         name, scan = "native", native
     _log.info("selective scan on %s: %s", device_type, name)
     return scan
-
-
-def kernel_scan_selected(scan: Scan, device_type: str) -> bool:
-    """Whether a block that runs this scan on that device may use CUDA kernels for its other parts too."""
-    if device_type != "cuda":
-        return False
-    return (_best_on(device_type) if scan is auto else scan) is _find_kernels()
 
 
 def _find_native() -> Scan | None:
@@ -231,7 +234,8 @@ def select_scan(mode: str) -> Scan:
     """The scan of that name.
 
     Args:
-        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU) or `kernels` (mamba-ssm, CUDA).
+        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU) or `kernels` (mamba-ssm,
+            CUDA).
 
     Raises:
         UnknownScan: the name is none of these.
@@ -253,6 +257,7 @@ def select_scan(mode: str) -> Scan:
         raise ScanUnavailable(
             needs,
             f"none on this machine, for model.scan={mode}",
-            "Install it (`brainbrr doctor` says what is missing), or use model.scan=auto: the numbers are the same.",
+            "Install it (`brainbrr doctor` says what is missing), or use model.scan=auto: "
+            "the numbers are the same.",
         )
     return scan
