@@ -1,0 +1,112 @@
+"""`brainbrr train`: prepare what is missing, train, test on unseen subjects, release."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from brainbrr.cli.build import build, build_each
+from brainbrr.cli.evaluation import evaluate_rows, show_scores
+from brainbrr.cli.lab_book import add_result
+from brainbrr.data.prepare_corpus import PreparedCorpus
+from brainbrr.data.preparation import Preparation
+from brainbrr.data.window_index import Windowing
+from brainbrr.durable import open_durable
+from brainbrr.inference.artifact import load_detector, save_detector
+from brainbrr.inference.detector import Detector
+from brainbrr.models.registry import describe_model
+from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.training.event_score import EventScore
+from brainbrr.training.fit import FitResult, train
+from brainbrr.training.hardware import apply_hardware
+from brainbrr.training.run_record import run_record, write_run_record
+
+log = logging.getLogger(__name__)
+
+CONFIGURATION = "config.yaml"
+
+
+def run(cfg: DictConfig) -> None:
+    """Train, test and release; everything lands in the run folder, which is enough to go on from."""
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    resuming = cfg.resume is not None
+    cfg = OmegaConf.load(run_dir / CONFIGURATION) if resuming else _stored(cfg, run_dir)  # type: ignore[assignment]
+    apply_hardware(**cfg.hardware_settings)
+    torch.manual_seed(cfg.seed)
+    preparation: Preparation = build(cfg.signal.preparation)
+    prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
+    windowing = Windowing(cfg.signal.rate_hz, cfg.signal.window_s, cfg.signal.stride_s)
+    configuration: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    write_run_record(run_record(configuration, preparation.digest), run_dir)
+    network: nn.Module = build(cfg.model)
+    if cfg.init_from and not resuming:
+        network.load_state_dict(load_detector(cfg.init_from).network.state_dict())
+    validating = prepared.of_split("val")
+    result = train(
+        network=network,
+        rows=prepared.rows,
+        cache_folder=prepared.folder,
+        run_dir=run_dir,
+        windowing=windowing,
+        loss=build(cfg.loss),
+        optimizer=build(cfg.optimizer),
+        scheduler=build(cfg.scheduler),
+        trainer=build(cfg.trainer),
+        dataloader=build(cfg.dataloader),
+        callbacks=build(cfg.callbacks),
+        score=EventScore([row.subject for row in validating], build(cfg.detect)),
+        loggers=build_each(cfg.logger),
+        augmentation=build(cfg.augmentation) if cfg.augmentation else None,
+        configuration=configuration,
+        seed=cfg.seed,
+        resume=resuming,
+    )
+    detector = _released(network, cfg, result, preparation, windowing)
+    scores = evaluate_rows(
+        detector,
+        prepared.of_split("test"),
+        prepared.folder,
+        run_dir,
+        cfg=cfg,
+        baselines=prepared.of_split("val"),
+    )
+    save_detector(detector, run_dir / "detector", scores=scores)
+    add_result(cfg.experiment_name, run_dir, result, scores)
+    show_scores(scores, run_dir)
+
+
+def _stored(cfg: DictConfig, run_dir: Path) -> DictConfig:
+    with open_durable(run_dir / CONFIGURATION) as file:
+        file.write(OmegaConf.to_yaml(cfg, resolve=True))
+    return cfg
+
+
+def _released(
+    network: nn.Module,
+    cfg: DictConfig,
+    result: FitResult,
+    preparation: Preparation,
+    windowing: Windowing,
+) -> Detector:
+    """The network with the weights of its best epoch, and the thresholds tuned there."""
+    state = read_checkpoint(result.best_checkpoint)["state_dict"]
+    network.load_state_dict({name.removeprefix("network."): value for name, value in state.items()})
+    provenance = {
+        "tuned_on": f"{cfg.data.name}, split val",
+        "best_metric": {cfg.monitor: result.best_metric},
+        "trained_on": f"{cfg.data.name}, split train",
+        "preparation_digest": preparation.digest,
+        "seed": cfg.seed,
+    }
+    return Detector(
+        network.eval(),
+        describe_model(cfg.model),
+        preparation,
+        windowing,
+        result.detection or build(cfg.detect),
+        provenance,
+    )
