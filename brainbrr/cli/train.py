@@ -22,7 +22,7 @@ from brainbrr.models.registry import describe_model
 from brainbrr.training.checkpoint_file import read_checkpoint
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fit import FitResult, train
-from brainbrr.training.hardware import apply_hardware
+from brainbrr.training.hardware import apply_settings
 from brainbrr.training.run_record import run_record, write_run_record
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def run(cfg: DictConfig) -> None:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     resuming = cfg.resume is not None
     cfg = OmegaConf.load(run_dir / CONFIGURATION) if resuming else _stored(cfg, run_dir)  # type: ignore[assignment]
-    apply_hardware(**cfg.hardware_settings)
+    apply_settings(**cfg.hardware_settings)
     torch.manual_seed(cfg.seed)
     preparation: Preparation = build(cfg.signal.preparation)
     prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
@@ -45,7 +45,6 @@ def run(cfg: DictConfig) -> None:
     network: nn.Module = build(cfg.model)
     if cfg.init_from and not resuming:
         network.load_state_dict(load_detector(cfg.init_from).network.state_dict())
-    validating = prepared.of_split("val")
     result = train(
         network=network,
         rows=prepared.rows,
@@ -58,7 +57,7 @@ def run(cfg: DictConfig) -> None:
         trainer=build(cfg.trainer),
         dataloader=build(cfg.dataloader),
         callbacks=build(cfg.callbacks),
-        score=EventScore([row.subject for row in validating], build(cfg.detect)),
+        score=EventScore(prepared.of_split("val"), build(cfg.detect)),
         loggers=build_each(cfg.logger),
         augmentation=build(cfg.augmentation) if cfg.augmentation else None,
         configuration=configuration,
@@ -66,17 +65,32 @@ def run(cfg: DictConfig) -> None:
         resume=resuming,
     )
     detector = _released(network, cfg, result, preparation, windowing)
+    save_detector(detector, run_dir / "detector")
+    _test(detector, cfg, prepared, run_dir)
+
+
+def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir: Path) -> None:
+    """Score the release on subjects that neither trained nor tuned it."""
+    score, tune = build(cfg.scoring), build(cfg.detect)
+    test = prepared.of_split("test")
+    baselines = score_baselines(
+        cfg.baselines, prepared.of_split("val"), test, prepared.folder, tune=tune, score=score
+    )
     scores = evaluate_rows(
         detector,
-        prepared.of_split("test"),
+        test,
         prepared.folder,
         run_dir,
-        cfg=cfg,
-        baselines=prepared.of_split("val"),
+        score=score,
+        baselines=baselines,
+        about=about(cfg.data.name, "test", f"brainbrr train resume={run_dir}", cfg.seed),
+        n_cases=cfg.report_cases,
     )
-    save_detector(detector, run_dir / "detector", scores=scores)
-    add_result(cfg.experiment_name, run_dir, result, scores)
-    show_scores(scores, run_dir)
+    add_card(run_dir / "detector", scores)
+    add_result(cfg.experiment_name, result_row(scores, baselines, cfg, run_dir))
+    console = Console()
+    console.print(score_table(scores, baselines))
+    console.print(f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)")
 
 
 def _stored(cfg: DictConfig, run_dir: Path) -> DictConfig:
@@ -107,6 +121,6 @@ def _released(
         describe_model(cfg.model),
         preparation,
         windowing,
-        result.detection or build(cfg.detect),
+        result.detection or build(cfg.detect.base),
         provenance,
     )
