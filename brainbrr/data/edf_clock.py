@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.data.edf_header import EdfChannel, EdfHeader
+from brainbrr.data.edf_channel import EdfChannel
+from brainbrr.data.edf_header import EdfHeader
 from brainbrr.data.refusals import CorruptRecords
 from brainbrr.data.tal import TimedText, read_annotations, record_time_s
 from brainbrr.events.event import Event
