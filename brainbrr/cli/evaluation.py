@@ -144,7 +144,7 @@ def evaluate_rows(
 def _excerpt(
     row: ManifestRow, cache_folder: Path, start_s: float, stop_s: float
 ) -> NDArray[np.float32]:
-    """Microvolts `(19, samples)` of a stretch, NaN where an electrode or the recording is absent."""
+    """Microvolts `(19, samples)` of a stretch, NaN where there is no signal."""
     signal = open_signal(row, cache_folder)
     rate_hz = signal.shape[1] / row.duration_s
     first, last = (round(seconds * rate_hz) for seconds in (start_s, stop_s))

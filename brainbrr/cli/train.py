@@ -35,11 +35,14 @@ CONFIGURATION = "config.yaml"
 
 
 def run(cfg: DictConfig) -> None:
-    """Train, test and release; everything lands in the run folder, which is enough to go on from."""
+    """Train, test and release; the run folder alone is enough to go on from."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     resuming = cfg.resume is not None
     cfg = OmegaConf.load(run_dir / CONFIGURATION) if resuming else _stored(cfg, run_dir)  # type: ignore[assignment]
-    apply_settings(cfg.hardware_settings.mps_memory_fraction, cfg.hardware_settings.n_threads)
+    apply_settings(
+        mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
+        n_threads=cfg.hardware_settings.n_threads,
+    )
     torch.manual_seed(cfg.seed)
     preparation: Preparation = build(cfg.signal.preparation)
     prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from brainbrr.data.blocks import RecordingBlocks
 from brainbrr.signal.mains import find_mains
-from brainbrr.signal.quality import GOOD, Codes, QualityLimits, judge
+from brainbrr.signal.quality import GOOD, Codes, QualityLimits, judge, with_guard
 
 _N_PROBES = 12
 _PROBE_S = 16.0
@@ -88,7 +88,9 @@ def survey(
         shaped = signal[:, : len(group) * length].reshape(len(rows), len(group), length)
         codes[:, group] = judge(shaped, blocks.rate_hz, mains_hz, limits)
         spread[:, group] = shaped.std(axis=-1)
+    follows = np.concatenate([[False], epochs[1:, 0] == epochs[:-1, 1]])
     good = codes == GOOD
+    codes = with_guard(codes, follows, limits.guard_epochs)
     spread_uv = float(np.median(spread[good])) if good.any() else float("nan")
     return Survey(None if mains_hz is None else float(mains_hz), codes, epochs, spread_uv)
 

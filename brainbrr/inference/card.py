@@ -1,4 +1,4 @@
-"""The model card: what a detector is for, what it was trained on, how well it does, and its limits."""
+"""The model card: what a detector is for, what it learned from, how well it does, its limits."""
 
 import json
 from collections.abc import Mapping

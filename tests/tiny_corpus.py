@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.window_index import Windowing
+from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
 from brainbrr.training.checkpoints import DurableCheckpoints
-from brainbrr.training.event_score import tuned_event_score
+from brainbrr.training.event_score import EventScore
 from brainbrr.training.fit import CallbackSet, FitResult, TrainerOptions, train
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.schedules import warmup_cosine
@@ -110,7 +111,7 @@ def run(folder: Path, rows: list[ManifestRow], cache: Path, **changes: Any) -> F
         "scheduler": partial(warmup_cosine, warmup_fraction=0.2, final_fraction=0.01),
         "trainer": TrainerOptions(max_epochs=3, accelerator="cpu", log_every_n_steps=1),
         "dataloader": LoaderOptions(batch_size=4, eval_batch_size=16),
-        "score": tuned_event_score,
+        "score": EventScore([row for row in rows if row.split == "val"], tune),
         "seed": 3,
     }
     parts |= changes
