@@ -1,0 +1,39 @@
+"""`brainbrr synthesize output=DIR`: a corpus of synthetic EEG with planted seizures."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from brainbrr.data.progress import progress_bar
+from brainbrr.data.synthesis import SynthesisParameters, synthesize_corpus
+
+
+def run(cfg: DictConfig) -> None:
+    """Make the corpus, or complete one that was begun with the same parameters.
+
+    Raises:
+        InvalidSynthesis: parameters that no corpus can have.
+        OtherCorpus, ForeignFolder: the output folder holds something else.
+    """
+    values = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(values, dict)
+    parameters = SynthesisParameters(
+        **{field.name: values[field.name] for field in fields(SynthesisParameters)}
+    )
+    output = Path(cfg.output)
+    with progress_bar() as bar:
+        task = bar.add_task("Synthesising", total=None)
+        recordings = synthesize_corpus(
+            output,
+            parameters,
+            workers=cfg.workers,
+            on_recording=lambda _, done, total: bar.update(task, completed=done, total=total),
+        )
+        bar.update(task, completed=len(recordings), total=len(recordings))
+    hours = len(recordings) * parameters.duration_s / 3600
+    Console().print(
+        f"{len(recordings)} recordings of {sum(parameters.n_subjects.values())} subjects, "
+        f"{hours:.1f} h, in {output}"
+    )

@@ -1,0 +1,145 @@
+"""Compiles the C kernels with the machine's own compiler at first use, and keeps them in a cache.
+
+The key holds the sources, the flags, the compiler's version and the processor's features as the
+compiler sees them: a home folder shared by unlike machines never gives one machine's code to
+another.
+"""
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from brainbrr.errors import BrainbrrError
+
+SOURCE_FOLDER = Path(__file__).parent / "native"
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-fPIC")
+CPU_FLAGS = (("-march=native",), ("-mcpu=native",), ())
+COMPILE_TIMEOUT_S = 180
+
+logger = logging.getLogger(__name__)
+
+
+class NativeKernelsUnavailable(BrainbrrError):
+    """No C kernels on this machine; the chunked scan gives the same numbers, slower."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "a C compiler that builds the native scan",
+            reason,
+            "Install a C compiler (cc, gcc or clang), or choose model.scan=chunked.",
+        )
+
+
+@functools.cache
+def load_library() -> ctypes.CDLL | NativeKernelsUnavailable:
+    """The compiled kernels, or the reason why there are none (logged once)."""
+    try:
+        return _open(_sources())
+    except NativeKernelsUnavailable as refusal:
+        logger.warning("native scan unavailable: %s", refusal.got)
+        return refusal
+
+
+def cache_folder() -> Path:
+    """Where this user's caches live, by the XDG base directory specification.
+
+    The one environment variable this package reads: the specification leaves no other way to learn
+    the place, and the kernels must load where there is no configuration (a model in a notebook).
+    Relative values are ignored, as it demands.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    root = named if named.is_absolute() else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
+    if not root.is_absolute():
+        raise FileNotFoundError("this user has no home folder")
+    return root / "brainbrr" / "native"
+
+
+def _open(sources: list[Path]) -> ctypes.CDLL:
+    compiler, flags, machine = _choose_compiler()
+    try:
+        target = cache_folder() / f"{_digest(sources, flags, machine)}.so"
+        if not target.exists():
+            _compile(target, compiler, flags, sources)
+        return ctypes.CDLL(str(target))
+    except OSError as error:
+        logger.warning(
+            "native scan: compiled for this run only, the cache cannot be used: %s", error
+        )
+    return _open_uncached(compiler, flags, sources)
+
+
+def _open_uncached(compiler: str, flags: tuple[str, ...], sources: list[Path]) -> ctypes.CDLL:
+    try:
+        with tempfile.TemporaryDirectory(prefix="brainbrr-") as folder:
+            target = Path(folder) / "kernels.so"
+            _compile(target, compiler, flags, sources)
+            return ctypes.CDLL(str(target))
+    except OSError as error:
+        raise NativeKernelsUnavailable(f"no folder to compile in or load from: {error}") from error
+
+
+def _sources() -> list[Path]:
+    return sorted(path for path in SOURCE_FOLDER.iterdir() if path.suffix in {".c", ".h"})
+
+
+def _choose_compiler() -> tuple[str, tuple[str, ...], bytes]:
+    """The first compiler that answers, flags it takes, and its predefined macros.
+
+    The macros name its version and each feature of this processor.
+    """
+    found = [path for name in COMPILERS if (path := shutil.which(name))]
+    if not found:
+        raise NativeKernelsUnavailable(f"none of {', '.join(COMPILERS)} on the search path")
+    for compiler in found:
+        for cpu in CPU_FLAGS:
+            flags = (*FLAGS, *cpu)
+            answer = _run([compiler, *flags, "-dM", "-E", "-x", "c", os.devnull])
+            if answer.returncode == 0:
+                return compiler, flags, answer.stdout
+    raise NativeKernelsUnavailable(f"{found[0]} does not run: {_last_line(answer.stderr)}")
+
+
+def _digest(sources: list[Path], flags: tuple[str, ...], machine: bytes) -> str:
+    digest = hashlib.sha256(machine + " ".join(flags).encode())
+    for path in sources:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _compile(target: Path, compiler: str, flags: tuple[str, ...], sources: list[Path]) -> None:
+    """Compile under a name of our own, then rename: others see a whole library or none."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(suffix=".tmp", prefix=f"{target.stem}-", dir=target.parent)
+    temporary = Path(name)
+    try:
+        units = [str(path) for path in sources if path.suffix == ".c"]
+        answer = _run([compiler, *flags, "-shared", *units, "-o", name, "-lpthread"])
+        if answer.returncode != 0:
+            raise NativeKernelsUnavailable(f"{compiler} failed: {_last_line(answer.stderr)}")
+        with temporary.open("rb") as compiled:
+            os.fsync(compiled.fileno())
+        temporary.replace(target)
+    finally:
+        os.close(handle)
+        temporary.unlink(missing_ok=True)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=COMPILE_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 127, b"", str(error).encode())
+
+
+def _last_line(text: bytes) -> str:
+    """The line of a compiler's complaint that says `error`, else its last."""
+    lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["no message"])[-1]
