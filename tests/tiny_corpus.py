@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.window_dataset import WindowBatch
 from brainbrr.data.window_index import Windowing
 from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
@@ -85,6 +86,19 @@ def corpus(folder: Path) -> list[ManifestRow]:
     for each in rows():
         write_signal(each, folder)
     return rows()
+
+
+def batch_of(size: int) -> WindowBatch:
+    """Random windows, without a corpus."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (size, N_ELECTRODES, WINDOWING.length)
+    eeg = torch.randint(-300, 300, shape, generator=generator).to(torch.int16)
+    label = torch.zeros(size, WINDOWING.length, dtype=torch.bool)
+    whole, numbers = torch.ones_like(label), torch.arange(size)
+    return WindowBatch(
+        eeg, label, whole, whole.float(), torch.ones(shape[:2], dtype=torch.bool),
+        torch.zeros(shape[:2]), torch.full(shape[:2], 10.0), numbers, numbers, numbers,
+    )  # fmt: skip
 
 
 def callback_set(
