@@ -102,10 +102,14 @@ def batch_of(size: int) -> WindowBatch:
 
 
 def callback_set(
-    folder: Path, monitor: str | None = "val/event_f1", every_minutes: float = 0.0, **others: Any
+    folder: Path,
+    monitor: str | None = "val/event_f1",
+    every_minutes: float = 0.0,
+    every_n_epochs: int = 1,
+    **others: Any,
 ) -> CallbackSet:
     return CallbackSet(
-        validation=partial(Validation, trace_rate_hz=16.0),
+        validation=partial(Validation, trace_rate_hz=16.0, every_n_epochs=every_n_epochs),
         checkpoints=partial(DurableCheckpoints, folder / "checkpoints", monitor, every_minutes),
         **others,
     )

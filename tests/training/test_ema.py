@@ -42,7 +42,9 @@ def test_the_average_is_what_its_formula_says_and_what_validation_judges(
         average = decay * average + (1 - decay) * weight
     assert torch.allclose(judged[0], average, atol=1e-6)
     assert torch.equal(network.mix.weight, trajectory.seen[-1])
-    assert torch.allclose(released_weights(result.best_checkpoint)["mix.weight"], average, atol=1e-6)
+    assert torch.allclose(
+        released_weights(result.best_checkpoint)["mix.weight"], average, atol=1e-6
+    )
 
 
 def test_without_an_average_the_network_s_own_weights_are_released(tmp_path, rows, cache):
@@ -52,7 +54,9 @@ def test_without_an_average_the_network_s_own_weights_are_released(tmp_path, row
     weights = released_weights(result.last_checkpoint)
     fresh = tiny.TinyNetwork()
     fresh.load_state_dict(weights)
-    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), network.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(fresh.parameters(), network.parameters(), strict=True)
+    )
 
 
 def test_exchanging_twice_is_nothing():

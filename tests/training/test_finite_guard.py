@@ -68,9 +68,7 @@ class BatchNormed(tiny.TinyNetwork):
 def run(folder, rows, cache, guard, *, poison=(), extra=(), **changes):
     network = BatchNormed()
     before = WeightsBefore()
-    callbacks = tiny.callback_set(
-        folder, None, finite_guard=guard, extra=[before, *extra]
-    )
+    callbacks = tiny.callback_set(folder, None, finite_guard=guard, extra=[before, *extra])
     options = TrainerOptions(max_epochs=1, accelerator="cpu", limit_train_batches=8)
     tiny.run(
         folder, rows, cache, network=network, callbacks=callbacks, augmentation=Poison(*poison),
