@@ -73,9 +73,7 @@ def score_baselines(
     return scores
 
 
-def _traces(
-    name: str, rows: Sequence[ManifestRow], cache_folder: Path
-) -> Mapping[str, Trace]:
+def _traces(name: str, rows: Sequence[ManifestRow], cache_folder: Path) -> Mapping[str, Trace]:
     traces = {}
     for row in track(rows, f"baseline {name}", console=Console(stderr=True)):
         signal = open_signal(row, cache_folder)

@@ -1,5 +1,7 @@
 """Score a detector on prepared recordings, leaving a folder that any other scorer can check."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from brainbrr.reporting.report import write_report
 from brainbrr.scoring.scores_file import write_scores
 from brainbrr.scoring.summary import Scores
 from brainbrr.signal.quantisation import dequantise
+from brainbrr.training.run_record import code_version
 
 Scorer = Callable[..., Scores]
 
@@ -141,7 +144,7 @@ def evaluate_rows(
 def _excerpt(
     row: ManifestRow, cache_folder: Path, start_s: float, stop_s: float
 ) -> NDArray[np.float32]:
-    """Microvolts `(19, samples)` of a stretch, NaN where an electrode or the recording is absent."""
+    """Microvolts `(19, samples)` of a stretch, NaN where there is no signal."""
     signal = open_signal(row, cache_folder)
     rate_hz = signal.shape[1] / row.duration_s
     first, last = (round(seconds * rate_hz) for seconds in (start_s, stop_s))
@@ -170,3 +173,20 @@ def substitutions(rows: Sequence[ManifestRow]) -> list[str]:
     if gaps:
         told.append(f"{gaps} gaps in the recordings; recorded time alone counts in rates.")
     return told
+
+
+def about(
+    corpus: str, split: str, command: str, configuration: Mapping[str, Any]
+) -> dict[str, object]:
+    """What a reader needs to get the same result again."""
+    code = code_version()
+    text = json.dumps(configuration, sort_keys=True, default=str)
+    return {
+        "corpus": corpus,
+        "split": split,
+        "command": command,
+        "seed": configuration.get("seed"),
+        "version": code["version"],
+        "commit": f"{code['commit']}{' (changed)' if code['dirty'] else ''}",
+        "config_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from brainbrr.durable import open_durable
 
@@ -28,3 +29,24 @@ def add_result(name: str | None, row: Mapping[str, object], lab_book: Path = LAB
         writer = csv.DictWriter(file, columns, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def result_row(
+    scores: Mapping[str, Any], baselines: Mapping[str, Any], about: Mapping[str, Any]
+) -> dict[str, object]:
+    """One line of a results table: what was run, and the event score with its interval."""
+    event = scores["szcore"]["event"]["subject_mean"]
+    interval = scores.get("intervals_95", {}).get("szcore", {}).get("event", {})
+    low, high = interval.get("subject_mean", {}).get("f1") or (None, None)
+    return {
+        **{key: about[key] for key in ("version", "commit", "config_digest", "seed", "corpus")},
+        "event_f1": event["f1"],
+        "event_f1_low": low,
+        "event_f1_high": high,
+        "event_sensitivity": event["sensitivity"],
+        "fp_per_day": event["fp_per_day"],
+        **{
+            f"{name}_event_f1": other["szcore"]["event"]["subject_mean"]["f1"]
+            for name, other in baselines.items()
+        },
+    }

@@ -7,18 +7,22 @@ from typing import Any
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 from torch import nn
 
+from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each
-from brainbrr.cli.evaluation import evaluate_rows, show_scores
-from brainbrr.cli.lab_book import add_result
-from brainbrr.data.prepare_corpus import PreparedCorpus
+from brainbrr.cli.evaluation import about, evaluate_rows
+from brainbrr.cli.lab_book import add_result, result_row
 from brainbrr.data.preparation import Preparation
+from brainbrr.data.prepare_corpus import PreparedCorpus
 from brainbrr.data.window_index import Windowing
 from brainbrr.durable import open_durable
 from brainbrr.inference.artifact import load_detector, save_detector
+from brainbrr.inference.card import add_card
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
+from brainbrr.reporting.table import score_table
 from brainbrr.training.checkpoint_file import read_checkpoint
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fit import FitResult, train
@@ -31,11 +35,14 @@ CONFIGURATION = "config.yaml"
 
 
 def run(cfg: DictConfig) -> None:
-    """Train, test and release; everything lands in the run folder, which is enough to go on from."""
+    """Train, test and release; the run folder alone is enough to go on from."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     resuming = cfg.resume is not None
     cfg = OmegaConf.load(run_dir / CONFIGURATION) if resuming else _stored(cfg, run_dir)  # type: ignore[assignment]
-    apply_settings(**cfg.hardware_settings)
+    apply_settings(
+        mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
+        n_threads=cfg.hardware_settings.n_threads,
+    )
     torch.manual_seed(cfg.seed)
     preparation: Preparation = build(cfg.signal.preparation)
     prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
@@ -76,6 +83,9 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     baselines = score_baselines(
         cfg.baselines, prepared.of_split("val"), test, prepared.folder, tune=tune, score=score
     )
+    configuration: Any = OmegaConf.to_container(cfg, resolve=True)
+    command = f"brainbrr train --config-dir {run_dir} --config-name config"
+    told = about(cfg.data.name, "test", command, configuration)
     scores = evaluate_rows(
         detector,
         test,
@@ -83,14 +93,16 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
         run_dir,
         score=score,
         baselines=baselines,
-        about=about(cfg.data.name, "test", f"brainbrr train resume={run_dir}", cfg.seed),
+        about=told,
         n_cases=cfg.report_cases,
     )
     add_card(run_dir / "detector", scores)
-    add_result(cfg.experiment_name, result_row(scores, baselines, cfg, run_dir))
+    add_result(cfg.experiment_name, result_row(scores, baselines, told))
     console = Console()
     console.print(score_table(scores, baselines))
-    console.print(f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)")
+    console.print(
+        f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)"
+    )
 
 
 def _stored(cfg: DictConfig, run_dir: Path) -> DictConfig:
@@ -118,7 +130,7 @@ def _released(
     }
     return Detector(
         network.eval(),
-        describe_model(cfg.model),
+        describe_model(OmegaConf.to_container(cfg.model, resolve=True)),  # type: ignore[arg-type]
         preparation,
         windowing,
         result.detection or build(cfg.detect.base),

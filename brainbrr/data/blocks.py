@@ -1,4 +1,4 @@
-"""A recording that is read a stretch at a time, so that a day of EEG needs no more memory than a minute."""
+"""A recording read a stretch at a time, so that a day of EEG needs no more memory than a minute."""
 
 from datetime import datetime
 from typing import Protocol
@@ -12,25 +12,45 @@ from brainbrr.events.intervals import Intervals, as_intervals
 
 
 class RecordingBlocks(Protocol):
-    """What is known of a recording before its samples are read, and the samples of any stretch of it.
+    """What is known of a recording before its samples are read, and any stretch of its samples.
 
     The attributes are those of `Recording`; `n_samples` counts on the clock, gaps included.
     """
 
     @property
-    def labels(self) -> tuple[str, ...]: ...
+    def labels(self) -> tuple[str, ...]:
+        """One name a channel, as the file spells it."""
+        ...
+
     @property
-    def rate_hz(self) -> float: ...
+    def rate_hz(self) -> float:
+        """Samples a second."""
+        ...
+
     @property
-    def n_samples(self) -> int: ...
+    def n_samples(self) -> int:
+        """Length on the clock."""
+        ...
+
     @property
-    def start(self) -> datetime | None: ...
+    def start(self) -> datetime | None:
+        """Date and time of the first sample, or None."""
+        ...
+
     @property
-    def gaps(self) -> Intervals: ...
+    def gaps(self) -> Intervals:
+        """`(n, 2)` stretches in seconds in which nothing was recorded."""
+        ...
+
     @property
-    def events(self) -> tuple[Event, ...]: ...
+    def events(self) -> tuple[Event, ...]:
+        """Annotations of the file, their text as the type."""
+        ...
+
     @property
-    def repairs(self) -> tuple[str, ...]: ...
+    def repairs(self) -> tuple[str, ...]:
+        """What had to be mended to read the file."""
+        ...
 
     def read(self, first: int, last: int) -> NDArray[np.float32]:
         """Microvolts `(channels, last - first)` of samples `[first, last)`, zero inside gaps."""

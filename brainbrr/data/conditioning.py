@@ -1,4 +1,4 @@
-"""The second pass over a recording: resample, filter, and turn channels into electrodes, a few minutes at a time."""
+"""The second pass over a recording: resample, filter, turn channels into electrodes, chunk-wise."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,9 +30,9 @@ def conditioned_chunks(
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Electrodes in microvolts, chunk by chunk: `(first sample, (19, samples))`.
 
-    Each chunk is filtered with as much context on both sides as the filter remembers, so that chunks of any length agree
-    to within 1e-6 of the signal's size. At the ends of the recording and of each gap the signal is mirrored through its
-    last value.
+    Each chunk is filtered with as much context on both sides as the filter remembers, so that
+    chunks of any length agree to within 1e-6 of the signal's size. At the ends of the recording and
+    of each gap the signal is mirrored through its last value.
 
     Args:
         blocks: the recording.
@@ -49,20 +49,21 @@ def conditioned_chunks(
     ratio = rate_ratio(blocks.rate_hz, rate_hz)
     sections = design_filter(rate_hz, *band_hz, order=order, mains_hz=mains_hz, notch_q=notch_q)
     context = settling_samples(sections)
-    source_spans = recorded_spans(blocks.n_samples, blocks.rate_hz, blocks.gaps)
-    spans = recorded_spans(n_samples, rate_hz, blocks.gaps)
-    for (start, stop), span in zip(spans, source_spans, strict=True):
-        reach = min(context, int(stop - start) - 1)
+    spans = recorded_spans(blocks.n_samples, blocks.rate_hz, blocks.gaps)
+    for span in spans:
+        start, stop = np.rint(span / blocks.rate_hz * rate_hz).astype(int).tolist()
+        reach = min(context, stop - start - 1)
 
-        def read(first: int, last: int, span: NDArray[np.int64] = span) -> NDArray[np.floating]:
+        def read(first: int, last: int, span: NDArray[np.int64] = span) -> NDArray[np.float64]:
             source = extended(blocks.read, (int(span[0]), int(span[1])), first, last)
             return source[rows].astype(np.float64)
 
-        for first in range(int(start), int(stop), int(chunk_s * rate_hz)):
-            last = min(first + int(chunk_s * rate_hz), int(stop))
-            begin = max(first - context, int(start) - reach)
-            end = min(last + context, int(stop) + reach)
-            channels = filter_zero_phase(sections, resample_span(read, ratio, begin, end))
+        for first in range(start, stop, int(chunk_s * rate_hz)):
+            last = min(first + int(chunk_s * rate_hz), stop)
+            begin = max(first - context, start - reach)
+            end = min(last + context, stop + reach)
+            channels = resample_span(read, ratio, begin, end).astype(np.float64, copy=False)
+            channels = filter_zero_phase(sections, channels)
             kept = channels[:, first - begin : last - begin]
             yield first, _electrodes(kept, first, stretches, blocks.rate_hz, rate_hz)
 

@@ -1,4 +1,4 @@
-"""EDF, EDF+, BDF and BDF+: digital samples scaled to float32 microvolts, on the clock, a stretch at a time."""
+"""EDF, EDF+, BDF and BDF+: digital samples scaled to float32 microvolts, on the clock."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -90,7 +90,9 @@ def choose_channels(header: EdfHeader) -> ChannelChoice:
 
 
 class EdfBlocks:
-    """An EDF or BDF as `RecordingBlocks`: header and time stamps are read and checked at once, samples when asked for.
+    """An EDF or BDF as `RecordingBlocks`.
+
+    Header and time stamps are read and checked at once, samples when asked for.
 
     Args:
         path: the file.
@@ -194,15 +196,18 @@ class EdfBlocks:
 
 def _scaled(records: NDArray[np.integer], channel: EdfChannel) -> NDArray[np.float32]:
     digital = records[:, channel.first_sample : channel.first_sample + channel.n_samples]
-    physical = digital.astype(np.float64 if _needs_double(channel) else np.float32)
-    physical *= channel.gain_uv
-    physical += channel.offset_uv
-    return physical.astype(np.float32, copy=False).reshape(-1)
+    if _needs_double(channel):
+        exact = digital.astype(np.float64) * channel.gain_uv + channel.offset_uv
+        return exact.astype(np.float32).reshape(-1)
+    physical = digital.astype(np.float32)
+    np.multiply(physical, np.float32(channel.gain_uv), out=physical)
+    np.add(physical, np.float32(channel.offset_uv), out=physical)
+    return physical.reshape(-1)
 
 
 def _needs_double(channel: EdfChannel) -> bool:
-    """Whether a step is so small beside the offset that single precision would blur it before the last rounding."""
-    return abs(channel.offset_uv) > 2**10 * abs(channel.gain_uv)
+    """Whether a step is so small beside the offset that single precision would blur it."""
+    return abs(channel.offset_uv) > 2**16 * abs(channel.gain_uv)
 
 
 def _from_24_bits(octets: NDArray[np.uint8]) -> NDArray[np.int32]:

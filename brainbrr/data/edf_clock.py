@@ -14,7 +14,10 @@ from brainbrr.events.event import Event
 
 MAX_GAPS_S = 7 * 86_400.0
 _MAX_LEAD_S = 366 * 86_400.0
-_TOLERANCE_SAMPLES = 1.0
+_STAMP_STEP_S = 0.001
+"""Coarsest rounding of a time stamp that is not taken for a gap."""
+_CONTINUOUS_TOLERANCE_S = 0.1
+"""How far the stamps of a file that calls itself continuous may stray before they count as gaps."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Clock:
     Attributes:
         runs: in order, not overlapping.
         n_samples: length on the clock.
-        lead_s: seconds from the header's start to the first sample (the fraction of a second that the header cannot say).
+        lead_s: seconds from the header's start to the first sample (the fraction of a second that
+            the header cannot say).
         events: annotations on the clock of the first sample, their text as the type.
         repairs: what was mended.
     """
@@ -61,31 +65,41 @@ def _refuse(got: str) -> CorruptRecords:
     )
 
 
-def _unbroken(header: EdfHeader, n_samples: int) -> tuple[Run, ...]:
-    del n_samples
+def _unbroken(header: EdfHeader) -> tuple[Run, ...]:
     return (Run(0, header.n_records, 0),)
 
 
-def _runs(times_s: NDArray[np.float64], header: EdfHeader, n_samples: int) -> tuple[Run, ...]:
+def _runs(
+    times_s: NDArray[np.float64], header: EdfHeader, n_samples: int, tolerance_s: float
+) -> tuple[Run, ...]:
     """Runs of records that follow one another without a break.
 
     Raises:
-        CorruptRecords: a record begins before the one ahead of it ends, or the breaks add up to weeks.
+        CorruptRecords: a record begins before the one ahead of it ends, or the breaks add up to more
+            than a week.
     """
     rate_hz = n_samples / header.record_s
-    step = np.diff(times_s) * rate_hz - n_samples
-    if np.any(step < -_TOLERANCE_SAMPLES):
-        raise _refuse("a record that begins before the one ahead of it ends")
-    if times_s[-1] - times_s[0] - len(times_s) * header.record_s > MAX_GAPS_S:
+    times_s = times_s - times_s[0]
+    if times_s.max() - len(times_s) * header.record_s > MAX_GAPS_S:
         raise _refuse(f"gaps of more than {MAX_GAPS_S / 86_400:g} days")
-    first = np.concatenate([[0], np.flatnonzero(step > _TOLERANCE_SAMPLES) + 1])
-    last = np.append(first[1:], len(times_s))
-    place = np.rint((times_s[first] - times_s[0]) * rate_hz).astype(np.int64)
     runs: list[Run] = []
-    for record, stop, sample in zip(first, last, place, strict=True):
-        end = runs[-1].first_sample + runs[-1].n_records * n_samples if runs else 0
-        runs.append(Run(int(record), int(stop - record), max(int(sample), end)))
+    first, due_s = 0, 0.0
+    for record, time_s in enumerate(times_s.tolist()):
+        if time_s < due_s - tolerance_s:
+            raise _refuse("a record that begins before the one ahead of it ends")
+        if time_s > due_s + tolerance_s:
+            runs.append(_run(runs, first, record, times_s[first] * rate_hz, n_samples))
+            first = record
+            due_s = time_s
+        due_s += header.record_s
+    runs.append(_run(runs, first, len(times_s), times_s[first] * rate_hz, n_samples))
     return tuple(runs)
+
+
+def _run(before: list[Run], first: int, stop: int, place: float, n_samples: int) -> Run:
+    """A run at its place, at the earliest where the one before it ends."""
+    end = before[-1].first_sample + before[-1].n_records * n_samples if before else 0
+    return Run(first, stop - first, max(round(place), end))
 
 
 def _events(
@@ -102,8 +116,8 @@ def _events(
 def read_clock(path: Path, header: EdfHeader, n_samples: int) -> Clock:
     """Read every record's time stamp and annotations.
 
-    A plain EDF, or a continuous one without time stamps, runs unbroken. Where the stamps of a file that calls itself
-    continuous show gaps, the stamps are followed and that is told in `repairs`.
+    A plain EDF, or a continuous one without time stamps, runs unbroken. Where the stamps of a file
+    that calls itself continuous show gaps, the stamps are followed and that is told in `repairs`.
 
     Args:
         path: the file.
@@ -111,7 +125,8 @@ def read_clock(path: Path, header: EdfHeader, n_samples: int) -> Clock:
         n_samples: samples in a record of the channels that are read.
 
     Raises:
-        CorruptRecords: stamps are missing or damaged in a discontinuous file, run backwards, or disagree with the
+        CorruptRecords: stamps are missing or damaged in a discontinuous file, run backwards, or
+        disagree with the
             length of a record.
     """
     rate_hz = n_samples / header.record_s
@@ -119,7 +134,7 @@ def read_clock(path: Path, header: EdfHeader, n_samples: int) -> Clock:
     if not channels:
         if header.is_discontinuous:
             raise _refuse("a discontinuous file without time stamps")
-        runs = _unbroken(header, n_samples)
+        runs = _unbroken(header)
         return Clock(runs, header.n_records * n_samples, 0.0, (), ())
     texts: list[TimedText] = []
     stamps: list[float | None] = []
@@ -147,15 +162,14 @@ def _placed(
     lead_s = stamps[0] if stamps[0] is not None and abs(stamps[0]) < _MAX_LEAD_S else 0.0
     if n_damaged:
         note = f"{n_damaged} damaged time stamps: records taken to follow one another"
-        return _unbroken(header, n_samples), lead_s, [note]
+        return _unbroken(header), lead_s, [note]
     times_s = np.array(stamps, dtype=np.float64)
-    if not header.is_plus and len(times_s) > 1 and np.any(np.diff(times_s) <= 0):
-        return (
-            _unbroken(header, n_samples),
-            0.0,
-            ["time stamps of a plain EDF not in order: left aside"],
-        )
-    runs = _runs(times_s, header, n_samples)
+    if not header.is_discontinuous and len(times_s) > 1 and not np.any(np.diff(times_s)):
+        return _unbroken(header), lead_s, ["time stamps that never move on: left aside"]
+    tolerance_s = max(_STAMP_STEP_S, header.record_s / n_samples)
+    if not header.is_discontinuous:
+        tolerance_s = max(tolerance_s, min(_CONTINUOUS_TOLERANCE_S, header.record_s / 4))
+    runs = _runs(times_s, header, n_samples, tolerance_s)
     repairs = []
     if len(runs) > 1 and not header.is_discontinuous:
         if len(runs) > len(stamps) // 2:

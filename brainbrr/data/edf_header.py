@@ -1,7 +1,8 @@
 """The header of an EDF or BDF, parsed and checked against itself and the size of the file.
 
-Sources: Kemp et al. 1992 (EDF), Kemp and Olivan 2003 (EDF+), BioSemi's BDF description. A fault is mended only where a
-second fact in the file confirms the mend; each mend is told in `repairs`; else the file is refused by name.
+Sources: Kemp et al. 1992 (EDF), Kemp and Olivan 2003 (EDF+), BioSemi's BDF description. A fault is
+mended only where a second fact in the file confirms the mend; each mend is told in `repairs`; else
+the file is refused by name.
 """
 
 import math
@@ -28,8 +29,9 @@ _WIDTHS = {
 }  # fmt: skip
 _UV_PER_UNIT = {
     "v": 1e6, "volt": 1e6, "volts": 1e6, "mv": 1e3, "millivolt": 1e3, "nv": 1e-3,
-    "uv": 1.0, "µv": 1.0, "μv": 1.0, "âµv": 1.0, "î¼v": 1.0, "æv": 1.0, "microvolt": 1.0, "microv": 1.0,
+    "uv": 1.0, "µv": 1.0, "âµv": 1.0, "î¼v": 1.0, "æv": 1.0, "microvolt": 1.0, "microv": 1.0,
 }  # fmt: skip
+"""Units in lower case; the odd ones are a micro sign in UTF-8 and in the code page of DOS."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")
 
@@ -96,7 +98,7 @@ class EdfHeader:
 
 
 def number(text: str) -> float | None:
-    """A header's number; decimal commas are understood, anything else that is no finite number is None."""
+    """A header's number; decimal commas are understood, anything else not finite is None."""
     text = text.strip(" \0").replace(",", ".")
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else None
@@ -141,7 +143,7 @@ def check_kind(head: bytes) -> int:
 
 
 def _start(date: str, time: str) -> datetime | None:
-    """Date `dd.mm.yy` and time `hh.mm.ss`; other separators are understood. Years 85-99 are of the last century."""
+    """Date `dd.mm.yy` and time `hh.mm.ss`, whatever the separators; years 85-99 are 1985-1999."""
     fields = re.fullmatch(
         r"(\d{1,2})\D(\d{1,2})\D(\d{2})\D(\d{1,2})\D(\d{1,2})\D(\d{1,2})", f"{date} {time}"
     )

@@ -1,4 +1,4 @@
-"""Formats other than EDF and BDF, read by MNE: BrainVision, EEGLAB, FIF, Nihon Kohden and their like."""
+"""Formats other than EDF and BDF, read by MNE: BrainVision, EEGLAB, FIF, Nihon Kohden and more."""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ Write = Callable[[int, NDArray[np.generic]], None]
 def open_npy(
     target: str | Path, shape: tuple[int, int], dtype: np.dtype[np.generic]
 ) -> Iterator[Write]:
-    """A function `write(first, block)` that puts `(rows, samples)` at sample `first`; what is never written is 0.
+    """A function `write(first, block)` that puts `(rows, samples)` at sample `first`.
+
+    What is never written is 0.
 
     Args:
         target: the file; appears when the block is left without an error.

@@ -48,17 +48,24 @@ def stretch_weights(
 ) -> tuple[Matrix, NDArray[np.bool_]]:
     """Weights while some channels are bad, and which electrodes are bad.
 
-    Electrodes that the good channels still determine come from those alone and their mean is the reference, so that a bad
-    electrode does not leak into the others. The rest keep their own channels, against that same reference. Where too few
-    good ones are left to make a reference, the weights stay those of the whole recording.
+    Electrodes that the good channels still determine come from those alone and their mean is the
+    reference, so that a bad electrode does not leak into the others. The rest keep their own
+    channels, bad as they are, against that same reference. Where too few good ones are left to make
+    a reference, the weights stay those of the whole recording.
+
+    Args:
+        whole: from all usable channels.
+        good: from the good ones, every electrode interpolated that can be.
+        min_electrodes: good electrodes needed to form a reference.
     """
-    lost = whole.observed & ~good.observed
-    n_good = int((whole.observed & good.observed).sum())
-    if n_good < min_electrodes:
+    filled_now = np.isin(ELECTRODES, sorted(set(good.interpolated) - set(whole.interpolated)))
+    kept = whole.observed & good.observed & ~filled_now
+    lost = whole.observed & ~kept
+    if kept.sum() < min_electrodes:
         return whole.weights, lost
-    weights = np.where(good.observed[:, None], good.weights, whole.weights)
-    weights[lost] -= whole.weights[whole.observed & good.observed].mean(axis=0)
-    weights[~whole.observed] = 0.0
+    weights = np.zeros_like(whole.weights)
+    weights[kept] = good.weights[kept] - good.weights[kept].mean(axis=0)
+    weights[lost] = whole.weights[lost] - whole.weights[kept].mean(axis=0)
     return weights, lost
 
 
@@ -85,7 +92,7 @@ def plan_montage(
     max_interpolated: int,
     min_neighbours: int,
 ) -> MontagePlan:
-    """Solve the montage for the recording and again for each set of channels that are bad together for a while.
+    """Solve the montage for the recording and for each set of channels that are bad together.
 
     Args:
         channels: derivation of each channel.
@@ -97,13 +104,13 @@ def plan_montage(
         min_neighbours: see `solve_montage`.
     """
 
-    def solve(usable: NDArray[np.bool_]) -> MontageSolution:
+    def solve(usable: NDArray[np.bool_], n_filled: int) -> MontageSolution:
         return solve_montage(
-            channels, usable, max_interpolated=max_interpolated, min_neighbours=min_neighbours
+            channels, usable, max_interpolated=n_filled, min_neighbours=min_neighbours
         )
 
     usable = usable_channels(codes, max_bad_fraction) & useful_channels(channels)
-    whole = solve(usable)
+    whole = solve(usable, max_interpolated)
     bad_now = (codes != GOOD) & usable[:, None]
     changes = np.flatnonzero(np.any(codes[usable][:, 1:] != codes[usable][:, :-1], axis=0)) + 1
     edges = [0, *changes.tolist(), len(epochs)]
@@ -113,7 +120,7 @@ def plan_montage(
         now = bad_now[:, begin]
         if now.tobytes() not in known:
             known[now.tobytes()] = (
-                stretch_weights(whole, solve(usable & ~now), min_electrodes)
+                stretch_weights(whole, solve(usable & ~now, len(ELECTRODES)), min_electrodes)
                 if now.any()
                 else (whole.weights, np.zeros(len(ELECTRODES), dtype=bool))
             )

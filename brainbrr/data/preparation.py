@@ -1,4 +1,4 @@
-"""One recording to what detectors see: 19 electrodes in average reference, 256 Hz, band-passed, notched, quality-marked."""
+"""One recording to what detectors see: 19 electrodes in average reference at 256 Hz, filtered."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ from brainbrr.signal.robust_scale import N_STEPS, count_steps, robust_scale
 from brainbrr.signal.windows import recorded_spans
 
 ALGORITHM = 1
-"""Raised whenever the same numbers would give another signal, so that old caches are not taken for new ones."""
+"""Raised when the same numbers would give another signal, so that no old cache passes for new."""
 
 
 class MissingElectrodes(BrainbrrError):
@@ -64,13 +64,15 @@ class Preparation:
         rate_hz: samples a second of the result.
         low_hz: lower edge of the band.
         high_hz: upper edge of the band.
-        filter_order: order of each edge; the amplitude response is applied twice (forwards and backwards).
+        filter_order: order of each edge; the amplitude response is applied twice (forwards and
+            backwards).
         mains: `auto` (found from the spectrum), a frequency in Hz, or None for no notch.
         notch_q: centre frequency over width of the notch.
         max_interpolated: at most this many missing electrodes are interpolated; with more, none is.
         min_neighbours: recorded electrodes an interpolated one needs around it.
         min_electrodes: with fewer of the 19 recovered the recording is refused.
-        max_bad_fraction: a channel that is bad for longer than this share of the time is treated as missing.
+        max_bad_fraction: a channel that is bad for longer than this share of the time is treated as
+            missing.
         min_spread_uv: typical standard deviation below which the signal is no EEG.
         max_spread_uv: and above which.
         quality: when a channel is bad.
@@ -104,7 +106,7 @@ class Preparation:
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that stand for all numbers and the algorithm: the cache's address."""
+        """Sixteen hexadecimal digits that stand for all numbers: the cache's address."""
         numbers = json.dumps([ALGORITHM, asdict(self)], sort_keys=True)
         return hashlib.sha256(numbers.encode()).hexdigest()[:16]
 
@@ -115,23 +117,27 @@ class InvalidPreparation(BrainbrrError):
 
 @dataclass(frozen=True)
 class PreparedHeader:
-    """What is known of a prepared recording. Nothing but `events` holds free text of the source file.
+    """What is known of a prepared recording; only `events` holds free text of the source file.
 
     Attributes:
         rate_hz: samples a second of the prepared signal.
         n_samples: its length on the clock, gaps included.
-        observed: `(19,)` recorded or interpolated (True), or absent (False; its row is 0 and must be masked).
+        observed: `(19,)` recorded or interpolated (True), or absent (False; its row is 0 and must
+            be masked).
         interpolated: electrodes interpolated from their neighbours.
         reference: what the source was recorded against.
-        parts: sets of electrodes between which the source says nothing; one set where all is determined.
+        parts: sets of electrodes between which the source says nothing; one set where all is
+            determined.
         mains_hz: mains frequency that was notched, or None.
         gaps: `((onset_s, offset_s), ...)` without signal.
-        bad_spans: `((electrode, onset_s, offset_s, reason), ...)`; reasons are flat, saturated, disconnected, mains.
+        bad_spans: `((electrode, onset_s, offset_s, reason), ...)`; reasons are flat, saturated,
+            disconnected, mains.
         center_uv, scale_uv: `(19,)` median and normalised interquartile range of each electrode.
         source_rate_hz: samples a second of the source.
         source_labels: labels of the channels that were used.
         start: date and time of the first sample, or None.
-        events: annotations of the source file, their text as the type; for reading labels, never to be written as they are.
+        events: annotations of the source file, their text as the type; for reading labels, never to
+            be written as they are.
         repairs: what had to be mended to read the file.
     """
 
@@ -159,7 +165,7 @@ class PreparedHeader:
 
 
 @dataclass(frozen=True)
-class _Job:
+class PlannedRecording:
     """A recording with everything decided that its samples need."""
 
     blocks: RecordingBlocks
@@ -234,13 +240,18 @@ def _check_amplitude(found: Survey, preparation: Preparation) -> None:
         )
     if not preparation.min_spread_uv <= found.spread_uv <= preparation.max_spread_uv:
         raise ImplausibleAmplitude(
-            f"a standard deviation of {preparation.min_spread_uv:g} to {preparation.max_spread_uv:g} uV",
+            f"a spread of {preparation.min_spread_uv:g} to {preparation.max_spread_uv:g} uV",
             f"{found.spread_uv:.3g} uV",
             "Correct the unit in the header, or discard the file if its samples are damaged.",
         )
 
 
-def _plan(blocks: RecordingBlocks, preparation: Preparation) -> _Job:
+def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> PlannedRecording:
+    """Survey a recording and decide how it would be prepared, without preparing it.
+
+    Raises:
+        MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
+    """
     named = derivations(blocks.labels)
     useful = np.flatnonzero(useful_channels(named))
     channels = [named[i] for i in useful]
@@ -269,21 +280,22 @@ def _plan(blocks: RecordingBlocks, preparation: Preparation) -> _Job:
     n_found = int(plan.solution.observed.sum())
     if n_found < preparation.min_electrodes:
         raise _refuse_missing(blocks.labels, n_found, preparation.min_electrodes)
-    return _Job(blocks, useful, plan, found, n_samples, preparation)
+    return PlannedRecording(blocks, useful, plan, found, n_samples, preparation)
 
 
 def prepare(
     recording: Recording, preparation: Preparation
 ) -> tuple[PreparedHeader, NDArray[np.float32]]:
-    """Bring a recording to 19 electrodes in average reference at the preparation's rate, filtered and quality-marked.
+    """Bring a recording to 19 electrodes in average reference, filtered and quality-marked.
 
     Returns:
-        the header, and float32 microvolts `(19, samples)`: zero inside gaps and for absent electrodes.
+        the header, and float32 microvolts `(19, samples)`: zero inside gaps and for absent
+        electrodes.
 
     Raises:
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
     """
-    job = _plan(BlocksOfRecording(recording), preparation)
+    job = plan_recording(BlocksOfRecording(recording), preparation)
     eeg_uv = np.zeros((N_ELECTRODES, job.n_samples), dtype=np.float32)
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
     for first, chunk in job.chunks():
@@ -293,7 +305,9 @@ def prepare(
 
 
 def prepare_file(source: Path, preparation: Preparation, target: Path) -> PreparedHeader:
-    """Prepare a file into a `.npy` of int16 steps of 0.1 uV, `(19, samples)`, in little memory however long it is.
+    """Prepare a file into a `.npy` of int16 steps of 0.1 uV, `(19, samples)`.
+
+    Needs little memory however long the file is.
 
     The steps are those of `prepare`'s microvolts. The target appears whole or not at all.
 
@@ -301,7 +315,7 @@ def prepare_file(source: Path, preparation: Preparation, target: Path) -> Prepar
         UnreadableRecording: the file cannot be read as EEG; one of its named forms.
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
     """
-    job = _plan(open_recording(source), preparation)
+    job = plan_recording(open_recording(source), preparation)
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
     with open_npy(target, (N_ELECTRODES, job.n_samples), np.dtype(np.int16)) as write:
         for first, chunk in job.chunks():

@@ -1,13 +1,19 @@
 """Any EEG file to microvolts."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brainbrr.data.blocks import RecordingBlocks, recording_of
 from brainbrr.data.edf import EdfBlocks
 from brainbrr.data.edf_header import check_kind
-from brainbrr.data.foreign import FOREIGN_SUFFIXES, open_foreign
+from brainbrr.data.foreign import FOREIGN_SUFFIXES, MneBlocks, open_foreign
 from brainbrr.data.recording import Recording
 from brainbrr.data.refusals import CompressedFile, UnknownFormat
+
+if TYPE_CHECKING:
+    import mne
 
 EDF_SUFFIXES = frozenset({".edf", ".bdf", ".rec"})
 
@@ -15,7 +21,8 @@ EDF_SUFFIXES = frozenset({".edf", ".bdf", ".rec"})
 def open_recording(path: str | Path) -> RecordingBlocks:
     """Open a recording to read it a stretch at a time.
 
-    EDF and BDF go through our own reader; BrainVision, EEGLAB, FIF, Nihon Kohden and others through MNE.
+    EDF and BDF go through our own reader; BrainVision, EEGLAB, FIF, Nihon Kohden and others through
+    MNE.
 
     Raises:
         UnreadableRecording: one of its named forms; the file's own text is never quoted.
@@ -41,10 +48,19 @@ def open_recording(path: str | Path) -> RecordingBlocks:
 
 
 def read_recording(path: str | Path) -> Recording:
-    """Read a whole recording: microvolts at the native rate, under the file's own labels, gaps kept on the clock.
+    """Read a whole recording: microvolts at the native rate, gaps kept on the clock.
 
     Raises:
         UnreadableRecording: one of its named forms; the file's own text is never quoted.
         FileNotFoundError: there is no such file.
     """
     return recording_of(open_recording(path))
+
+
+def from_mne(raw: mne.io.BaseRaw) -> Recording:
+    """The EEG channels of an `mne.io.Raw`, with its annotations; `BAD_ACQ_SKIP` becomes gaps.
+
+    Raises:
+        NoSignal: MNE sees no EEG channel.
+    """
+    return recording_of(MneBlocks(raw))

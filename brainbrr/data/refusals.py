@@ -1,4 +1,4 @@
-"""Why a recording is not read. No message quotes text of the file: a header holds names and birth dates."""
+"""Why a recording is not read. No message quotes a header: it holds names and birth dates."""
 
 from brainbrr.errors import BrainbrrError
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from brainbrr.data.blocks import RecordingBlocks
 from brainbrr.signal.mains import find_mains
-from brainbrr.signal.quality import GOOD, Codes, QualityLimits, judge
+from brainbrr.signal.quality import GOOD, Codes, QualityLimits, judge, with_guard
 
 _N_PROBES = 12
 _PROBE_S = 16.0
@@ -22,7 +22,8 @@ class Survey:
         mains_hz: 50, 60 or None.
         codes: `(channels, epochs)` verdicts, see `brainbrr.signal.quality.REASONS`.
         epochs: `(epochs, 2)` first and last-plus-one source sample of each.
-        spread_uv: median over channels and epochs of the standard deviation, good epochs only; NaN where none is good.
+        spread_uv: median over channels and epochs of the standard deviation, good epochs only; NaN
+            where none is good.
     """
 
     mains_hz: float | None
@@ -32,7 +33,7 @@ class Survey:
 
 
 def epoch_spans(spans: NDArray[np.int64], n_epoch: int) -> NDArray[np.int64]:
-    """Cut each span `(n, 2)` into epochs of `n_epoch` samples; a shorter rest joins the last epoch of its span."""
+    """Cut each span into epochs of `n_epoch` samples; a shorter rest joins the span's last one."""
     epochs = []
     for start, stop in spans:
         edges = np.arange(start, max(stop - n_epoch, start) + 1, n_epoch)
@@ -87,7 +88,9 @@ def survey(
         shaped = signal[:, : len(group) * length].reshape(len(rows), len(group), length)
         codes[:, group] = judge(shaped, blocks.rate_hz, mains_hz, limits)
         spread[:, group] = shaped.std(axis=-1)
+    follows = np.concatenate([[False], epochs[1:, 0] == epochs[:-1, 1]])
     good = codes == GOOD
+    codes = with_guard(codes, follows, limits.guard_epochs)
     spread_uv = float(np.median(spread[good])) if good.any() else float("nan")
     return Survey(None if mains_hz is None else float(mains_hz), codes, epochs, spread_uv)
 

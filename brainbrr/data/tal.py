@@ -1,4 +1,4 @@
-"""Time-stamped annotation lists: the annotation channel of EDF+ and BDF+ (EDF+ standard, section 2.2.2)."""
+"""Time-stamped annotation lists, the annotation channel of EDF+ and BDF+ (EDF+ standard, 2.2.2)."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _STAMP = re.compile(rb"\0*([+-]\d{1,12}(?:[.,]\d{0,12})?)(?:\x15(\d{0,12}(?:[.,]
 
 @dataclass(frozen=True)
 class TimedText:
-    """One annotation: seconds after the header's start time, seconds long (None where not said), and its text."""
+    """One annotation: seconds after the header's start, seconds long or None, and its text."""
 
     onset_s: float
     duration_s: float | None
@@ -16,13 +16,13 @@ class TimedText:
 
 
 def record_time_s(block: bytes) -> float | None:
-    """When a data record began, in seconds after the header's start time; None where its first list is damaged."""
+    """When a data record began, in seconds after the header's start; None where that is damaged."""
     stamp = _STAMP.match(block)
     return float(stamp.group(1).replace(b",", b".")) if stamp else None
 
 
 def read_annotations(block: bytes) -> list[TimedText]:
-    """All annotations with a text in one data record; lists that break the syntax are passed over."""
+    """All annotations with a text in a data record; lists that break the syntax are passed over."""
     annotations = []
     for line in block.split(b"\x14\0"):
         stamp = _STAMP.match(line)

@@ -36,18 +36,11 @@ class Decoder(nn.Module):
     def __init__(self, channels: Sequence[int], skips: Sequence[int] = ()) -> None:
         super().__init__()
         self.norms = nn.ModuleList(ChannelNorm(width) for width in channels[:-1])
-        self.stages = nn.ModuleList(
-            nn.ConvTranspose1d(wide, narrow, 4, stride=2, padding=1)
-            for wide, narrow in pairwise(channels)
-        )
+        self.stages = nn.ModuleList(_doubling(wide, narrow) for wide, narrow in pairwise(channels))
         self.joins = nn.ModuleList(
             nn.Conv1d(skip, width, 1, bias=False)
             for skip, width in zip(skips, channels[1:], strict=False)
         )
-        for stage in self.stages:
-            # Each output sample is reached by 2 of the 4 taps.
-            nn.init.normal_(stage.weight, std=math.sqrt(2.0 / (2 * stage.weight.shape[0])))
-            nn.init.zeros_(stage.bias)
         for join in self.joins:
             keep_variance_(join)
 
@@ -61,6 +54,15 @@ class Decoder(nn.Module):
             if (join := next(joins, None)) is not None:
                 features = features + join(next(skips))
         return features
+
+
+def _doubling(channels_in: int, channels_out: int) -> nn.ConvTranspose1d:
+    """Twice the samples, as large as what came in: each output sample is reached by 2 of 4 taps."""
+    layer = nn.ConvTranspose1d(channels_in, channels_out, 4, stride=2, padding=1)
+    nn.init.normal_(layer.weight, std=math.sqrt(2.0 / (2 * channels_in)))
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class Head(nn.Module):
@@ -83,8 +85,9 @@ class Head(nn.Module):
             )
         self.norm = ChannelNorm(channels)
         self.read = nn.Conv1d(channels, 1, 1)
-        keep_variance_(self.read, gain=0.2)
-        nn.init.constant_(self.read.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
+        keep_variance_(self.read, gain=0.5)
+        assert self.read.bias is not None
+        nn.init.constant_(self.read.bias, math.log(prior / (1 - prior)))
 
     def forward(self, features: Tensor) -> Tensor:
         """`(batch, samples)`, float32."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brainbrr.models.precision import full_precision
 from brainbrr.models.tcn import Encoder, keep_variance_
 
 
@@ -122,6 +123,6 @@ def pool(nodes: Tensor, observed: Tensor) -> Tensor:
 def cosine_similarity(nodes: Tensor) -> Tensor:
     """How alike the electrodes' features are at each frame, `(batch, frames, electrodes,
     electrodes)`, in -1..1."""
-    with torch.autocast(nodes.device.type, enabled=False):
+    with full_precision(nodes.device.type):
         unit = F.normalize(nodes.float(), dim=-1, eps=1e-6).transpose(1, 2)
         return unit @ unit.transpose(-1, -2)

@@ -70,11 +70,11 @@ def kernel_scan(
         part = slice(start, start + at_once)
         initial = None if initial_state is None else initial_state[part].float()
         y, state = combined(
-            x[part].contiguous(),
-            dt[part].float().contiguous(),
+            x[part],
+            dt[part].float(),
             A.float(),
-            B[part].to(x.dtype).contiguous(),
-            C[part].to(x.dtype).contiguous(),
+            B[part].to(x.dtype),
+            C[part].to(x.dtype),
             CHUNK,
             D=D.float(),
             initial_states=initial,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.jacobi import jacobi_eigh
+from brainbrr.models.precision import full_precision
 
 RIDGE = 1e-5
 TIE_BREAK = 1e-3
@@ -82,7 +83,7 @@ def laplacian_encoding(
     Returns:
         `(batch, frames, electrodes, n_eigenvectors)`, detached.
     """
-    with torch.autocast(adjacency.device.type, enabled=False):
+    with full_precision(adjacency.device.type):
         laplacian = normalised_laplacian(adjacency.float())
         n = laplacian.shape[-1]
         order = torch.arange(1, n + 1, device=laplacian.device, dtype=laplacian.dtype)

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.kernels import kernel_convolution, kernel_scan
+from brainbrr.models.native import native_scan
+from brainbrr.models.native_block import BlockWeights, native_block
 from brainbrr.models.scan import Scan, resolve, select_scan
 
 NORM_EPS = 1e-5
@@ -91,9 +93,10 @@ class Mamba2(nn.Module):
             reverse: run from the last step to the first.
         """
         scan = resolve(self.scan, inputs)
-        if _is_native(scan):
+        if scan is native_scan:
             return self._run_native(inputs, reverse)
         ordered = inputs.flip(1) if reverse else inputs
+        assert self.conv1d.bias is not None
         inner = mix(
             self.in_proj(ordered),
             self.conv1d.weight,
@@ -109,8 +112,7 @@ class Mamba2(nn.Module):
 
     def _run_native(self, inputs: Tensor, reverse: bool) -> Tensor:
         """The whole block in one pass through memory."""
-        from brainbrr.models.native_block import BlockWeights, native_block
-
+        assert self.conv1d.bias is not None
         weights = BlockWeights(
             in_proj=self.in_proj.weight,
             conv_weight=self.conv1d.weight,
@@ -162,13 +164,13 @@ def mix(
     d_inner, heads = norm_weight.shape[0], A_log.shape[0]
     channels = conv_weight.shape[0]
     d_state = (channels - d_inner) // 2
-    gate, xbc, dt = projected.split([d_inner, channels, heads], -1)
+    gate, xbc, dt = torch.split(projected, [d_inner, channels, heads], -1)
     xbc = convolve(xbc, conv_weight, conv_bias, scan)
-    x, B, C = xbc.split([d_inner, d_state, d_state], -1)
+    x, B, C = torch.split(xbc, [d_inner, d_state, d_state], -1)
     dtype = torch.promote_types(projected.dtype, torch.float32)
     step = F.softplus(dt.to(dtype) + dt_bias.to(dtype))
     y, _ = scan(
-        x.unflatten(-1, (heads, d_inner // heads)),
+        x.view(*x.shape[:-1], heads, d_inner // heads),
         step,
         -torch.exp(A_log.to(dtype)),
         B.unsqueeze(2),
@@ -226,11 +228,6 @@ class BiMamba2(nn.Module):
         """Features of the same shape, each step having seen the whole sequence."""
         out: Tensor = self.forwards(inputs) + self.backwards(inputs, reverse=True)
         return out
-
-
-def _is_native(scan: Scan) -> bool:
-    """Whether the compiled CPU scan was chosen, which brings the rest of the block with it."""
-    return getattr(scan, "__module__", "") == "brainbrr.models.native"
 
 
 def _initial_dt_bias(

@@ -10,13 +10,17 @@ listing 1): state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.kernels import kernel_scan, kernels_available
+from brainbrr.models.native import native_available, native_scan
+from brainbrr.models.precision import full_precision
+from brainbrr.models.tracing import is_tracing
 
 MODES = ("auto", "reference", "chunked", "native", "kernels")
 CHUNK_CPU = 16
@@ -61,7 +65,7 @@ def reference(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The recurrence step by step: slow, and what the others are measured against."""
-    with _no_autocast(x):
+    with full_precision(x.device.type):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         outputs = []
         for t in range(u.shape[1]):
@@ -100,7 +104,7 @@ def chunked(
         chunk: steps computed at once; 16 on a CPU, 64 elsewhere when not given.
     """
     chunk = chunk or (CHUNK_CPU if x.device.type == "cpu" else CHUNK_CUDA)
-    with _no_autocast(x):
+    with full_precision(x.device.type):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         length = u.shape[1]
         # A step of size 0 neither decays nor feeds the state, so padding changes nothing.
@@ -177,10 +181,6 @@ def _pad_steps(tensor: Tensor, steps: int) -> Tensor:
     return F.pad(tensor, (0, 0) * (tensor.dim() - 2) + (0, steps)) if steps else tensor
 
 
-def _no_autocast(x: Tensor) -> torch.autocast:
-    return torch.autocast(x.device.type, enabled=False)
-
-
 def auto(
     x: Tensor,
     dt: Tensor,
@@ -199,13 +199,13 @@ def resolve(scan: Scan, x: Tensor) -> Scan:
     if scan is not auto:
         return scan
     # Compiled forms are opaque to tracers, and keep float32 states: chunked serves both.
-    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return chunked if tracing or x.dtype == torch.float64 else _best_on(x.device.type)
+    opaque = is_tracing() or x.dtype == torch.float64
+    return chunked if opaque else _best_on(x.device.type)
 
 
 @cache
 def _best_on(device_type: str) -> Scan:
-    name, scan = "chunked", chunked
+    name, scan = "chunked", cast(Scan, chunked)
     if device_type == "cuda" and (kernels := _find_kernels()):
         name, scan = "kernels", kernels
     elif device_type == "cpu" and (native := _find_native()):
@@ -216,18 +216,12 @@ def _best_on(device_type: str) -> Scan:
 
 def _find_native() -> Scan | None:
     """The compiled CPU scan, where a C compiler is present."""
-    try:
-        from brainbrr.models import native
-    except ImportError:
-        return None
-    return native.native_scan if native.native_available() else None
+    return native_scan if native_available() else None
 
 
 def _find_kernels() -> Scan | None:
     """The Triton scan of mamba-ssm, where it loads."""
-    from brainbrr.models import kernels
-
-    return kernels.kernel_scan if kernels.kernels_available() else None
+    return kernel_scan if kernels_available() else None
 
 
 def select_scan(mode: str) -> Scan:

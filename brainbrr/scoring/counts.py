@@ -38,7 +38,7 @@ class Counts:
         tp: reference units (events, samples, epochs) that were found.
         fp: hypothesis units that hit nothing.
         fn: reference units that were missed.
-        duration_s: seconds that were scored.
+        duration_s: seconds that were recorded and scored.
     """
 
     tp: Values

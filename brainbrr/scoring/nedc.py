@@ -26,7 +26,7 @@ def ovlp_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> Coun
         tp,
         timeline.count(hypothesis[false]),
         timeline.count(reference) - tp,
-        timeline.duration_s,
+        timeline.recorded_s,
     )
 
 
@@ -43,7 +43,7 @@ def epoch_counts(
     n_claimed = timeline.count(hypothesis, (claim[:, 1] - claim[:, 0]).astype(np.float64))
     shared = covered(truth, unite(claim[claim[:, 1] > claim[:, 0]])).astype(np.float64)
     tp = timeline.count(reference, shared)
-    return Counts(tp, n_claimed - tp, n_true - tp, timeline.duration_s)
+    return Counts(tp, n_claimed - tp, n_true - tp, timeline.recorded_s)
 
 
 def dpalign_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> Counts:
@@ -52,7 +52,7 @@ def dpalign_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> C
     truth = [_labels(*part) for part in _by_recording(timeline, reference)]
     claim = [_labels(*part) for part in _by_recording(timeline, hypothesis)]
     scored = np.array([align(a, b) for a, b in zip(truth, claim, strict=True)], dtype=np.float64)
-    return Counts(scored[:, 0], scored[:, 1], scored[:, 2], timeline.duration_s)
+    return Counts(scored[:, 0], scored[:, 1], scored[:, 2], timeline.recorded_s)
 
 
 def taes_counts(
@@ -72,7 +72,7 @@ def taes_counts(
         ],
         dtype=np.float64,
     )
-    return Counts(scored[:, 0], scored[:, 1], scored[:, 2], timeline.duration_s)
+    return Counts(scored[:, 0], scored[:, 1], scored[:, 2], timeline.recorded_s)
 
 
 def n_epochs(timeline: Timeline, epoch_s: float = EPOCH_S) -> Values:

@@ -61,7 +61,7 @@ def event_counts(
         tp,
         timeline.count(hypothesis[false]),
         timeline.count(reference) - tp,
-        timeline.duration_s,
+        timeline.recorded_s,
     )
 
 
@@ -77,7 +77,7 @@ def sample_counts(
     n_true = timeline.count(reference, (truth[:, 1] - truth[:, 0]).astype(np.float64))
     n_claimed = timeline.count(hypothesis, (claim[:, 1] - claim[:, 0]).astype(np.float64))
     tp = timeline.count(reference, shared.astype(np.float64))
-    return Counts(tp, n_claimed - tp, n_true - tp, timeline.duration_s)
+    return Counts(tp, n_claimed - tp, n_true - tp, timeline.recorded_s)
 
 
 def _merge_and_split(timeline: Timeline, ticks: Ticks, rules: SzcoreRules) -> Ticks:

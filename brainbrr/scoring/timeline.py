@@ -33,14 +33,21 @@ class Timeline:
     Attributes:
         start: first tick of each recording, shape `(recordings,)`.
         stop: first tick after it.
+        recorded_s: seconds of it that hold signal; what rates divide by.
     """
 
     start: Ticks
     stop: Ticks
+    recorded_s: NDArray[np.float64]
 
     @classmethod
-    def of(cls, durations_s: Sequence[float]) -> "Timeline":
+    def of(
+        cls, durations_s: Sequence[float], recorded_s: Sequence[float] | None = None
+    ) -> "Timeline":
         """Lay recordings of these lengths end to end.
+
+        Args:
+            recorded_s: seconds of each that hold signal; None where there are no gaps.
 
         Raises:
             EmptyCorpus: there is no recording.
@@ -50,17 +57,13 @@ class Timeline:
         length = np.rint(np.asarray(durations_s, dtype=np.float64) * TICKS_HZ).astype(np.int64)
         occupied = (length // ALIGNMENT + 2) * ALIGNMENT
         start = np.cumsum(occupied) - occupied
-        return cls(start, start + length)
+        recorded = length / TICKS_HZ if recorded_s is None else np.asarray(recorded_s, float)
+        return cls(start, start + length, recorded)
 
     @property
     def n_recordings(self) -> int:
         """How many recordings there are."""
         return len(self.start)
-
-    @property
-    def duration_s(self) -> NDArray[np.float64]:
-        """Seconds of each recording."""
-        return (self.stop - self.start) / TICKS_HZ
 
     def place(self, intervals: Sequence[Intervals]) -> Ticks:
         """Events of all recordings on the common clock, shape `(events, 2)`, sorted by onset.

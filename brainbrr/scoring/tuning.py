@@ -19,18 +19,14 @@ from brainbrr.scoring.counts import Counts, defined
 from brainbrr.scoring.crossings import Crossings, find_crossings
 from brainbrr.scoring.nedc import ovlp_counts
 from brainbrr.scoring.pairing import pair
+from brainbrr.scoring.splits import require_validation
 from brainbrr.scoring.summary import Scores, subject_mean
 from brainbrr.scoring.szcore import event_counts
 from brainbrr.scoring.timeline import Ticks, Timeline
 
 log = logging.getLogger(__name__)
-VALIDATION = ("val", "dev", "validation")
 SCORERS = {"szcore": event_counts, "ovlp": ovlp_counts}
 OBJECTIVES = ("event_f1", "sensitivity")
-
-
-class TuningOnEvaluation(BrainbrrError):
-    """Thresholds were about to be chosen on recordings that also judge them."""
 
 
 class InvalidTuning(BrainbrrError):
@@ -105,10 +101,7 @@ def tune(
         TuningOnEvaluation: `split` is not the validation split.
         MissingHypothesis, DurationMismatch: the traces are not those of the references.
     """
-    if split not in VALIDATION:
-        raise TuningOnEvaluation(
-            "the validation split", f"split={split!r}", "Tune on val; score the test split once."
-        )
+    require_validation(split)
     _check(objective, average, standard, target_fa_per_24h)
     base = base or Detection()
     corpus = _Corpus.of(traces, references, subjects)
@@ -153,7 +146,8 @@ class _Corpus(NamedTuple):
     ) -> "_Corpus":
         lengths = {name: Annotation((), trace.duration_s) for name, trace in traces.items()}
         pairs = pair(references, lengths)
-        timeline = Timeline.of([one.duration_s for one in pairs.references])
+        recorded_s = [traces[name].recorded_s for name in pairs.names]
+        timeline = Timeline.of([one.duration_s for one in pairs.references], recorded_s)
         names, group = group_by_subject(pairs.names, subjects)
         reference = timeline.place([one.seizure_intervals for one in pairs.references])
         return cls(pairs.names, timeline, reference, group, len(names))

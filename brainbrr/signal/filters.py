@@ -16,12 +16,15 @@ def design_filter(
     mains_hz: float | None = None,
     notch_q: float = 30.0,
 ) -> Signal:
-    """Second-order sections of a Butterworth band-pass and a notch at the mains frequency and its harmonics in the band.
+    """A Butterworth band-pass and notches at the mains frequency and its harmonics in the band.
+
+    Returns second-order sections.
 
     Args:
         rate_hz: samples a second of the signal to filter.
         low_hz: lower edge (half power); drifts below it go.
-        high_hz: upper edge; where it reaches 0.49 of the rate there is nothing to cut and a high-pass remains.
+        high_hz: upper edge; where it reaches 0.49 of the rate there is nothing to cut and a high-
+            pass remains.
         order: order of each edge.
         mains_hz: 50, 60, or None for no notch.
         notch_q: centre frequency over width of the notch.
@@ -31,7 +34,7 @@ def design_filter(
     else:
         sections = signal.butter(order, low_hz, "highpass", fs=rate_hz, output="sos")
     edge_hz = min(high_hz, 0.49 * rate_hz)
-    harmonics = [] if mains_hz is None else np.arange(mains_hz, edge_hz, mains_hz)
+    harmonics = np.empty(0) if mains_hz is None else np.arange(mains_hz, edge_hz, mains_hz)
     notches = [signal.tf2sos(*signal.iirnotch(hz, notch_q, fs=rate_hz)) for hz in harmonics]
     return np.concatenate([sections, *notches])
 
@@ -43,17 +46,18 @@ def settling_samples(sections: Signal, tolerance: float = 1e-7) -> int:
 
 
 def filter_zero_phase(sections: Signal, eeg: Signal) -> Signal:
-    """Filter forwards and backwards along the last axis: no delay, the sections' amplitude response squared.
+    """Filter forwards and backwards along the last axis: no delay, the amplitude response squared.
 
-    Starts and ends as if the first and last value had lasted for ever; give it context beyond the samples you keep.
+    Starts and ends as if the first and last value had lasted for ever; give it context beyond the
+    samples you keep.
     """
     return np.asarray(signal.sosfiltfilt(sections, eeg, axis=-1, padlen=0))
 
 
 class CausalFilter:
-    """The same filter for a signal that is still arriving: the sections twice over, so the amplitude response is that of
-    `filter_zero_phase`, with delay instead of a look ahead.
+    """The same filter for a signal that is still arriving, with delay instead of a look ahead.
 
+    Runs the sections twice over, so that the amplitude response is that of `filter_zero_phase`.
     Blocks of any length give the same numbers as one long call.
     """
 

@@ -1,9 +1,10 @@
 """Montage algebra: any set of derivations solved for the 19 electrodes in average reference.
 
-Each channel is a difference of two potentials, so a recording is a graph whose nodes are electrodes and references and
-whose edges are channels. Within a connected part every difference is determined (by least squares where there are more
-channels than needed); what one part's potentials are against another's is not in the data at all. That one number a part
-is chosen so that the potential over the scalp is as smooth as it can be, and the parts are reported.
+Each channel is a difference of two potentials, so a recording is a graph whose nodes are electrodes
+and references and whose edges are channels. Within a connected part every difference is determined
+(by least squares where there are more channels than needed); what one part's potentials are against
+another's is not in the data at all. That one number a part is chosen so that the potential over the
+scalp is as smooth as it can be, and the parts are reported.
 """
 
 from collections import Counter
@@ -18,6 +19,14 @@ from brainbrr.signal.labels import AVERAGE, COMMON, LINKED_EARS, Derivation
 from brainbrr.signal.positions import POSITIONS
 from brainbrr.signal.spline import Matrix, interpolation_matrix, spline_inverse
 
+_JOIN_SMOOTHING = 0.1
+"""Of the spline that sets one part against another.
+
+On real recordings cut into bipolar chains the error in average reference is 0.14 to 0.24 of the
+signal where left and right are linked (as in CHB-MIT), 0.32 to 0.48 where they are not; with each
+part around its own mean 0.19 to 0.26 and 0.36 to 0.40; with hardly any smoothing up to 1.27.
+"""
+
 _INDEX = {name: index for index, name in enumerate(ELECTRODES)}
 
 
@@ -26,11 +35,14 @@ class MontageSolution:
     """How channels become electrodes.
 
     Attributes:
-        weights: `(19, channels)`; `weights @ channels` are the electrodes in average reference. Rows of absent electrodes are 0.
+        weights: `(19, channels)`; `weights @ channels` are the electrodes in average reference.
+            Rows of absent electrodes are 0.
         observed: `(19,)` recorded or interpolated; False is absent and must be masked.
         interpolated: electrodes that were interpolated from their neighbours.
-        parts: sets of electrodes between which no channel says anything; one set where all is determined.
-        reference: `average`, `linked_ears`, `common`, `ears`, an electrode's name, `bipolar` or `mixed`.
+        parts: sets of electrodes between which no channel says anything; one set where all is
+            determined.
+        reference: `average`, `linked_ears`, `common`, `ears`, an electrode's name, `bipolar` or
+            `mixed`.
     """
 
     weights: Matrix
@@ -43,8 +55,8 @@ class MontageSolution:
 def useful_channels(channels: Sequence[Derivation | None]) -> NDArray[np.bool_]:
     """Which channels can say something about the 19 electrodes.
 
-    A channel to a dead end outside the 19 (`EKG1-REF`, or the only channel of a reference) says nothing, nor does one
-    between an electrode and itself.
+    A channel to a dead end outside the 19 (`EKG1-REF`, or the only channel of a reference) says
+    nothing, nor does one between an electrode and itself.
     """
     alive = np.array([d is not None and d.plus != d.minus for d in channels], dtype=bool)
     while True:
@@ -52,15 +64,14 @@ def useful_channels(channels: Sequence[Derivation | None]) -> NDArray[np.bool_]:
         for derivation, keep in zip(channels, alive, strict=True):
             if derivation is not None and keep:
                 degree.update((derivation.plus, derivation.minus))
+        ends = {name for name, count in degree.items() if count == 1 and name not in _INDEX}
         dead = np.array(
             [
-                bool(keep)
-                and derivation is not None
-                and any(degree[n] == 1 and n not in _INDEX for n in (derivation.plus, derivation.minus))
-                for derivation, keep in zip(channels, alive, strict=True)
+                bool(keep) and d is not None and bool({d.plus, d.minus} & ends)
+                for d, keep in zip(channels, alive, strict=True)
             ],
             dtype=bool,
-        )  # fmt: skip
+        )
         if not dead.any():
             return alive
         alive &= ~dead
@@ -116,7 +127,7 @@ def _join(potentials: Matrix, parts: Sequence[Sequence[int]]) -> Matrix:
     index = np.concatenate([np.asarray(part) for part in parts])
     members = np.zeros((len(index), len(parts)))
     members[np.arange(len(index)), np.repeat(np.arange(len(parts)), [len(p) for p in parts])] = 1.0
-    energy = spline_inverse(POSITIONS[index])[:-1, :-1]
+    energy = spline_inverse(POSITIONS[index], smoothing=_JOIN_SMOOTHING)[:-1, :-1]
     shift = -np.linalg.pinv(members.T @ energy @ members) @ members.T @ energy @ potentials[index]
     joined = potentials.copy()
     joined[index] += members @ shift
@@ -126,7 +137,7 @@ def _join(potentials: Matrix, parts: Sequence[Sequence[int]]) -> Matrix:
 def interpolable(
     observed: NDArray[np.bool_], max_interpolated: int, min_neighbours: int, neighbour_deg: float
 ) -> NDArray[np.bool_]:
-    """Which absent electrodes may be interpolated: all, if they are few and each has enough recorded neighbours; or none."""
+    """Which absent electrodes may be interpolated: those with neighbours, if few are absent."""
     missing = ~observed
     if not 0 < missing.sum() <= max_interpolated:
         return np.zeros(N_ELECTRODES, dtype=bool)
@@ -144,9 +155,10 @@ def solve_montage(
 ) -> MontageSolution:
     """The 19 electrodes in average reference from any set of derivations.
 
-    An electrode that no channel ties to another of the 19 is absent, as is one in a part of its own: its potential would
-    be the smooth guess alone. Absent electrodes are interpolated by spherical splines where they are few and have
-    neighbours, else left out of the average and masked.
+    An electrode that no channel ties to another of the 19 is absent, as is one in a part of its
+    own: its potential would be the smooth guess alone. Absent electrodes are interpolated by
+    spherical splines where they are few and have neighbours, else left out of the average and
+    masked.
 
     Args:
         channels: derivation of each channel, None where it is not EEG.

@@ -7,11 +7,12 @@ from brainbrr.signal.electrodes import ELECTRODES
 
 _SPHERICAL_DEG = {
     "Fp1": (-92, -72), "F3": (-60, -51), "C3": (-46, 0), "P3": (-60, 51), "O1": (-92, 72),
-    "F7": (-92, -36), "T3": (-92, 0), "T5": (-92, 36), "Fz": (46, 90), "Cz": (0, 0), "Pz": (46, -90),
+    "F7": (-92, -36), "T3": (-92, 0), "T5": (-92, 36),
+    "Fz": (46, 90), "Cz": (0, 0), "Pz": (46, -90),
     "Fp2": (92, 72), "F4": (60, 51), "C4": (46, 0), "P4": (60, -51), "O2": (92, -72),
     "F8": (92, 36), "T4": (92, 0), "T6": (92, -36),
 }  # fmt: skip
-"""BESA's spherical angles of the 10-20 system: from the vertex, then counter-clockwise from the right ear."""
+"""BESA's angles of the 10-20 system: from the vertex, then counter-clockwise from the right."""
 
 
 def unit_sphere(angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,9 +18,13 @@ class QualityLimits:
     Attributes:
         epoch_s: length of the stretches that are judged, in seconds.
         flat_uv: peak to peak below this is flat.
-        saturated_fraction: share of samples resting on the epoch's highest and lowest values that is saturated.
+        saturated_fraction: share of samples resting on the epoch's highest and lowest values that
+            is saturated.
         disconnected_uv: a standard deviation above this is no electrode on a head.
-        mains_fraction: share of the power in the mains line above which (and above three times the median channel) it is hum.
+        mains_fraction: share of the power in the mains line above which (and above three times the
+            median channel) it is hum.
+        guard_epochs: epochs before and after a flat, saturated or disconnected one that count as bad
+            too, because the filter smears the jump between them.
     """
 
     epoch_s: float = 2.0
@@ -28,6 +32,7 @@ class QualityLimits:
     saturated_fraction: float = 0.1
     disconnected_uv: float = 1500.0
     mains_fraction: float = 0.9
+    guard_epochs: int = 1
 
 
 _CLIPPING_MIN_UV = 100.0
@@ -87,3 +92,19 @@ def judge(
     clipped = (at_rest >= limits.saturated_fraction) & (peak_to_peak >= _CLIPPING_MIN_UV)
     codes = np.where(clipped, SATURATED, codes)
     return np.where(peak_to_peak < limits.flat_uv, FLAT, codes).astype(np.uint8)
+
+
+def with_guard(codes: Codes, follows: NDArray[np.bool_], n_epochs: int) -> Codes:
+    """Verdicts with good epochs beside a flat, saturated or disconnected one marked like it.
+
+    Args:
+        codes: `(channels, epochs)` from `judge`.
+        follows: `(epochs,)` whether an epoch follows the one before it without a gap.
+        n_epochs: how far the mark reaches to each side.
+    """
+    for _ in range(n_epochs):
+        spreading = np.where((codes == GOOD) | (codes == MAINS), GOOD, codes)
+        before = np.pad(spreading[:, :-1] * follows[1:], ((0, 0), (1, 0)))
+        after = np.pad(spreading[:, 1:] * follows[1:], ((0, 0), (0, 1)))
+        codes = np.where(codes != GOOD, codes, np.where(before != GOOD, before, after))
+    return codes.astype(np.uint8)

@@ -17,7 +17,7 @@ _MAX_FACTOR = 100_000
 
 
 def rate_ratio(source_hz: float, target_hz: float) -> Fraction:
-    """`target / source` as a fraction, exact for rates with up to six decimals, else within 1e-9 of it."""
+    """`target / source`, exact where the fraction's terms are below 100,000, else within 1e-9."""
     exact = Fraction(target_hz).limit_denominator(10**6) / Fraction(source_hz).limit_denominator(
         10**6
     )
@@ -28,9 +28,10 @@ def rate_ratio(source_hz: float, target_hz: float) -> Fraction:
 
 @lru_cache(maxsize=16)
 def _taps(ratio: Fraction) -> tuple[NDArray[np.float64], int]:
-    """Low-pass for the ratio, in front padded so that its delay is a whole number of output samples, and that number.
+    """Low-pass for the ratio, padded so that its delay is whole output samples, and that delay.
 
-    Each of its phases sums to exactly 1, so that an electrode's offset, however large, leaves no ripple.
+    Each of its phases sums to exactly 1, so that an electrode's offset, however large, leaves no
+    ripple.
     """
     up, down = ratio.numerator, ratio.denominator
     half = _ZEROS_EACH_SIDE * max(up, down)
@@ -67,7 +68,7 @@ def resample_span(read: ReadSpan, ratio: Fraction, first: int, last: int) -> Sig
 
 
 def extended(read: ReadSpan, span: tuple[int, int], first: int, last: int) -> Signal:
-    """Samples `[first, last)` of a signal that exists in `span` only, mirrored through its end points beyond them.
+    """Samples `[first, last)` of a signal that exists in `span`, mirrored through its ends.
 
     The mirror image reaches as far as the span is long, then the last value stays.
     """

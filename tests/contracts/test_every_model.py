@@ -146,9 +146,7 @@ def test_recomputing_the_streams_changes_no_gradient(name, model, eeg, observed)
     for network in (model, other):
         network.zero_grad()
         network(eeg, observed).square().sum().backward()
-    for (parameter, mine), theirs in zip(
-        model.named_parameters(), other.parameters(), strict=True
-    ):
+    for (parameter, mine), theirs in zip(model.named_parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, msg=parameter)
 
 
@@ -159,7 +157,11 @@ REFUSALS = {
     "half a frame": (lambda x: (x[..., :100], None), WrongInputShape, "multiple of 16.*got 100"),
     "no sample": (lambda x: (x[..., :0], None), WrongInputShape, "multiple of 16.*got 0"),
     "steps": (lambda x: (x.to(torch.int16), None), WrongInputType, "int16.*standardise"),
-    "NaN": (lambda x: (x.index_fill(0, torch.tensor(1), torch.nan), None), NonFiniteInput, r"\[1\]"),
+    "NaN": (
+        lambda x: (x.index_fill(0, torch.tensor(1), torch.nan), None),
+        NonFiniteInput,
+        r"\[1\]",
+    ),
     "infinity": (lambda x: (x / 0.0, None), NonFiniteInput, r"windows \[0, 1, 2\]"),
     "number mask": (lambda x: (x, torch.ones(3, 19)), WrongInputType, "boolean mask.*float32"),
     "short mask": (
@@ -168,7 +170,10 @@ REFUSALS = {
         r"mask of shape \(3, 19\); got \(3, 18\)",
     ),
     "all absent": (
-        lambda x: (x, torch.eye(3, 19, dtype=torch.bool).roll(1, 0) & (torch.arange(3) != 2)[:, None]),
+        lambda x: (
+            x,
+            torch.eye(3, 19, dtype=torch.bool).roll(1, 0) & (torch.arange(3) != 2)[:, None],
+        ),
         NothingObserved,
         r"none in windows \[2\]",
     ),

@@ -20,7 +20,7 @@ def test_an_edge_stays_whole_if_either_end_chose_it(seed, k, data):
                 others = [
                     sorted(
                         (c for c in range(n) if c != a and observed[0, c]),
-                        key=lambda c: -float(weights[0, frame, a, c]),  # noqa: B023
+                        key=lambda c: -float(weights[0, frame, a, c]),
                     )[:k]
                     for a in (i, j)
                 ]

@@ -18,7 +18,7 @@ def complete_graph():
 
 
 def twin_graphs():
-    """Two identical rings without a tie between them: every eigenvalue twice, and one lone electrode."""
+    """Two equal rings without a tie: every eigenvalue twice; and one lone electrode."""
     ring = torch.zeros(9, 9)
     for i in range(9):
         ring[i, (i + 1) % 9] = ring[(i + 1) % 9, i] = 1.0

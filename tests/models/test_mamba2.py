@@ -87,9 +87,7 @@ def test_every_form_gives_the_same_block(mode, reverse):
     got = other(inputs, reverse=reverse)
     got.square().sum().backward()
     torch.testing.assert_close(got.double(), want, rtol=1e-5, atol=1e-5)
-    for (name, mine), theirs in zip(
-        other.named_parameters(), exact.parameters(), strict=True
-    ):
+    for (name, mine), theirs in zip(other.named_parameters(), exact.parameters(), strict=True):
         error = (mine.grad - theirs.grad).abs().max() / theirs.grad.abs().max()
         assert error < 1e-5, name
 
@@ -104,7 +102,10 @@ def test_bfloat16_autocast_stays_near():
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"headdim": 8}, r"32 / headdim to be a multiple of 8; got headdim 8\. Use headdim 1 or 2 or 4"),
+        (
+            {"headdim": 8},
+            r"32 / headdim to be a multiple of 8; got headdim 8\. Use headdim 1 or 2 or 4",
+        ),
         ({"headdim": 5}, "got headdim 5"),
         ({"d_model": 6, "expand": 1}, "Make d_model \\* expand a multiple of 8"),
         ({"d_conv": 5}, "d_conv 2, 3 or 4; got 5"),

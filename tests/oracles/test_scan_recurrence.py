@@ -11,9 +11,9 @@ from brainbrr.models.scan import chunked, reference
 NAMES = ("x", "dt", "A", "B", "C", "D", "state")
 
 
-def recurrence(x, dt, A, B, C, D, state, dy, dfinal):  # noqa: PLR0914
+def recurrence(x, dt, A, B, C, D, state, dy, dfinal):
     """Outputs, final state and the gradients of all seven inputs, step by step in float64."""
-    batch, length, heads, headdim = x.shape
+    length = x.shape[1]
     states = [state]
     y = np.empty_like(x)
     for t in range(length):
@@ -21,7 +21,10 @@ def recurrence(x, dt, A, B, C, D, state, dy, dfinal):  # noqa: PLR0914
         fed = np.einsum("bh,bhp,bn->bhpn", dt[:, t], x[:, t], B[:, t, 0])
         states.append(decay[:, :, None, None] * states[-1] + fed)
         y[:, t] = np.einsum("bhpn,bn->bhp", states[-1], C[:, t, 0]) + D[:, None] * x[:, t]
-    grads = {name: np.zeros_like(value) for name, value in zip(NAMES[:6], (x, dt, A, B, C, D), strict=True)}
+    grads = {
+        name: np.zeros_like(value)
+        for name, value in zip(NAMES[:6], (x, dt, A, B, C, D), strict=True)
+    }
     later = dfinal.copy()
     for t in reversed(range(length)):
         decay = np.exp(dt[:, t] * A)
@@ -52,7 +55,7 @@ def draw(batch, length, heads, headdim, d_state, seed=0):
 
 
 def compare(scan: Any, inputs: dict[str, np.ndarray], dtype: torch.dtype) -> dict[str, float]:
-    """Largest difference from the oracle, relative to its largest value, for each output and gradient."""
+    """Largest difference of each output and gradient, relative to the oracle's largest value."""
     rng = np.random.default_rng(1)
     dy, dfinal = rng.standard_normal(inputs["x"].shape), rng.standard_normal(inputs["state"].shape)
     y, final, grads = recurrence(*inputs.values(), dy, dfinal)

@@ -3,9 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from brainbrr.events.intervals import as_intervals
+from brainbrr.events.trace import Trace
 from brainbrr.scoring.corpus import UnknownSubject, score_corpus
 from brainbrr.scoring.pairing import DurationMismatch, InvalidMissing, MissingHypothesis
 from brainbrr.scoring.timeline import EmptyCorpus
+from brainbrr.scoring.trace_scores import MissingTrace
 
 from .conftest import annotation
 
@@ -121,3 +124,77 @@ def test_the_order_of_recordings_plays_no_part():
         REFERENCES, HYPOTHESES, subjects=SUBJECTS
     )
     assert np.isfinite(score_corpus(backwards, HYPOTHESES)["nedc"]["taes"]["f1"])
+
+
+def traces():
+    rng = np.random.default_rng(0)
+    made = {}
+    for name, reference in REFERENCES.items():
+        level = rng.uniform(0.0, 0.4, int(reference.duration_s))
+        for onset_s, offset_s in HYPOTHESES[name].seizure_intervals:
+            level[int(onset_s) : int(offset_s)] = 0.9
+        made[name] = Trace(level.astype(np.float32), 1.0, as_intervals([(1200.0, 1260.0)]))
+    return made
+
+
+def test_traces_bring_curves_and_sample_scores():
+    scores = score_corpus(
+        REFERENCES, HYPOTHESES, traces(), subjects=SUBJECTS, temperature=2.0, n_resamples=50
+    )
+    json.dumps(scores, allow_nan=False)
+    curve = scores["curve"]
+    assert curve["ovlp"][0]["threshold"] > curve["ovlp"][-1]["threshold"]
+    assert curve["sensitivity_at_fa"]["10"] == pytest.approx(2 / 3)
+    assert curve["sensitivity_at_fa_szcore"]["10"] == pytest.approx(2 / 3)
+    low, high = scores["intervals_95"]["curve"]["sensitivity_at_fa"]["10"]
+    assert 0 <= low <= 2 / 3 <= high <= 1
+    assert 0.8 < scores["sample_level"]["auroc"] < 1
+    assert scores["sample_level"]["auroc_error_bound"] < 1e-3
+    assert scores["sample_level"]["n_samples"] == 16_200 - 4 * 60
+    assert scores["sample_level"]["temperature"] == 2.0
+
+
+def test_only_recorded_time_counts_in_rates():
+    with_gaps = score_corpus(REFERENCES, HYPOTHESES, traces(), n_resamples=10)
+    rate = with_gaps["szcore"]["event"]["pooled"]["fp_per_day"]
+    assert rate == pytest.approx(86400 / (16_200 - 4 * 60))
+
+
+def test_a_missing_or_misfit_trace_is_refused_by_name():
+    partly = traces()
+    del partly["b1"]
+    with pytest.raises(MissingTrace, match="b1"):
+        score_corpus(REFERENCES, HYPOTHESES, partly)
+    short = {**traces(), "b1": Trace(np.zeros(100, np.float32), 1.0, as_intervals([]))}
+    with pytest.raises(MissingTrace, match=r"7200.0 s for b1"):
+        score_corpus(REFERENCES, HYPOTHESES, short)
+
+
+def test_a_recording_scored_as_empty_needs_no_trace():
+    claims, levels = dict(HYPOTHESES), traces()
+    del claims["c1"], levels["c1"]
+    scores = score_corpus(REFERENCES, claims, levels, missing="empty", n_resamples=10)
+    assert scores["files"]["missing"] == ["c1"]
+    assert scores["sample_level"]["n_samples"] == 16_200 - 3 * 60
+
+
+def test_another_system_is_compared_on_the_same_patients():
+    silent = {name: annotation([], one.duration_s) for name, one in REFERENCES.items()}
+    scores = score_corpus(
+        REFERENCES, HYPOTHESES, subjects=SUBJECTS, against=silent, n_resamples=100
+    )
+    found = scores["against"]["szcore"]["event"]["pooled"]["sensitivity"]
+    assert found["difference"] == pytest.approx(2 / 3)
+    same = score_corpus(REFERENCES, HYPOTHESES, against=HYPOTHESES, n_resamples=10)["against"]
+    assert same["nedc"]["ovlp"]["f1"]["difference"] == 0.0
+
+
+def test_what_else_a_careful_reader_needs():
+    scores = score_corpus(REFERENCES, HYPOTHESES, subjects=SUBJECTS, n_resamples=100)
+    assert scores["latency_s"] == {"median": 10.0, "p90": 10.0, "n": 2}
+    assert scores["by_duration"]["30-90"]["sensitivity"] == 0.5
+    assert scores["worst_decile"]["noisiest"] == "a"
+    assert scores["worst_decile"]["least_found"] == "b"
+    assert scores["definitions"]["szcore"]["merge_gap_s"] == 90.0
+    low, high = scores["intervals_95"]["szcore"]["event"]["subject_mean"]["sensitivity"]
+    assert 0.5 <= low <= 0.75 <= high <= 1.0

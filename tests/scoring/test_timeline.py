@@ -28,7 +28,7 @@ def test_recordings_never_touch():
     timeline = Timeline.of([1.9999999, 0.5, 7.25])
     assert np.all(timeline.start[1:] - timeline.stop[:-1] >= 2 * TICKS_HZ)
     assert np.all(timeline.start % (2 * TICKS_HZ) == 0)
-    np.testing.assert_allclose(timeline.duration_s, [2.0, 0.5, 7.25])
+    np.testing.assert_allclose(timeline.recorded_s, [2.0, 0.5, 7.25])
 
 
 def test_an_empty_corpus_is_refused():

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from brainbrr.data.synthesis.noise import Signal, band_noise, muscle_noise, slow_wander, taper
 from brainbrr.data.synthesis.scalp import field, mix, topography
@@ -58,10 +59,10 @@ def electrode_tremor(
     waning."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
-    wave = np.cos(phase) + generator.uniform(0, 0.35) * np.cos(2 * phase + 1.0)
+    wave = np.cos(phase) + generator.uniform(0, 0.15) * np.cos(2 * phase + 1.0)
     swell = 0.35 + 0.65 * np.linspace(0, 1, n_samples) ** generator.uniform(0.3, 1.5)
-    reach = np.maximum(field(centre, generator.uniform(0.3, 0.6)), generator.uniform(0.0, 0.08))
-    return _shaped(reach[:, None] * (wave * swell), n_samples, rate_hz, 2.2 * amplitude_uv)
+    reach = np.maximum(field(centre, generator.uniform(0.2, 0.45)), generator.uniform(0.0, 0.05))
+    return _shaped(reach[:, None] * (wave * swell), n_samples, rate_hz, 1.8 * amplitude_uv)
 
 
 def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
@@ -69,7 +70,7 @@ def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
     touched."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
-    wave = np.exp(3.5 * (np.cos(phase) - 1)) - 0.9 * np.exp(2.5 * (np.cos(phase - 0.9) - 1))
+    wave = np.exp(2.5 * (np.cos(phase) - 1)) - 0.9 * np.exp(2.0 * (np.cos(phase - 1.2) - 1))
     reach = field(centre, generator.uniform(0.5, 1.0)) * generator.uniform(0.4, 1.1, N_ELECTRODES)
     return _shaped(reach[:, None] * wave, n_samples, rate_hz, 2.2 * amplitude_uv)
 
@@ -188,17 +189,19 @@ ARTEFACTS: Mapping[str, Artefact] = MappingProxyType(
 
 def _phase(
     generator: Generator, n_samples: int, rate_hz: float, centre_hz: float, jitter: float
-) -> Signal:
+) -> NDArray[np.float64]:
     course_hz = centre_hz * (1 + jitter * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
-    return 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    return np.asarray(2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz)
 
 
-def _travel(generator: Generator, spread_rad: float) -> Signal:
+def _travel(generator: Generator, spread_rad: float) -> NDArray[np.float64]:
     """Phase `(electrodes, 1)` of a wave that crosses the scalp in a random direction, by about
     `spread_rad` each way."""
     direction = generator.standard_normal(3)
-    return spread_rad * (POSITIONS @ (direction / np.linalg.norm(direction)))[:, None]
+    return np.asarray(spread_rad * (POSITIONS @ (direction / np.linalg.norm(direction)))[:, None])
 
 
-def _shaped(signal: Signal, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
+def _shaped(
+    signal: NDArray[np.floating], n_samples: int, rate_hz: float, amplitude_uv: float
+) -> Signal:
     return np.asarray(amplitude_uv * taper(n_samples, rate_hz, 1.5, 1.0) * signal, dtype=np.float32)

@@ -19,7 +19,9 @@ _AFTER_SEIZURE_S = 45.0
 _ARTEFACT_S = (10.0, 75.0)
 _ATTEMPTS = 20
 # Those that share a band with seizures come most often.
-_SHARES = MappingProxyType({"drowsy_theta": 2.0, "temporal_theta": 2.0, "delta_run": 2.0})
+_SHARES = MappingProxyType(
+    {"drowsy_theta": 2.0, "temporal_theta": 2.0, "delta_run": 2.0, "patting": 0.5}
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ def _draw_seizures(
     """As many as the rate says, rounded at random so that the rate holds on average; fewer where
     they do not fit."""
     wanted = int(per_hour * parameters.duration_s / 3600 + generator.random())
-    bounds_s = np.log([parameters.min_seizure_s, parameters.max_seizure_s])
-    durations_s = _on_grid(np.exp(generator.uniform(*bounds_s, wanted)))
+    shortest, longest = np.log([parameters.min_seizure_s, parameters.max_seizure_s])
+    durations_s = _on_grid(np.exp(generator.uniform(shortest, longest, wanted)))
     room_s = parameters.duration_s - 2 * _MARGIN_S
     while len(durations_s) and durations_s.sum() > 0.6 * room_s:
         durations_s = durations_s[:-1]
