@@ -57,3 +57,18 @@ class Trace:
     def recorded_s(self) -> float:
         """Seconds that hold signal: what false-alarm rates divide by."""
         return self.duration_s - total_s(self.gaps)
+
+    def reduced(self, rate_hz: float) -> "Trace":
+        """The same trace at a lower rate that divides its own.
+
+        Each value is the mean of those it replaces; the last one of what is left.
+        """
+        factor = round(self.rate_hz / rate_hz)
+        if factor <= 1:
+            return self
+        edges = np.arange(0, self.probability.size, factor)
+        counts = np.diff(np.append(edges, self.probability.size))
+        means = np.add.reduceat(self.probability, edges, dtype=np.float64) / counts
+        return Trace(
+            means.clip(0.0, 1.0).astype(np.float32), self.rate_hz / factor, self.gaps, self.start
+        )

@@ -20,10 +20,11 @@ from safetensors.torch import load_file, save_file
 
 from brainbrr import __version__
 from brainbrr.data.preparation import Preparation
+from brainbrr.data.window_index import Windowing
 from brainbrr.durable import open_durable, sync_folder
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.detection import Detection
-from brainbrr.inference.detector import Detector, Windowing
+from brainbrr.inference.detector import Detector
 from brainbrr.inference.selftest import expected_probabilities, selftest_minute
 from brainbrr.models.registry import build_model
 

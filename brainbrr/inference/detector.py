@@ -12,19 +12,14 @@ from torch import nn
 
 from brainbrr.data.preparation import Preparation, PreparedHeader, prepare, prepare_file
 from brainbrr.data.recording import Recording
+from brainbrr.data.window_index import Windowing, bad_samples, observed_in
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace
 from brainbrr.models.rollout import window_probabilities
 from brainbrr.signal.quantisation import quantise
-from brainbrr.signal.windows import (
-    mean_pool,
-    observed_in_windows,
-    recorded_spans,
-    stitch,
-    window_spans,
-)
+from brainbrr.signal.windows import recorded_spans, stitch, window_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,19 +35,8 @@ class NothingObserved(BrainbrrError):
     """No electrode of the recording could be recovered."""
 
 
-@dataclass(frozen=True)
-class Windowing:
-    """How a recording is cut up and put together again.
-
-    Attributes:
-        window_s: seconds the network sees at once.
-        stride_s: seconds between the starts of neighbouring windows; overlaps are averaged.
-        trace_rate_hz: rate of the stitched probability, which events are detected on.
-    """
-
-    window_s: float = 60.0
-    stride_s: float = 10.0
-    trace_rate_hz: float = 16.0
+TRACE_RATE_HZ = 16.0
+"""Rate of the stitched probability that events are detected on, in validation and in use alike."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +55,7 @@ class Detector:
     network: nn.Module
     model: dict[str, Any]
     preparation: Preparation
-    windowing: Windowing = field(default_factory=Windowing)
+    windowing: Windowing
     detection: Detection = field(default_factory=Detection)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -88,7 +72,7 @@ class Detector:
         return detect(trace, self.detection)
 
     def trace(self, source: str | Path | Recording | mne.io.BaseRaw) -> Trace:
-        """Seizure probability over the time of a recording, at `windowing.trace_rate_hz`."""
+        """Seizure probability over the time of a recording, at `TRACE_RATE_HZ`."""
         if isinstance(source, (str, Path)):
             with tempfile.TemporaryDirectory() as folder:
                 target = Path(folder) / "prepared.npy"
@@ -143,24 +127,23 @@ class Detector:
                 "none",
                 "Check the channel labels of the recording with `brainbrr inspect`.",
             )
-        rate_hz = self.preparation.rate_hz
-        length = round(self.windowing.window_s * rate_hz)
-        recorded = recorded_spans(eeg.shape[1], rate_hz, gaps)
-        spans = window_spans(recorded, length, round(self.windowing.stride_s * rate_hz))
+        windowing = self.windowing
+        recorded = recorded_spans(eeg.shape[1], windowing.rate_hz, gaps)
+        spans = window_spans(recorded, windowing.length, windowing.stride)
+        bad = bad_samples(bad_spans, windowing.rate_hz)
         self.network.eval()
         windows = window_probabilities(
             self.network,
             eeg,
             spans,
-            observed=observed_in_windows(spans, observed, bad_spans, rate_hz),
+            observed=observed_in(observed, bad, spans, windowing.max_bad_fraction),
             center_uv=center_uv,
             scale_uv=scale_uv,
-            length=length,
+            length=windowing.length,
             batch_size=batch_size,
         )
-        probability = stitch(windows, spans, eeg.shape[1], recorded)
-        pooled = mean_pool(probability, round(rate_hz / self.windowing.trace_rate_hz))
-        return Trace(pooled, self.windowing.trace_rate_hz, gaps, start)
+        probability = stitch(windows, spans, eeg.shape[1], recorded).clip(0.0, 1.0)
+        return Trace(probability, windowing.rate_hz, gaps, start).reduced(TRACE_RATE_HZ)
 
     def with_detection(self, detection: Detection) -> Detector:
         """The same detector with other thresholds."""

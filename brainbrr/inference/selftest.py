@@ -20,7 +20,7 @@ SCALE_UV = 20.0
 def selftest_minute(detector: "Detector") -> NDArray[np.int16]:
     """One window of coloured noise with a rhythm that waxes in its second half, 0.1 uV a step."""
     rate_hz = detector.preparation.rate_hz
-    n_samples = round(detector.windowing.window_s * rate_hz)
+    n_samples = detector.windowing.length
     generator = np.random.default_rng(SEED)
     white = generator.standard_normal((N_ELECTRODES, n_samples))
     pink = np.fft.irfft(

@@ -1,15 +1,11 @@
 """Cut recordings into windows of one length, and put what was computed on them back on one
 timeline."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.intervals import Intervals, complement
-from brainbrr.signal.electrodes import ELECTRODES
 
 
 class UncoveredSamples(BrainbrrError):
@@ -49,35 +45,51 @@ def read_window(
     return window, np.arange(length) < stop - start
 
 
-def observed_in_windows(
-    spans: NDArray[np.int64],
-    observed: NDArray[np.bool_],
-    bad_spans: Sequence[Sequence[Any]],
-    rate_hz: float,
-    bad_share: float = 0.5,
-) -> NDArray[np.bool_]:
-    """Which electrodes hold usable signal in which window, `(windows, electrodes)`.
-
-    Args:
-        observed: `(electrodes,)`, which were recorded at all.
-        bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
-        bad_share: an electrode that is bad for more than this share of a window counts as absent.
-    """
-    usable = np.repeat(observed[None], len(spans), axis=0)
-    bad_samples = np.zeros(usable.shape, dtype=np.float64)
-    for electrode, onset_s, offset_s, *_ in bad_spans:
-        overlap = np.minimum(spans[:, 1], float(offset_s) * rate_hz) - np.maximum(
-            spans[:, 0], float(onset_s) * rate_hz
-        )
-        bad_samples[:, ELECTRODES.index(electrode)] += np.maximum(overlap, 0.0)
-    return usable & (bad_samples <= bad_share * (spans[:, 1] - spans[:, 0])[:, None])
-
-
 def taper_weights(length: int, edge_weight: float = 0.1) -> NDArray[np.float32]:
     """Trapezoidal weights: full in the middle half of a window, falling to `edge_weight` at its
     ends."""
     ramp = np.minimum(np.arange(length) + 0.5, length - 0.5 - np.arange(length)) / (length / 4)
     return (edge_weight + (1.0 - edge_weight) * np.minimum(ramp, 1.0)).astype(np.float32)
+
+
+class Stitcher:
+    """Puts windows back on one recording's timeline as they come, holding two values a sample and
+    no window.
+
+    Args:
+        n_samples: length of the timeline.
+        length: samples in a window.
+    """
+
+    def __init__(self, n_samples: int, length: int) -> None:
+        self._taper = taper_weights(length)
+        self._total = np.zeros(n_samples, dtype=np.float32)
+        self._weight = np.zeros(n_samples, dtype=np.float32)
+
+    def add(self, values: NDArray[np.float32], span: NDArray[np.int64]) -> None:
+        """Take in one window's values `(length,)`; what lies beyond its span is padding and
+        ignored."""
+        start, stop = span
+        self._total[start:stop] += self._taper[: stop - start] * values[: stop - start]
+        self._weight[start:stop] += self._taper[: stop - start]
+
+    def result(self, recorded: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The weighted average at each sample; 0 outside the `recorded` spans.
+
+        Raises:
+            UncoveredSamples: a recorded sample lies in no window.
+        """
+        for start, stop in recorded:
+            if not self._weight[start:stop].all():
+                first = start + int(np.argmin(self._weight[start:stop] > 0))
+                raise UncoveredSamples(
+                    "every recorded sample inside a window",
+                    f"sample {first} in none",
+                    "Use a stride no longer than the window.",
+                )
+        return np.divide(
+            self._total, self._weight, out=np.zeros_like(self._total), where=self._weight > 0
+        )
 
 
 def stitch(
@@ -98,27 +110,7 @@ def stitch(
     Raises:
         UncoveredSamples: a recorded sample lies in no window.
     """
-    weights = taper_weights(windows.shape[-1])
-    total = np.zeros(n_samples, dtype=np.float32)
-    weight = np.zeros(n_samples, dtype=np.float32)
-    for values, (start, stop) in zip(windows, spans, strict=True):
-        total[start:stop] += weights[: stop - start] * values[: stop - start]
-        weight[start:stop] += weights[: stop - start]
-    for start, stop in recorded:
-        if not weight[start:stop].all():
-            first = start + int(np.argmin(weight[start:stop] > 0))
-            raise UncoveredSamples(
-                "every recorded sample inside a window",
-                f"sample {first} in none",
-                "Use a stride no longer than the window.",
-            )
-    return np.divide(total, weight, out=total, where=weight > 0)
-
-
-def mean_pool(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Averages of `factor` neighbouring samples; the last one over what is left."""
-    n_whole = len(values) // factor * factor
-    pooled = values[:n_whole].reshape(-1, factor).mean(axis=1)
-    if n_whole < len(values):
-        pooled = np.append(pooled, values[n_whole:].mean())
-    return pooled.astype(np.float32)
+    stitcher = Stitcher(n_samples, windows.shape[-1])
+    for values, span in zip(windows, spans, strict=True):
+        stitcher.add(values, span)
+    return stitcher.result(recorded)

@@ -1,0 +1,141 @@
+"""A corpus on disk: its recordings, whose they are, their labels, and a split that is disjoint by subject."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+
+from brainbrr.data.corpora.source import (
+    DuplicateRecording,
+    EmptyCorpus,
+    MissingLabels,
+    NoSuchCorpus,
+    Source,
+)
+from brainbrr.data.split import canonical_split, check_disjoint
+from brainbrr.errors import BrainbrrError
+
+log = logging.getLogger(__name__)
+
+Finder = Callable[[Path], Iterable[Source]]
+"""Lists the recordings under a root; each layout (`tusz`, `chbmit`, `siena`, `bids`, `folder`) is one such function."""
+
+Division = Callable[[Mapping[str, bool]], dict[str, str]]
+"""Gives each subject a split; the argument tells which subjects have seizures."""
+
+
+class PartialSplit(BrainbrrError):
+    """A corpus whose own split names some recordings only."""
+
+
+class UnknownPolicy(BrainbrrError):
+    """A choice that does not exist."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Recordings under one root in one layout.
+
+    Attributes:
+        name: names the corpus in manifests and its folder in the cache; two corpora need two names.
+        root: the corpus's top folder; only read.
+        find: lists the recordings under the root in the corpus's layout.
+        unlabelled: `refuse` (a recording without labels is an error) or `allow` (it is kept, as unlabelled, never as
+            background).
+        official_split: use the corpus's own split where it has one; else, and where it has none, `division` decides.
+        division: gives each subject a split; None leaves recordings without an own split unassigned.
+        max_recordings: keep this many at most, drawn evenly from the splits and from those with and without seizures.
+    """
+
+    name: str
+    root: Path
+    find: Finder
+    unlabelled: str = "refuse"
+    official_split: bool = True
+    division: Division | None = None
+    max_recordings: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.unlabelled not in {"refuse", "allow"}:
+            raise UnknownPolicy(
+                "data.unlabelled=refuse or allow", self.unlabelled, "Correct the spelling."
+            )
+        object.__setattr__(self, "root", Path(self.root).expanduser())
+
+    def sources(self) -> list[Source]:
+        """All recordings, sorted by name, labelled as far as the corpus is, each with its split.
+
+        Raises:
+            NoSuchCorpus: the root does not exist.
+            EmptyCorpus: it holds no recording in this layout.
+            DuplicateRecording: two recordings under one name.
+            MissingLabels: recordings without labels, unless they are allowed.
+            SplitLeak: a subject in two splits.
+            PartialSplit: the corpus's own split names some recordings only, and no division says where the rest goes.
+        """
+        if not self.root.is_dir():
+            raise NoSuchCorpus(
+                f"the corpus {self.name} in a folder", f"no folder {self.root}", "Set data.root."
+            )
+        sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
+        self._check_listing(sources)
+        sources = self._with_splits(sources)
+        check_disjoint(sources)
+        return sources
+
+    def select(self, sources: list[Source]) -> list[Source]:
+        """At most `max_recordings` of the sources, taken in turn from each split, with seizures and without."""
+        if self.max_recordings is None or len(sources) <= self.max_recordings:
+            return sources
+        strata: dict[tuple[str, bool], list[Source]] = {}
+        for source in sources:
+            strata.setdefault((source.split, not source.has_seizures), []).append(source)
+        # Seizures first in each round, so that even a handful of recordings holds some.
+        ordered = [strata[key] for key in sorted(strata, key=lambda key: (key[1], key[0]))]
+        in_turn = [source for turn in zip_longest(*ordered) for source in turn if source]
+        chosen = in_turn[: self.max_recordings]
+        log.info("%s: %d of %d recordings selected", self.name, len(chosen), len(sources))
+        return sorted(chosen, key=lambda source: source.recording_id)
+
+    def _check_listing(self, sources: list[Source]) -> None:
+        if not sources:
+            raise EmptyCorpus(
+                f"recordings in the layout of {self.name}",
+                f"none under {self.root}",
+                "Check data.root and the choice of data.",
+            )
+        names = Counter(source.recording_id for source in sources)
+        twice = sorted(name for name, count in names.items() if count > 1)
+        if twice:
+            raise DuplicateRecording(
+                "one recording to a name",
+                f"{len(twice)} names used twice, e.g. {twice[0]}",
+                "Rename or remove the copies.",
+            )
+        unlabelled = [s for s in sources if s.events is None and s.refusal is None]
+        if unlabelled and self.unlabelled == "refuse":
+            raise MissingLabels(
+                "labels for each recording",
+                f"none for {len(unlabelled)} of {len(sources)}, e.g. {unlabelled[0].recording_id}",
+                "A recording without labels is not one without seizures: supply them, or set data.unlabelled=allow.",
+            )
+
+    def _with_splits(self, sources: list[Source]) -> list[Source]:
+        own = [canonical_split(source.split) for source in sources]
+        if self.official_split and any(own):
+            if not all(own):
+                raise PartialSplit(
+                    "a split for each recording or for none",
+                    f"{own.count('')} of {len(own)} recordings without one",
+                    "Complete the corpus's split, or divide it anew: data.official_split=false.",
+                )
+            return [replace(s, split=split) for s, split in zip(sources, own, strict=True)]
+        if self.division is None:
+            return [replace(source, split="") for source in sources]
+        subjects: dict[str, bool] = {}
+        for source in sources:
+            subjects[source.subject] = subjects.get(source.subject, False) or source.has_seizures
+        division = self.division(subjects)
+        return [replace(source, split=division[source.subject]) for source in sources]

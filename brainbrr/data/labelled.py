@@ -1,0 +1,74 @@
+"""Manifest rows: what the cache holds of a recording, joined with what its corpus says of it now."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from brainbrr.data.cache import Refusal
+from brainbrr.data.corpora.source import Source
+from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.prepare_recording import entry_path
+from brainbrr.data.cache import read_entry
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A recording that cannot be used.
+
+    Attributes:
+        source: path below the corpus root.
+        reason: name of the refusal.
+        detail: the refusal in words, free of anything that identifies a person.
+    """
+
+    recording_id: str
+    source: str
+    reason: str
+    detail: str
+
+
+def label(source: Source, root: Path, folder: Path) -> ManifestRow | Quarantined | None:
+    """The manifest row of a recording, or why it has none; None where it is not prepared yet."""
+    place = source.path.relative_to(root).as_posix()
+    if source.refusal is not None:
+        error = source.refusal
+        detail = f"expected {error.expected}; got {error.got}. {error.remedy}"
+        return Quarantined(source.recording_id, place, type(error).__name__, detail)
+    entry = read_entry(entry_path(folder, source.recording_id))
+    if entry is None:
+        return None
+    if entry.refusal is not None:
+        return Quarantined(source.recording_id, place, entry.refusal.reason, entry.refusal.detail)
+    assert entry.row is not None, "an entry holds a row or a refusal"
+    fault = label_fault(source, entry.row.duration_s)
+    if fault is not None:
+        return Quarantined(source.recording_id, place, fault.reason, fault.detail)
+    return replace(
+        entry.row,
+        subject=source.subject,
+        session=source.session,
+        split=source.split,
+        source=place,
+        events=_events(source, entry.row.duration_s),
+    )
+
+
+def label_fault(source: Source, duration_s: float) -> Refusal | None:
+    """Why labels cannot belong to a recording of this length: a seizure that begins before or after it."""
+    for event in source.events or ():
+        if not 0.0 <= event.onset_s < duration_s:
+            return Refusal(
+                "LabelsBeyondRecording",
+                f"expected seizures inside the recording; got one at {event.onset_s:g} s of {duration_s:g} s. "
+                "Check that the labels belong to this recording.",
+            )
+    return None
+
+
+def _events(source: Source, duration_s: float) -> list[list[object]] | None:
+    """`[onset_s, duration_s, type]` of each seizure, its end no later than the recording's."""
+    if source.events is None:
+        return None
+    return [
+        [event.onset_s, min(event.offset_s, duration_s) - event.onset_s, event.event_type]
+        for event in sorted(source.events, key=lambda event: (event.onset_s, event.offset_s))
+    ]

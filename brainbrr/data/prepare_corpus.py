@@ -1,0 +1,212 @@
+"""A whole corpus into the cache: in parallel, resumable at any instant, and safe beside another run."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from brainbrr.data.cache import StaleCache
+from brainbrr.data.corpora.corpus import Corpus
+from brainbrr.data.corpora.source import Source
+from brainbrr.data.labelled import Quarantined, label
+from brainbrr.data.manifest import ManifestRow, read_manifest, write_manifest
+from brainbrr.data.preparation import Preparation
+from brainbrr.data.prepare_recording import Job, Outcome, cache_writable, current, run_job
+from brainbrr.data.progress import progress_bar
+from brainbrr.data.split import canonical_split
+from brainbrr.durable import open_durable
+from brainbrr.errors import BrainbrrError
+
+log = logging.getLogger(__name__)
+
+MANIFEST, QUARANTINE = "manifest.jsonl", "quarantine.jsonl"
+
+
+class NothingPrepared(BrainbrrError):
+    """A corpus of which every recording was refused."""
+
+
+class WorkerDied(BrainbrrError):
+    """A worker process that was killed, most often for want of memory."""
+
+
+@dataclass(frozen=True)
+class PreparedCorpus:
+    """A corpus in the cache.
+
+    Attributes:
+        folder: holds the signals, `manifest.jsonl` and `quarantine.jsonl`; the second argument of `open_signal`.
+        rows: the recordings asked for, sorted by name, labelled and split.
+        quarantine: the recordings asked for that cannot be used, and why.
+        n_prepared: how many signals this call wrote.
+    """
+
+    folder: Path
+    rows: tuple[ManifestRow, ...]
+    quarantine: tuple[Quarantined, ...]
+    n_prepared: int
+
+    def of_split(self, name: str) -> tuple[ManifestRow, ...]:
+        """The rows of one split; TUSZ's names dev and eval are understood."""
+        return tuple(row for row in self.rows if row.split == canonical_split(name))
+
+
+def prepare_corpus(
+    corpus: Corpus,
+    preparation: Preparation,
+    cache_root: str | Path,
+    *,
+    workers: int | None = None,
+    rebuild: bool = False,
+    splits: Sequence[str] = (),
+    show_progress: bool = True,
+) -> PreparedCorpus:
+    """Prepare what the cache lacks of a corpus, and tell what it holds.
+
+    Each recording is written whole or not at all, so a run that was killed goes on where it stopped. Labels and splits
+    are read anew each time: correcting them needs no preparation. Two runs on one cache share the work.
+
+    Args:
+        cache_root: the corpus lands in `cache_root/<preparation digest>/<corpus name>`.
+        workers: processes; None for one a core, 1 for none beside this one.
+        rebuild: prepare again what is already there.
+        splits: only recordings of these splits; all where empty.
+
+    Raises:
+        StaleCache: a recording, or its cached signal, has changed since it was prepared.
+        CacheNotWritable: the disk is full or read-only.
+        NothingPrepared: every recording was refused.
+        WorkerDied: a worker process was killed.
+        BrainbrrError: what `Corpus.sources` refuses.
+    """
+    folder = Path(cache_root) / preparation.digest / corpus.name
+    everything = corpus.sources()
+    wanted = {canonical_split(name) for name in splits}
+    in_splits = [source for source in everything if not wanted or source.split in wanted]
+    chosen = corpus.select(in_splits)
+    jobs = [
+        Job(
+            source.recording_id,
+            source.path,
+            source.path.relative_to(corpus.root).as_posix(),
+            corpus.name,
+            preparation,
+            folder,
+            rebuild,
+        )
+        for source in chosen
+        if source.refusal is None
+    ]
+    with cache_writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        n_prepared = _work_off(jobs, workers, show_progress)
+        rows, quarantine = _write_lists(everything, corpus, folder)
+    names = {source.recording_id for source in chosen}
+    prepared = PreparedCorpus(
+        folder,
+        tuple(row for row in rows if row.recording_id in names),
+        tuple(item for item in quarantine if item.recording_id in names),
+        n_prepared,
+    )
+    _report(prepared, corpus)
+    return prepared
+
+
+def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
+    """Run the jobs that the cache cannot answer; those another process has claimed come last."""
+    missing = [job for job in jobs if job.rebuild or current(job) is None]
+    outcomes: list[Outcome] = []
+    with progress_bar(show_progress and bool(missing)) as bar:
+        task = bar.add_task("preparing", total=len(missing))
+        turn = missing
+        for wait in (False, True):
+            busy = []
+            for job, outcome in _run(turn, wait, workers):
+                if outcome.state == "busy":
+                    busy.append(job)
+                    continue
+                outcomes.append(outcome)
+                bar.advance(task)
+            turn = busy
+    stale = [outcome for outcome in outcomes if outcome.state == "stale"]
+    if stale:
+        raise StaleCache(
+            "sources and cached signals unchanged since they were prepared",
+            f"{len(stale)} changed, e.g. {stale[0].detail}",
+            "Prepare them again with prepare.rebuild=true; for another corpus set another data.name.",
+        )
+    return sum(outcome.state == "prepared" for outcome in outcomes)
+
+
+def _run(jobs: list[Job], wait: bool, workers: int | None) -> Iterator[tuple[Job, Outcome]]:
+    """Outcomes as they come, from this process alone or from a pool."""
+    n_workers = min(workers or os.cpu_count() or 1, len(jobs))
+    if n_workers <= 1:
+        yield from ((job, run_job(job, wait=wait)) for job in jobs)
+        return
+    # Spawned, not forked: a fork would copy the threads' locks of torch and BLAS in whatever state they are.
+    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+        futures: dict[Future[Outcome], Job] = {
+            pool.submit(partial(run_job, job, wait=wait)): job for job in jobs
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise WorkerDied(
+                "worker processes that live",
+                "one was killed, most likely for want of memory",
+                "Run again with fewer: prepare.workers=1. What is prepared already stays.",
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _write_lists(
+    sources: list[Source], corpus: Corpus, folder: Path
+) -> tuple[list[ManifestRow], list[Quarantined]]:
+    """Manifest and quarantine of everything the cache holds of the corpus, rewritten where they changed."""
+    rows: list[ManifestRow] = []
+    quarantine: list[Quarantined] = []
+    for source in sources:
+        item = label(source, corpus.root, folder)
+        if isinstance(item, ManifestRow):
+            rows.append(item)
+        elif item is not None:
+            quarantine.append(item)
+    manifest = folder / MANIFEST
+    if not manifest.exists() or read_manifest(manifest) != rows:
+        write_manifest(rows, manifest)
+    lines = "".join(
+        json.dumps({"source": item.source, "reason": item.reason, "detail": item.detail}) + "\n"
+        for item in quarantine
+    )
+    path = folder / QUARANTINE
+    if not path.exists() or path.read_text(encoding="utf-8") != lines:
+        with open_durable(path) as file:
+            file.write(lines)
+    return rows, quarantine
+
+
+def _report(prepared: PreparedCorpus, corpus: Corpus) -> None:
+    if prepared.quarantine:
+        log.warning(
+            "%s: %d recordings in quarantine, see %s",
+            corpus.name,
+            len(prepared.quarantine),
+            prepared.folder / QUARANTINE,
+        )
+    if not prepared.rows:
+        first = prepared.quarantine[0] if prepared.quarantine else None
+        raise NothingPrepared(
+            f"recordings of {corpus.name} that can be used",
+            f"none of {len(prepared.quarantine)}"
+            + (f", e.g. {first.source}: {first.reason}" if first else ""),
+            f"See {prepared.folder / QUARANTINE}, or choose other splits.",
+        )

@@ -1,0 +1,102 @@
+"""What a synthetic corpus is made of: every number that shapes its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from brainbrr.errors import BrainbrrError
+
+SPLITS = ("train", "val", "test")
+MONTAGES = ("common", "linked_ears", "cz", "bipolar")
+MAX_DURATION_S = 4 * 3600
+
+
+class InvalidSynthesis(BrainbrrError):
+    """Parameters from which no corpus can be made."""
+
+
+@dataclass(frozen=True)
+class SynthesisParameters:
+    """The recipe of a synthetic corpus; the same recipe gives the same bytes.
+
+    Attributes:
+        n_subjects: subjects in each of `train`, `val` and `test`; no subject is in two.
+        n_recordings: recordings of each subject.
+        duration_s: length of each recording in whole seconds.
+        seizures_per_hour: for each split. Dense training data teach quickly; a sparse test set
+            keeps the event score
+            honest, because a detector that alarms all the time finds each seizure of a dense one.
+        artefacts_per_hour: seizure-like artefacts (chewing, tremor, rhythmic bursts); eye blinks
+            and the like come on top.
+        min_seizure_s, max_seizure_s: shortest and longest seizure in seconds.
+        rates_hz: sampling rates; subject `i` has entry `i` modulo their number.
+        montages: `common`, `linked_ears`, `cz` or `bipolar`; subject `i` has entry `i` modulo their
+            number.
+        mains_hz: mains frequencies, dealt in the same way.
+        difficulty: 0 for seizures that stand out, 1 for seizures no larger than the artefacts
+            around them.
+        seed: of everything.
+    """
+
+    n_subjects: Mapping[str, int] = field(default_factory=lambda: {"train": 8, "val": 3, "test": 4})
+    n_recordings: int = 2
+    duration_s: int = 600
+    seizures_per_hour: Mapping[str, float] = field(
+        default_factory=lambda: {"train": 9.0, "val": 2.5, "test": 2.5}
+    )
+    artefacts_per_hour: float = 24.0
+    min_seizure_s: float = 15.0
+    max_seizure_s: float = 120.0
+    rates_hz: tuple[int, ...] = (256, 256, 256, 512, 256, 256, 200, 256, 256, 500)
+    montages: tuple[str, ...] = ("common", "linked_ears", "common", "cz")
+    mains_hz: tuple[float, ...] = (50.0, 60.0)
+    difficulty: float = 0.5
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("rates_hz", "montages", "mains_hz"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("n_subjects", "seizures_per_hour"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
+            self._require(
+                set(getattr(self, name)) == set(SPLITS) and min(getattr(self, name).values()) >= 0,
+                f"{name} of 0 or more for each of {', '.join(SPLITS)}",
+                f"{dict(getattr(self, name))}",
+            )
+        self._require(
+            self.duration_s == int(self.duration_s) and 1 <= self.duration_s <= MAX_DURATION_S,
+            f"duration_s as whole seconds from 1 to {MAX_DURATION_S}",
+            f"{self.duration_s}",
+        )
+        self._require(
+            self.n_recordings >= 1 and sum(self.n_subjects.values()) >= 1,
+            "at least one subject with one recording",
+            f"n_subjects {dict(self.n_subjects)}, n_recordings {self.n_recordings}",
+        )
+        self._require(
+            0 < self.min_seizure_s <= self.max_seizure_s and self.artefacts_per_hour >= 0,
+            "0 < min_seizure_s <= max_seizure_s and artefacts_per_hour of 0 or more",
+            f"{self.min_seizure_s}, {self.max_seizure_s} and {self.artefacts_per_hour}",
+        )
+        self._require(
+            bool(self.montages) and set(self.montages) <= set(MONTAGES),
+            f"montages among {', '.join(MONTAGES)}",
+            f"{list(self.montages)}",
+        )
+        self._require(
+            bool(self.rates_hz) and all(rate == int(rate) >= 128 for rate in self.rates_hz),
+            "rates_hz as whole numbers of 128 or more",
+            f"{list(self.rates_hz)}",
+        )
+        self._require(
+            bool(self.mains_hz) and all(hz > 0 for hz in self.mains_hz),
+            "positive mains_hz",
+            f"{list(self.mains_hz)}",
+        )
+        self._require(0.0 <= self.difficulty <= 1.0, "difficulty from 0 to 1", f"{self.difficulty}")
+        self._require(self.seed >= 0, "a seed of 0 or more", f"{self.seed}")
+
+    def _require(self, holds: bool, expected: str, got: str) -> None:
+        if not holds:
+            raise InvalidSynthesis(expected, got, "Change the value on the command line.")

@@ -1,0 +1,77 @@
+"""Where the electrodes sit, and what their distances imply for fields, correlations and spread."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import shortest_path
+
+from brainbrr.signal.electrodes import ELECTRODES
+
+# Degrees from the vertex, and degrees counter-clockwise from the right ear, on a spherical head
+# (10-20 system).
+_ANGLES_DEG = {
+    "Fp1": (72, 108), "F3": (48, 129), "C3": (36, 180), "P3": (48, 231), "O1": (72, 252),
+    "F7": (72, 144), "T3": (72, 180), "T5": (72, 216),
+    "Fz": (36, 90), "Cz": (0, 0), "Pz": (36, 270),
+    "Fp2": (72, 72), "F4": (48, 51), "C4": (36, 0), "P4": (48, 309), "O2": (72, 288),
+    "F8": (72, 36), "T4": (72, 0), "T6": (72, 324),
+}  # fmt: skip
+_NEIGHBOUR_RAD = 0.85
+_CORRELATION_RAD = 0.9
+
+
+@cache
+def positions() -> NDArray[np.float64]:
+    """Unit vectors `(electrodes, 3)`: right ear, nose, vertex."""
+    inclination, azimuth = np.deg2rad([_ANGLES_DEG[name] for name in ELECTRODES]).T
+    return np.stack(
+        [
+            np.sin(inclination) * np.cos(azimuth),
+            np.sin(inclination) * np.sin(azimuth),
+            np.cos(inclination),
+        ],
+        axis=1,
+    )
+
+
+@cache
+def distances_rad() -> NDArray[np.float64]:
+    """Angle between each two electrodes, `(electrodes, electrodes)`."""
+    return np.arccos(np.clip(positions() @ positions().T, -1.0, 1.0)) * (
+        1 - np.eye(len(positions()))
+    )
+
+
+@cache
+def path_lengths_rad() -> NDArray[np.float64]:
+    """Shortest way from electrode to electrode over the graph of scalp neighbours, `(electrodes,
+    electrodes)`."""
+    near = np.where(distances_rad() <= _NEIGHBOUR_RAD, distances_rad(), 0.0)
+    return np.asarray(shortest_path(near, directed=False))
+
+
+@cache
+def spatial_mixing() -> NDArray[np.float32]:
+    """Lower-triangular matrix that gives independent sources the correlation of scalp EEG,
+    `(electrodes, electrodes)`."""
+    correlation = np.exp(-distances_rad() / _CORRELATION_RAD)
+    return np.linalg.cholesky(correlation).astype(np.float32)
+
+
+def field(centre: int, width_rad: float) -> NDArray[np.float32]:
+    """How strongly each electrode sees a source under electrode `centre`: a Gaussian over the
+    scalp."""
+    return np.exp(-((distances_rad()[centre] / width_rad) ** 2)).astype(np.float32)
+
+
+def topography(weights: Mapping[str, float]) -> NDArray[np.float32]:
+    """Named weights as a vector over the electrodes; those not named are 0."""
+    return np.array([weights.get(name, 0.0) for name in ELECTRODES], dtype=np.float32)
+
+
+def mix(mixing: NDArray[np.float32], sources: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Matrix product `(rows, sources) x (sources, samples)` whose bits do not depend on the number
+    of threads."""
+    return np.einsum("ij,jt->it", mixing, sources, optimize=False)

@@ -1,0 +1,173 @@
+"""Message passing between electrodes over a graph that changes at each frame.
+
+Axes: nodes (batch, frames, electrodes, features), adjacency (batch, frames, electrodes,
+    electrodes).
+"""
+
+import inspect
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.models.laplacian import inverse_root
+from brainbrr.models.tcn import keep_variance_
+
+
+class UnknownConvolution(BrainbrrError):
+    """A graph convolution that does not exist or cannot use edge weights."""
+
+
+class SSGConv(nn.Module):
+    """Simple spectral graph convolution (Zhu and Koniusz 2021) over all frames at once, as dense
+    products.
+
+    Equal to `torch_geometric.nn.SSGConv`, with self loops and symmetric normalisation, under the
+    same parameter names.
+
+    Args:
+        features_in: features of each electrode.
+        features_out: features after the linear map.
+        alpha: share of an electrode's own features.
+        hops: how far along edges a message travels.
+    """
+
+    def __init__(self, features_in: int, features_out: int, *, alpha: float, hops: int) -> None:
+        super().__init__()
+        self.lin = nn.Linear(features_in, features_out)
+        self.alpha = alpha
+        self.hops = hops
+
+    def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`."""
+        spread = normalised_adjacency(adjacency).to(nodes.dtype)
+        mixed, travelling = self.alpha * nodes, nodes
+        for _ in range(self.hops):
+            travelling = spread @ travelling
+            mixed = mixed + (1 - self.alpha) / self.hops * travelling
+        out: Tensor = self.lin(mixed)
+        return out
+
+
+def normalised_adjacency(adjacency: Tensor) -> Tensor:
+    """`D^-1/2 (A + I) D^-1/2`: self loops of weight 1, rows and columns scaled by their degree."""
+    identity = torch.eye(adjacency.shape[-1], dtype=adjacency.dtype, device=adjacency.device)
+    looped = adjacency + identity
+    scale = inverse_root(looped.sum(-1))
+    return scale[..., :, None] * looped * scale[..., None, :]
+
+
+class GeometricConvolution(nn.Module):
+    """Any convolution of torch_geometric that uses edge weights, over all frames as one
+    block-diagonal graph.
+
+    Args:
+        convolution: called with `(nodes, edge_index, weights)`.
+        weights_as: the name by which it takes weights, `edge_weight` or `edge_attr`.
+    """
+
+    def __init__(self, convolution: nn.Module, weights_as: str) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.weights_as = weights_as
+
+    def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`."""
+        n = nodes.shape[-2]
+        graphs = adjacency.flatten(0, -3)
+        graph, source, target = graphs.detach().nonzero(as_tuple=True)
+        weights = {self.weights_as: graphs[graph, source, target].to(nodes.dtype)}
+        index = torch.stack([graph * n + source, graph * n + target])
+        out: Tensor = self.convolution(nodes.flatten(0, -2), index, **weights)
+        return out.view(*nodes.shape[:-1], -1)
+
+
+def graph_convolution(
+    name: str, features_in: int, features_out: int, *, alpha: float, hops: int
+) -> nn.Module:
+    """The dense convolution, or one of torch_geometric by its class name.
+
+    Args:
+        name: `ssg` for the dense SSGConv, else a class of `torch_geometric.nn` (`SSGConv`,
+            `GCNConv`, `GATv2Conv`).
+        features_in: features of each electrode.
+        features_out: features after it.
+        alpha: for SSGConv.
+        hops: for SSGConv.
+
+    Raises:
+        UnknownConvolution: torch_geometric has no such class, or it ignores edge weights (the edge
+            stream would never learn).
+    """
+    if name == "ssg":
+        layer = SSGConv(features_in, features_out, alpha=alpha, hops=hops)
+        keep_variance_(layer.lin)
+        return layer
+    from torch_geometric import nn as geometric
+
+    kind = getattr(geometric, name, None)
+    if kind is None:
+        raise UnknownConvolution(
+            "ssg or a class of torch_geometric.nn",
+            repr(name),
+            "Set model.graph_convolution to one.",
+        )
+    takes = inspect.signature(kind.forward).parameters
+    numbers = inspect.signature(kind.__init__).parameters
+    if "edge_weight" in takes:
+        options = {"alpha": alpha, "K": hops} if name == "SSGConv" else {}
+        return GeometricConvolution(kind(features_in, features_out, **options), "edge_weight")
+    if "edge_attr" in takes and "edge_dim" in numbers:
+        return GeometricConvolution(kind(features_in, features_out, edge_dim=1), "edge_attr")
+    raise UnknownConvolution(
+        "a convolution that uses edge weights",
+        name,
+        "Without them the edge stream gets no gradient; use ssg, GCNConv or GATv2Conv.",
+    )
+
+
+class ElectrodeGraph(nn.Module):
+    """Residual graph layers; the first also sees where each electrode sits in the graph.
+
+    Args:
+        features: features of each electrode.
+        n_eigenvectors: width of the positional encoding.
+        layers: number of layers.
+        convolution: see `graph_convolution`.
+        alpha: share of an electrode's own features in SSGConv.
+        hops: reach of SSGConv.
+        dropout: probability in each residual branch.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        n_eigenvectors: int,
+        *,
+        layers: int,
+        convolution: str,
+        alpha: float,
+        hops: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        widths = [features + n_eigenvectors, *([features] * (layers - 1))]
+        self.norms = nn.ModuleList(nn.LayerNorm(features) for _ in widths)
+        self.convolutions = nn.ModuleList(
+            graph_convolution(convolution, width, features, alpha=alpha, hops=hops)
+            for width in widths
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, nodes: Tensor, adjacency: Tensor, encoding: Tensor) -> Tensor:
+        """Features of each electrode having heard its neighbours."""
+        # Unit vectors over n electrodes have entries of 1/sqrt(n): brought to the order of the
+        # features.
+        position = encoding.to(nodes.dtype) * encoding.shape[-2] ** 0.5
+        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+            heard = norm(nodes)
+            if convolution is self.convolutions[0]:
+                heard = torch.cat([heard, position.to(heard.dtype)], -1)
+            nodes = nodes + self.dropout(F.gelu(convolution(heard, adjacency)))
+        return nodes

@@ -1,0 +1,97 @@
+"""Mamba-2's CUDA kernels: the Triton scan of mamba-ssm and the convolution of causal-conv1d, loaded
+when first used."""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CHUNK = 64
+"""mamba-ssm's own default of 256 overflows 32-bit offsets from 48 windows of edge sequences up
+(upstream issue 1015)."""
+MAX_SEQUENCES = 4369
+GRID_LIMIT = 65_535
+"""Each launch puts sequences x chunks on one CUDA grid axis; 65,535 / 15 chunks of a 60 s window =
+4,369."""
+
+_log = logging.getLogger(__name__)
+
+
+def kernels_available() -> bool:
+    """Whether the Triton scan loads and there is a CUDA device to run it on."""
+    return torch.cuda.is_available() and _combined() is not None
+
+
+@cache
+def _combined() -> Callable[..., Any] | None:
+    """mamba-ssm's scan, imported by its full path: the package's front door pulls in Mamba-1's
+    extension."""
+    try:
+        module = import_module("mamba_ssm.ops.triton.ssd_combined")
+    except ImportError as reason:
+        _log.info("mamba-ssm does not load: %s", reason)
+        return None
+    function: Callable[..., Any] = module.mamba_chunk_scan_combined
+    return function
+
+
+@cache
+def _convolution() -> Callable[..., Tensor] | None:
+    try:
+        module = import_module("causal_conv1d")
+    except ImportError as reason:
+        _log.info("causal-conv1d does not load: %s", reason)
+        return None
+    function: Callable[..., Tensor] = module.causal_conv1d_fn
+    return function
+
+
+def kernel_scan(
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    initial_state: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The scan on CUDA by mamba-ssm, in launches small enough for its grid and its 32-bit
+    offsets."""
+    combined = _combined()
+    assert combined is not None, "select_scan refuses before this point"
+    n_chunks = -(-x.shape[1] // CHUNK)
+    at_once = max(1, min(MAX_SEQUENCES, GRID_LIMIT // n_chunks))
+    outputs, states = [], []
+    for start in range(0, x.shape[0], at_once):
+        part = slice(start, start + at_once)
+        initial = None if initial_state is None else initial_state[part].float()
+        y, state = combined(
+            x[part],
+            dt[part].float(),
+            A.float(),
+            B[part].to(x.dtype),
+            C[part].to(x.dtype),
+            CHUNK,
+            D=D.float(),
+            initial_states=initial,
+            return_final_states=True,
+        )
+        outputs.append(y)
+        states.append(state.float())
+    return torch.cat(outputs), torch.cat(states)
+
+
+def kernel_convolution(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
+    """Causal depthwise convolution and SiLU of `(batch, length, channels)` by causal-conv1d; None
+    where it cannot."""
+    function = _convolution() if inputs.is_cuda else None
+    if function is None:
+        return None
+    # Channel-last is what its fast path takes; the transpose is a view.
+    weight, bias = weight.squeeze(1).to(inputs.dtype), bias.to(inputs.dtype)
+    channel_last = inputs.contiguous().transpose(1, 2)
+    return function(channel_last, weight, bias, activation="silu").transpose(1, 2)

@@ -1,0 +1,130 @@
+"""Networks by name: from the entries of `conf/model`, or from a family and plain numbers as a
+release stores them."""
+
+import difflib
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from torch import nn
+
+from brainbrr.errors import BrainbrrError
+
+FAMILIES: dict[str, str] = {
+    "v3": "brainbrr.models.v3.v3",
+    "unet_bimamba": "brainbrr.models.unet_bimamba.unet_bimamba",
+}
+"""Family to the factory that builds it; the only code a release can ask for."""
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+class UnknownModel(BrainbrrError):
+    """A model, or a family of models, that does not exist."""
+
+
+class UnknownNumber(BrainbrrError):
+    """A number the model does not have, or one it needs and was not given."""
+
+
+def load_model(name: str, **overrides: Any) -> nn.Module:
+    """An untrained network from `conf/model/NAME.yaml`, with any of its numbers changed.
+
+    Args:
+        name: an entry of `conf/model`, such as `v3` or `v3_tiny`.
+        overrides: numbers to change, such as `scan="chunked"`.
+
+    Raises:
+        UnknownModel: no such entry.
+        UnknownNumber: an override the model does not have.
+    """
+    family, numbers = read_model(name)
+    return build_model(family, **numbers | overrides)
+
+
+def read_model(name: str) -> tuple[str, dict[str, Any]]:
+    """The family and the plain numbers of an entry of `conf/model`.
+
+    Raises:
+        UnknownModel: no such entry, or its target is of no known family.
+    """
+    folder = _conf_folder() / "model"
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in names:
+        raise UnknownModel(
+            f"one of {', '.join(names)}",
+            repr(name),
+            _suggestion(name, names, "Choose one of them."),
+        )
+    entry = OmegaConf.to_container(OmegaConf.load(folder / f"{name}.yaml"), resolve=True)
+    assert isinstance(entry, dict)
+    numbers = {str(key): value for key, value in entry.items()}
+    return family_of(str(numbers.pop("_target_", ""))), numbers
+
+
+def family_of(target: str) -> str:
+    """The family that a `_target_` builds.
+
+    Raises:
+        UnknownModel: no family is built by it.
+    """
+    for family, factory in FAMILIES.items():
+        if factory == target:
+            return family
+    raise UnknownModel(
+        f"a target among {', '.join(FAMILIES.values())}",
+        repr(target),
+        "Add the factory to brainbrr.models.registry.FAMILIES.",
+    )
+
+
+def build_model(family: str, **numbers: Any) -> nn.Module:
+    """An untrained network of that family.
+
+    Args:
+        family: a key of `FAMILIES`.
+        numbers: all the numbers its factory takes.
+
+    Raises:
+        UnknownModel: no such family.
+        UnknownNumber: a number too many or one missing.
+    """
+    if family not in FAMILIES:
+        raise UnknownModel(
+            f"one of {', '.join(FAMILIES)}",
+            repr(family),
+            _suggestion(family, list(FAMILIES), "Choose one of them."),
+        )
+    module, _, function = FAMILIES[family].rpartition(".")
+    factory: Callable[..., nn.Module] = getattr(import_module(module), function)
+    _check_numbers(factory, numbers)
+    return factory(**numbers)
+
+
+def _check_numbers(factory: Callable[..., nn.Module], numbers: dict[str, Any]) -> None:
+    """The factory's signature is the schema."""
+    known = list(inspect.signature(factory).parameters)
+    if extra := [key for key in numbers if key not in known]:
+        raise UnknownNumber(
+            f"numbers of {factory.__name__}: {', '.join(known)}",
+            ", ".join(map(repr, extra)),
+            _suggestion(extra[0], known, "Leave it out."),
+        )
+    if missing := [key for key in known if key not in numbers]:
+        raise UnknownNumber(
+            f"all numbers of {factory.__name__}", f"none for {', '.join(missing)}", "Give them too."
+        )
+
+
+def _suggestion(word: str, known: list[str], otherwise: str) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]}?" if near else otherwise
+
+
+def _conf_folder() -> Path:
+    """`conf` as the wheel carries it, else as the checkout has it."""
+    inside = PACKAGE / "_conf"
+    return inside if inside.is_dir() else PACKAGE.parent / "conf"

@@ -1,0 +1,48 @@
+"""Stored EEG to what a network reads: centred and scaled for each electrode."""
+
+import torch
+from torch import Tensor
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.models.tracing import is_tracing
+from brainbrr.signal.quantisation import STEP_UV
+
+
+class ScaleNotPositive(BrainbrrError):
+    """An observed electrode whose scale is zero, negative or not a number."""
+
+
+def standardise(
+    eeg: Tensor, observed: Tensor, center_uv: Tensor, scale_uv: Tensor, *, clip: float = 20.0
+) -> Tensor:
+    """EEG in units of each electrode's own spread, with absent electrodes at 0.
+
+    Args:
+        eeg: `(batch, electrodes, samples)`: integer steps of 0.1 uV as in the cache, or
+            floating-point microvolts.
+        observed: `(batch, electrodes)` boolean.
+        center_uv: `(batch, electrodes)`, subtracted.
+        scale_uv: `(batch, electrodes)`, positive where observed; divides.
+        clip: values beyond this many spreads are cut, in either direction.
+
+    Returns:
+        float32 of the same shape (float64 where `eeg` is).
+
+    Raises:
+        ScaleNotPositive: an observed electrode cannot be scaled.
+    """
+    if not is_tracing() and not bool((scale_uv[observed] > 0).all()):
+        raise ScaleNotPositive(
+            "a positive scale for each observed electrode",
+            f"{int((~(scale_uv > 0) & observed).sum())} without one",
+            "Mark flat electrodes as not observed, or prepare the recording again.",
+        )
+    step_uv = 1.0 if eeg.is_floating_point() else STEP_UV
+    dtype = (
+        torch.promote_types(eeg.dtype, torch.float32) if eeg.is_floating_point() else torch.float32
+    )
+    there = observed[..., None]
+    scale = torch.where(there, scale_uv[..., None], 1.0).to(dtype)
+    center = torch.where(there, center_uv[..., None], 0.0).to(dtype)
+    scaled = (eeg.to(dtype) * step_uv - center) / scale
+    return torch.where(there, scaled, 0.0).clamp(-clip, clip)

@@ -1,0 +1,153 @@
+"""A stack of sequence layers over frames; Mamba-2 in both directions, or an ablation of it.
+
+Axes: (sequences, frames, features).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.models.mamba2 import BiMamba2
+
+STREAMS = ("bimamba2", "bigru", "attention")
+ROTARY_BASE = 10_000.0
+
+
+class UnknownStream(BrainbrrError):
+    """A sequence layer that does not exist."""
+
+
+class SequenceStream(nn.Module):
+    """Pre-normed residual sequence layers and a last norm: bounded however deep.
+
+    Args:
+        kind: `bimamba2`, or `bigru` or `attention` as ablations.
+        d_model: features of a frame.
+        layers: number of layers.
+        d_state: memory of each feature (Mamba-2).
+        d_conv: taps of its short convolution (Mamba-2).
+        expand: its inner width (Mamba-2).
+        headdim: features that share a decay (Mamba-2) or make an attention head.
+        dropout: probability in each residual branch.
+        scan: how the recurrence is computed (Mamba-2).
+        recompute: keep no inner activations but compute them again in the backward pass: less
+            memory, more time.
+
+    Raises:
+        UnknownStream: no layer of that kind.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        d_model: int,
+        *,
+        layers: int,
+        d_state: int,
+        headdim: int,
+        d_conv: int = 4,
+        expand: int = 2,
+        dropout: float = 0.0,
+        scan: str = "auto",
+        recompute: bool = False,
+    ) -> None:
+        super().__init__()
+
+        def layer() -> nn.Module:
+            if kind == "bimamba2":
+                return BiMamba2(
+                    d_model,
+                    d_state=d_state,
+                    headdim=headdim,
+                    d_conv=d_conv,
+                    expand=expand,
+                    scan=scan,
+                )
+            if kind == "bigru":
+                return BiGru(d_model)
+            if kind == "attention":
+                return RotaryAttention(d_model, headdim)
+            raise UnknownStream(
+                f"one of {', '.join(STREAMS)}", repr(kind), "Set model.stream to one of them."
+            )
+
+        self.layers = nn.ModuleList(PreNorm(d_model, layer(), dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(d_model)
+        self.recompute = recompute
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """Features of the same shape, each frame having seen the whole sequence."""
+        for layer in self.layers:
+            if self.recompute and self.training and torch.is_grad_enabled():
+                sequences = checkpoint(layer, sequences, use_reentrant=False)
+            else:
+                sequences = layer(sequences)
+        out: Tensor = self.norm(sequences)
+        return out
+
+
+class PreNorm(nn.Module):
+    """`x + dropout(layer(norm(x)))`."""
+
+    def __init__(self, d_model: int, layer: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(d_model)
+        self.layer = layer
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """Features of the same shape."""
+        out: Tensor = sequences + self.dropout(self.layer(self.norm(sequences)))
+        return out
+
+
+class BiGru(nn.Module):
+    """A gated recurrent layer in both directions, joined by a linear map."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(d_model, d_model, batch_first=True, bidirectional=True)
+        self.out_proj = nn.Linear(2 * d_model, d_model, bias=False)
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """Features of the same shape."""
+        out: Tensor = self.out_proj(self.gru(sequences)[0])
+        return out
+
+
+class RotaryAttention(nn.Module):
+    """Self-attention over all frames with rotary positions (Su et al. 2021)."""
+
+    def __init__(self, d_model: int, headdim: int) -> None:
+        super().__init__()
+        if d_model % headdim or headdim % 2:
+            raise UnknownStream(
+                "an even headdim that divides d_model for attention",
+                f"headdim {headdim}, d_model {d_model}",
+                "Change the stream's headdim.",
+            )
+        self.headdim = headdim
+        self.in_proj = nn.Linear(d_model, 3 * d_model, bias=False)
+        self.out_proj = nn.Linear(d_model, d_model, bias=False)
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """Features of the same shape."""
+        heads = self.in_proj(sequences).unflatten(-1, (3, -1, self.headdim)).transpose(1, 3)
+        query, key, value = heads.unbind(2)
+        mixed = F.scaled_dot_product_attention(rotate(query), rotate(key), value)
+        out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(-2))
+        return out
+
+
+def rotate(heads: Tensor) -> Tensor:
+    """Turn pairs of features by an angle that grows with the frame, so that products see distances
+    in time."""
+    frames, headdim = heads.shape[-2:]
+    half = headdim // 2
+    rate = ROTARY_BASE ** -(torch.arange(half, device=heads.device) / half)
+    angle = torch.arange(frames, device=heads.device)[:, None] * rate
+    cos, sin = angle.cos().to(heads.dtype), angle.sin().to(heads.dtype)
+    first, second = heads[..., :half], heads[..., half:]
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)

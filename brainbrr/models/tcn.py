@@ -1,0 +1,139 @@
+"""Temporal convolution encoder: raw EEG to slow, rich features.
+
+Axes: (batch, channels, samples); each stage halves the samples and widens the channels.
+"""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.models.norm import ChannelNorm
+
+
+class EncoderShape(BrainbrrError):
+    """Encoder sizes that contradict one another."""
+
+
+class ResidualConvolution(nn.Module):
+    """Norm, activation, dilated convolution, added to what came in.
+
+    Args:
+        channels_in: channels of the input.
+        channels_out: channels of the output.
+        kernel: odd number of taps.
+        dilation: samples between taps.
+        stride: 2 halves the samples, 1 keeps them.
+        dropout: probability of dropping a value of the branch.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        kernel: int,
+        dilation: int = 1,
+        stride: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(channels_in)
+        self.convolution = nn.Conv1d(
+            channels_in,
+            channels_out,
+            kernel,
+            stride=stride,
+            dilation=dilation,
+            padding=dilation * (kernel - 1) // 2,
+        )
+        keeps_width = channels_in == channels_out
+        self.skip = (
+            nn.Identity() if keeps_width else nn.Conv1d(channels_in, channels_out, 1, bias=False)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.stride = stride
+        keep_variance_(self.convolution, gain=math.sqrt(2.0))
+        if not keeps_width:
+            keep_variance_(self.skip)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """`(batch, channels_out, samples / stride)`."""
+        branch = self.dropout(self.convolution(F.gelu(self.norm(signal))))
+        passed = F.avg_pool1d(signal, self.stride) if self.stride > 1 else signal
+        out: Tensor = self.skip(passed) + branch
+        return out
+
+
+class Encoder(nn.Module):
+    """Four stages of two residual layers, the first of each halving the rate before it widens.
+
+    Downsampling before widening is what makes the encoder affordable: at the full rate the same
+    layers would be nine tenths of the whole network's arithmetic.
+
+    Args:
+        channels_in: 19 electrodes, or 1 where each electrode is encoded by itself.
+        channels: width of each stage; the number of stages sets the total stride, `2 **
+            len(channels)`.
+        kernel: odd number of taps of each convolution.
+        dilations: dilation of each stage's second layer.
+        dropout: probability in each residual branch.
+
+    Raises:
+        EncoderShape: widths and dilations differ in number, or the kernel is even.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        *,
+        channels: Sequence[int],
+        kernel: int,
+        dilations: Sequence[int],
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        if len(channels) != len(dilations) or kernel % 2 == 0:
+            raise EncoderShape(
+                "one dilation for each stage and an odd kernel",
+                f"{len(channels)} widths, {len(dilations)} dilations, kernel {kernel}",
+                "Give encoder_channels and encoder_dilations the same length.",
+            )
+        # The first layer sees the signal itself: its biases against the raw amplitude are what
+        # encode loudness.
+        self.stem = nn.Conv1d(channels_in, channels[0], kernel, stride=2, padding=kernel // 2)
+        keep_variance_(self.stem)
+        self.stages = nn.ModuleList()
+        before = channels[0]
+        for index, (width, dilation) in enumerate(zip(channels, dilations, strict=True)):
+            layers = [
+                ResidualConvolution(width, width, kernel=kernel, dilation=dilation, dropout=dropout)
+            ]
+            if index > 0:
+                entry = ResidualConvolution(before, width, kernel=kernel, stride=2, dropout=dropout)
+                layers.insert(0, entry)
+            self.stages.append(nn.Sequential(*layers))
+            before = width
+        self.norm = ChannelNorm(before)
+
+    def forward(self, signal: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features at the lowest rate, and each earlier stage's output from fast to slow."""
+        stages = []
+        signal = self.stem(signal)
+        for stage in self.stages:
+            signal = stage(signal)
+            stages.append(signal)
+        return self.norm(signal), stages[:-1]
+
+
+def keep_variance_(layer: nn.Module, gain: float = 1.0) -> None:
+    """Draw a linear map's weights so that its output is as large as its input; biases start at
+    zero."""
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    fan_in = weight[0].numel()
+    nn.init.normal_(weight, std=gain / math.sqrt(fan_in))
+    if isinstance(layer.bias, Tensor):
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,79 @@
+"""Hands Lightning the training batches; validation reads whole recordings and needs no loader of
+its own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from lightning import LightningDataModule
+
+from brainbrr.data.loader import LoaderOptions, ResumableLoader
+from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.sampler import Balance, BalancedSampler
+from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, WindowDataset, open_npy
+from brainbrr.data.window_index import Windowing, require_labels
+
+
+class WindowDataModule(LightningDataModule):
+    """The training windows of a corpus, balanced anew for each epoch and shared among the
+    processes.
+
+    Args:
+        rows: the training recordings.
+        cache_folder: where their prepared signals lie.
+        windowing: how they are cut up.
+        options: batch size and workers.
+        balance: how many windows of each kind an epoch holds.
+        seed: of the epochs' order.
+        weights: stretches of recordings that count more or less, by recording id.
+        open_signal: maps a recording's prepared signal.
+
+    Raises:
+        UnlabelledRecording: a recording without annotation.
+        NoSeizures: no window with any part of a seizure.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[ManifestRow],
+        cache_folder: Path,
+        *,
+        windowing: Windowing,
+        options: LoaderOptions,
+        balance: Balance,
+        seed: int,
+        weights: dict[str, WeightedSpans] | None = None,
+        open_signal: OpenSignal = open_npy,
+    ) -> None:
+        super().__init__()
+        require_labels(rows, "training")
+        self.options, self.balance, self.seed = options, balance, seed
+        self.dataset = WindowDataset(
+            rows, cache_folder, windowing, weights=weights, open_signal=open_signal
+        )
+        self.sampler(0, 1)
+
+    def sampler(self, rank: int, n_ranks: int) -> BalancedSampler:
+        """What one of the processes draws."""
+        return BalancedSampler(
+            self.dataset.index.kind,
+            self.balance,
+            seed=self.seed,
+            batch_size=self.options.batch_size,
+            rank=rank,
+            n_ranks=n_ranks,
+        )
+
+    @property
+    def seizure_fraction(self) -> float:
+        """Share of seizure among the recorded samples of the first epoch."""
+        windows = self.sampler(0, 1).epoch(0)
+        index = self.dataset.index
+        return float(np.sum(index.seizure_samples[windows]) / np.sum(index.n_samples[windows]))
+
+    def train_dataloader(self) -> ResumableLoader:
+        """The batches of this process."""
+        rank, n_ranks = (
+            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        )
+        return ResumableLoader(self.dataset, self.sampler(rank, n_ranks), self.options)

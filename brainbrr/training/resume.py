@@ -1,0 +1,118 @@
+"""Whether a checkpoint belongs to the run that wants to continue it, and which runs are
+unfinished."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from torch import nn
+
+from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.sampler import Balance
+from brainbrr.data.window_index import Windowing
+from brainbrr.durable import open_durable
+from brainbrr.errors import BrainbrrError
+from brainbrr.training.checkpoint_file import LAST, PREVIOUS, NoCheckpoint
+
+FINISHED = "finished.json"
+"""Written into a run's folder once its training has ended of itself."""
+
+
+class ResumeMismatch(BrainbrrError):
+    """A checkpoint of another network, other data or another course of training."""
+
+
+class Fingerprint(Callback):
+    """Stores in each checkpoint what a run must have in common with the one that continues it."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, Any] = {}
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Put the fingerprint into the checkpoint."""
+        checkpoint["fingerprint"] = self.content
+
+    def check(self, checkpoint: dict[str, Any], path: Path) -> None:
+        """Compare with a checkpoint.
+
+        Raises:
+            ResumeMismatch: naming what differs.
+        """
+        theirs = checkpoint.get("fingerprint", {})
+        different = [
+            f"{name}: {theirs.get(name)} in the checkpoint, {value} here"
+            for name, value in self.content.items()
+            if theirs.get(name) != value
+        ]
+        if different:
+            raise ResumeMismatch(
+                "the run that wrote the checkpoint",
+                f"{path.name} with another {'; '.join(different)}",
+                "Resume with the run's stored configuration, or start a new run with init_from=.",
+            )
+
+
+def fingerprint_of(
+    network: nn.Module,
+    rows: Sequence[ManifestRow],
+    *,
+    windowing: Windowing,
+    balance: Balance,
+    **numbers: int,
+) -> dict[str, Any]:
+    """What decides which bits a run computes next: network, data, windows, and the numbers
+    given."""
+    shapes = [(name, list(value.shape)) for name, value in network.state_dict().items()]
+    return {
+        "network": _digest(shapes),
+        "data": data_digest(rows),
+        "windows": _digest([asdict(windowing), asdict(balance)]),
+        **numbers,
+    }
+
+
+def data_digest(rows: Sequence[ManifestRow]) -> str:
+    """Of the recordings' signals, splits and events, in any order."""
+    parts = [[row.recording_id, row.split, row.cache_sha256, row.events] for row in rows]
+    return _digest(sorted(parts, key=lambda part: str(part[0])))
+
+
+def mark_finished(run_dir: Path, **facts: Any) -> None:
+    """Note in a run's folder that there is nothing left to resume."""
+    with open_durable(Path(run_dir) / FINISHED) as file:
+        json.dump(facts, file)
+
+
+def newest_unfinished(runs: Path, checkpoints: str = "checkpoints") -> Path:
+    """The run whose checkpoint is newest among those that have not ended.
+
+    Args:
+        runs: a folder with run folders at any depth below.
+        checkpoints: name of the folder of checkpoints inside a run's.
+
+    Raises:
+        NoCheckpoint: there is none.
+    """
+    candidates = [
+        (path.stat().st_mtime, path.parents[1])
+        for name in (LAST, PREVIOUS)
+        for path in Path(runs).rglob(f"{checkpoints}/{name}")
+        if not (path.parents[1] / FINISHED).exists()
+    ]
+    if not candidates:
+        raise NoCheckpoint(
+            "an unfinished run with a checkpoint",
+            f"none below {runs}",
+            "Give the run's folder, or start a new run.",
+        )
+    return max(candidates)[1]
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,112 @@
+"""A training run as its own process, so that a test can kill it: killed_run.py FOLDER JSON_OPTIONS.
+
+Prints the SHA-256 of the final weights, optimiser and callback states, but for the paths in them.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import tiny
+
+from brainbrr.data.augmentation import ChannelDropout, Gain, Sequential, TimeShift
+from brainbrr.data.loader import LoaderOptions
+from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.training.fit import TrainerOptions
+
+
+class KillAt(Callback):
+    """The process dies on the spot, as it would for want of memory."""
+
+    def __init__(self, batch: int, hook: str) -> None:
+        self.batch, self.hook, self.seen = batch, hook, 0
+
+    def _count(self, hook: str) -> None:
+        if hook == self.hook:
+            self.seen += 1
+            if self.seen == self.batch:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self._count("batch_start")
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        self._count("before_step")
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._count("batch_end")
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        self._count("epoch_end")
+
+
+def digest(content: Any) -> str:
+    """Of every tensor and number in a nested state, in order."""
+    found = hashlib.sha256()
+
+    def visit(part: Any, name: str) -> None:
+        if isinstance(part, dict):
+            for key, value in part.items():
+                visit(value, f"{name}/{key}")
+        elif isinstance(part, list | tuple):
+            for number, value in enumerate(part):
+                visit(value, f"{name}/{number}")
+        elif isinstance(part, torch.Tensor):
+            found.update(name.encode() + part.detach().cpu().contiguous().numpy().tobytes())
+        else:
+            found.update(f"{name}={part}".encode())
+
+    visit(content, "")
+    return found.hexdigest()
+
+
+def main(folder: Path, options: dict[str, Any]) -> None:
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(1)
+    rows = tiny.corpus(folder / "cache") if not (folder / "cache").exists() else tiny.rows()
+    run_dir = folder / options["run"]
+    kill = options.get("kill")
+    others: dict[str, Any] = (
+        {"monitoring": KillAt(*kill)} if kill else {"monitoring": KillAt(-1, "")}
+    )
+    result = tiny.run(
+        run_dir,
+        rows,
+        folder / "cache",
+        resume=options.get("resume", False),
+        callbacks=tiny.callback_set(
+            run_dir, "val/average_precision", options.get("every_minutes", 0.0), **others
+        ),
+        dataloader=LoaderOptions(batch_size=4, num_workers=options.get("workers", 0)),
+        augmentation=Sequential([Gain(3.0), ChannelDropout(0.2), TimeShift(1.0, tiny.RATE_HZ)]),
+        trainer=TrainerOptions(
+            max_epochs=3,
+            accelerator="cpu",
+            devices=options.get("devices", 1),
+            strategy=options.get("strategy", "auto"),
+            accumulate_grad_batches=options.get("accumulate", 2),
+            log_every_n_steps=1,
+        ),
+    )
+    if int(os.environ.get("LOCAL_RANK", "0")) == 0:
+        last = read_checkpoint(result.last_checkpoint)
+        parts = [
+            digest(last[key])
+            for key in ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")
+        ]
+        print(json.dumps({"digests": parts, "best": result.best_metric, "history": result.history}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
