@@ -1,13 +1,15 @@
-"""Manifest rows: what the cache holds of a recording, joined with what its corpus says of it now."""
+"""Manifest rows: what the cache holds of a recording, and what its corpus says of it now."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from brainbrr.data.cache import Refusal
+from brainbrr.data.cache import Refusal, read_entry
 from brainbrr.data.corpora.source import Source
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.prepare_recording import entry_path
-from brainbrr.data.cache import read_entry
+
+END_TOLERANCE_S = 10.0
+"""Labels round the recording's end; a seizure that ends later belongs to another recording."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ def label(source: Source, root: Path, folder: Path) -> ManifestRow | Quarantined
 
 
 def label_fault(source: Source, duration_s: float) -> Refusal | None:
-    """Why labels cannot belong to a recording of this length: a seizure that begins before or after it."""
+    """Why labels cannot belong to a recording of this length: a seizure that lies outside it."""
     for event in source.events or ():
-        if not 0.0 <= event.onset_s < duration_s:
+        inside = 0.0 <= event.onset_s < duration_s
+        if not inside or event.offset_s > duration_s + END_TOLERANCE_S:
             return Refusal(
                 "LabelsBeyondRecording",
-                f"expected seizures inside the recording; got one at {event.onset_s:g} s of {duration_s:g} s. "
+                f"expected seizures inside {duration_s:g} s of recording; got one from "
+                f"{event.onset_s:g} to {event.offset_s:g} s. "
                 "Check that the labels belong to this recording.",
             )
     return None

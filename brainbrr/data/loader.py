@@ -1,15 +1,16 @@
 """Batches in a fixed order that can be taken up again in the middle of an epoch, with any number of
 workers."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from brainbrr.data.sampler import BalancedSampler
+from brainbrr.data.sampler import Balance, BalancedSampler
 from brainbrr.data.window_dataset import WindowBatch, WindowDataset, whole_batch
 from brainbrr.errors import BrainbrrError
 
@@ -29,6 +30,7 @@ class LoaderOptions:
         pin_memory: page-locked host memory, for faster copies to a CUDA device.
         persistent_workers: keep workers from one epoch to the next.
         prefetch_factor: batches that each worker reads ahead.
+        balance: how many windows of each kind an epoch learns from.
     """
 
     batch_size: int = 8
@@ -37,6 +39,7 @@ class LoaderOptions:
     pin_memory: bool = False
     persistent_workers: bool = False
     prefetch_factor: int = 2
+    balance: Balance = field(default_factory=Balance)
 
     def loader(self, dataset: WindowDataset, batches: object) -> DataLoader[WindowBatch]:
         """A loader of these batches; its order and values do not depend on these options."""
@@ -71,6 +74,8 @@ class ResumableLoader:
         """Where Lightning looks for `set_epoch`."""
         self.epoch = 0
         self.handed_out = 0
+        self.waited_s = 0.0
+        """Seconds in which whoever learns had to wait for a batch."""
         self._remaining = _Remaining()
         self._loader = options.loader(dataset, self._remaining)
 
@@ -84,9 +89,12 @@ class ResumableLoader:
         set.
         """
         self._remaining.batches = self.balanced.batches(self.epoch)[self.handed_out :]
+        asked_s = time.perf_counter()
         for batch in self._loader:
+            self.waited_s += time.perf_counter() - asked_s
             self.handed_out += 1
             yield batch
+            asked_s = time.perf_counter()
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; its beginning, unless it is the one already under way."""

@@ -9,7 +9,6 @@ reads it as it is, and a flipped or missing byte anywhere is found.
 import hashlib
 import io
 import logging
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,8 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
         file.write(sealed)
     unseal(fresh)
     if path.name == LAST and path.exists():
-        os.replace(path, path.with_name(PREVIOUS))
-    os.replace(fresh, path)
+        path.replace(path.with_name(PREVIOUS))
+    fresh.replace(path)
     sync_folder(path.parent)
 
 

@@ -9,7 +9,7 @@ from lightning import LightningDataModule
 
 from brainbrr.data.loader import LoaderOptions, ResumableLoader
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import Balance, BalancedSampler
+from brainbrr.data.sampler import BalancedSampler
 from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, WindowDataset, open_npy
 from brainbrr.data.window_index import Windowing, require_labels
 
@@ -22,8 +22,7 @@ class WindowDataModule(LightningDataModule):
         rows: the training recordings.
         cache_folder: where their prepared signals lie.
         windowing: how they are cut up.
-        options: batch size and workers.
-        balance: how many windows of each kind an epoch holds.
+        options: batch size, balance and workers.
         seed: of the epochs' order.
         weights: stretches of recordings that count more or less, by recording id.
         open_signal: maps a recording's prepared signal.
@@ -40,14 +39,13 @@ class WindowDataModule(LightningDataModule):
         *,
         windowing: Windowing,
         options: LoaderOptions,
-        balance: Balance,
         seed: int,
         weights: dict[str, WeightedSpans] | None = None,
         open_signal: OpenSignal = open_npy,
     ) -> None:
         super().__init__()
         require_labels(rows, "training")
-        self.options, self.balance, self.seed = options, balance, seed
+        self.options, self.seed = options, seed
         self.dataset = WindowDataset(
             rows, cache_folder, windowing, weights=weights, open_signal=open_signal
         )
@@ -57,7 +55,7 @@ class WindowDataModule(LightningDataModule):
         """What one of the processes draws."""
         return BalancedSampler(
             self.dataset.index.kind,
-            self.balance,
+            self.options.balance,
             seed=self.seed,
             batch_size=self.options.batch_size,
             rank=rank,

@@ -2,7 +2,9 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,6 @@ from torch import nn
 from brainbrr.data.augmentation import Augmentation
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import Balance
 from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_npy
 from brainbrr.data.window_index import Windowing
 from brainbrr.errors import BrainbrrError
@@ -23,13 +24,25 @@ from brainbrr.events.detection import Detection
 from brainbrr.training.checkpoint_file import BEST, LAST, newest_checkpoint, read_checkpoint
 from brainbrr.training.checkpoints import DurableCheckpointIO, DurableCheckpoints
 from brainbrr.training.datamodule import WindowDataModule
+from brainbrr.training.finite_guard import stop_at_non_finite
 from brainbrr.training.losses import Loss
+from brainbrr.training.metrics_file import MetricsFile
 from brainbrr.training.module import MakeOptimizer, MakeScheduler, SeizureModule
 from brainbrr.training.parameter_groups import freeze
 from brainbrr.training.resume import Fingerprint, fingerprint_of
 from brainbrr.training.validation import ScoreTraces, Validation
 
 log = logging.getLogger(__name__)
+
+
+MEANT_SO = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    "The number of training batches",
+    "Found .* module.* in eval mode at the start of training",
+    "Checkpoint directory .* exists and is not empty",
+)
+"""Beginnings of warnings by Lightning: its own use of torch, epochs shorter than the logging interval,
+a frozen part in evaluation mode, a resumed run's folder."""
 
 
 class EmptySplit(BrainbrrError):
@@ -56,6 +69,8 @@ class TrainerOptions:
         checkpoint_gradients: recompute each child of the network in the backward pass: less memory,
             more time.
         freeze: names of parameters to hold, as shell patterns.
+        watch_modules: stop at the first module whose output is not finite; slow.
+        detect_anomaly: let torch name the operation whose gradient is not a number; very slow.
     """
 
     max_epochs: int
@@ -73,6 +88,8 @@ class TrainerOptions:
     compile_network: bool = False
     checkpoint_gradients: bool = False
     freeze: Sequence[str] = ()
+    watch_modules: bool = False
+    detect_anomaly: bool = False
 
     def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
         """Lightning's trainer with this project's checkpoints, and without what the project does
@@ -89,6 +106,7 @@ class TrainerOptions:
             limit_train_batches=self.limit_train_batches,
             benchmark=self.benchmark,
             deterministic=self.deterministic,
+            detect_anomaly=self.detect_anomaly,
             default_root_dir=run_dir,
             callbacks=callbacks,
             logger=loggers,
@@ -114,6 +132,7 @@ class CallbackSet:
     Attributes:
         validation: makes the `Validation`, given what only the run knows.
         checkpoints: makes the `DurableCheckpoints`, given the configuration.
+        extra: any other Lightning callbacks.
     """
 
     validation: Callable[..., Validation]
@@ -125,13 +144,14 @@ class CallbackSet:
     preemption: Callback | None = None
     progress: Callback | None = None
     monitoring: Callback | None = None
+    extra: Sequence[Callback] = ()
 
     @property
     def others(self) -> list[Callback]:
         """All that need nothing more, in the order in which they act."""
         every = (
             self.finite_guard, self.ema, self.spike_watch, self.monitoring,
-            self.early_stopping, self.progress, self.preemption,
+            self.early_stopping, self.progress, self.preemption, *self.extra,
         )  # fmt: skip
         return [callback for callback in every if callback is not None]
 
@@ -169,7 +189,6 @@ def train(
     scheduler: MakeScheduler,
     trainer: TrainerOptions,
     dataloader: LoaderOptions,
-    balance: Balance,
     callbacks: CallbackSet,
     score: ScoreTraces,
     loggers: Sequence[Logger] = (),
@@ -201,7 +220,7 @@ def train(
     """
     fitting, validating = (_split(rows, name) for name in ("train", "val"))
     data = WindowDataModule(
-        fitting, cache_folder, windowing=windowing, options=dataloader, balance=balance,
+        fitting, cache_folder, windowing=windowing, options=dataloader,
         seed=seed, weights=weights, open_signal=open_signal,
     )  # fmt: skip
     fraction = data.seizure_fraction
@@ -213,9 +232,9 @@ def train(
     )  # fmt: skip
     checkpoints = callbacks.checkpoints(configuration=configuration)
     identity = Fingerprint()
-    lightning = trainer.trainer(
-        run_dir, [identity, validation, *callbacks.others, checkpoints], list(loggers)
-    )
+    acting = [identity, validation, *callbacks.others, checkpoints]
+    with quiet_lightning():
+        lightning = trainer.trainer(run_dir, acting, list(loggers))
     _prepare(network, trainer)
     n_steps = trainer.n_steps(data.sampler(0, lightning.world_size).n_batches)
     module = SeizureModule(
@@ -223,13 +242,37 @@ def train(
     )
     identity.content = fingerprint_of(
         network, fitting + validating, seed=seed, n_steps=n_steps, n_ranks=lightning.world_size,
-        batch_size=dataloader.batch_size, windowing=windowing, balance=balance,
+        batch_size=dataloader.batch_size, windowing=windowing, balance=dataloader.balance,
+        accumulate=trainer.accumulate_grad_batches,
+        callbacks=sorted(callback.state_key for callback in acting if callback.state_dict()),
     )  # fmt: skip
     start = newest_checkpoint(checkpoints.folder) if resume else None
     if start is not None:
-        identity.check(read_checkpoint(start), start)
-    lightning.fit(module, datamodule=data, ckpt_path=start)
+        identity.check(rewind(loggers, start), start)
+    with quiet_lightning():
+        lightning.fit(module, datamodule=data, ckpt_path=start)
     return _result(checkpoints, validation, fraction)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence the notes in which Lightning explains itself, and its warnings about what is meant
+    so; other warnings stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in MEANT_SO:
+            warnings.filterwarnings("ignore", message)
+        yield
+
+
+def rewind(loggers: Sequence[Logger], start: Path) -> dict[str, Any]:
+    """Let metric files forget what lies behind a checkpoint; the checkpoint's content."""
+    content = read_checkpoint(start)
+    for logger in loggers:
+        if isinstance(logger, MetricsFile):
+            logger.rewind(int(content["global_step"]))
+    return content
 
 
 def _split(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:
@@ -248,6 +291,8 @@ def _prepare(network: nn.Module, options: TrainerOptions) -> None:
     torch.set_float32_matmul_precision(options.matmul_precision)
     if options.freeze:
         log.info("Frozen: %d values", freeze(network, options.freeze))
+    if options.watch_modules:
+        stop_at_non_finite(network)
     if options.checkpoint_gradients:
         checkpoint_children(network)
     if options.compile_network:

@@ -19,6 +19,7 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
+from brainbrr.training.ema import Ema
 from brainbrr.training.losses import Loss
 from brainbrr.training.prediction import predict_traces
 
@@ -58,6 +59,7 @@ class Validation(Callback):
         windowing: how they are cut up.
         options: batch size and workers.
         score: what the traces are worth.
+        loss: whose mean over the recordings is reported.
         every_n_epochs: epochs from one validation to the next; the last epoch is always validated.
         trace_rate_hz: rate at which traces are kept.
         open_signal: maps a recording's prepared signal.
@@ -93,6 +95,8 @@ class Validation(Callback):
         self.trace_rate_hz, self.open_signal = trace_rate_hz, open_signal
         self.history: list[dict[str, float]] = []
         self.detection: Detection | None = None
+        self.running = False
+        """Whether recordings are being gone through right now."""
 
     def state_dict(self) -> dict[str, Any]:
         """All scores so far and the thresholds last tuned."""
@@ -110,17 +114,32 @@ class Validation(Callback):
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
             return
-        traces, loss = self.predict(trainer, pl_module)
+        traces, loss = self._with_average(trainer, pl_module)
         result = self.score(traces, [row.annotation for row in self.rows])
         self.detection = result.detection
         metrics = {f"val/{name}": value for name, value in result.metrics.items()}
         metrics["val/loss"] = loss
         self.history.append({"epoch": float(epoch), "step": float(trainer.global_step)} | metrics)
+        published = metrics | {"val/step": float(trainer.global_step)}
         trainer.callback_metrics.update(
-            {name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
+            {name: torch.tensor(value, dtype=torch.float64) for name, value in published.items()}
         )
         for logger in trainer.loggers:
             logger.log_metrics(metrics, step=trainer.global_step)
+
+    def _with_average(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> tuple[list[Trace], float]:
+        averages = [each for each in trainer.callbacks if isinstance(each, Ema)]
+        self.running = True
+        for average in averages:
+            average.exchange(pl_module.network)
+        try:
+            return self.predict(trainer, pl_module)
+        finally:
+            for average in averages:
+                average.exchange(pl_module.network)
+            self.running = False
 
     def predict(self, trainer: Trainer, pl_module: LightningModule) -> tuple[list[Trace], float]:
         """Traces of all recordings in order, and the mean loss; the recordings are shared among the

@@ -1,0 +1,106 @@
+"""Formats other than EDF and BDF, read by MNE: BrainVision, EEGLAB, FIF, Nihon Kohden and more."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainbrr.data.refusals import ForeignReaderFailed, NoSignal
+from brainbrr.events.event import Event
+from brainbrr.events.intervals import Intervals, as_intervals
+
+if TYPE_CHECKING:
+    import mne
+
+FOREIGN_SUFFIXES = frozenset(
+    {".vhdr", ".set", ".fif", ".eeg", ".cnt", ".gdf", ".mff", ".nxe", ".lay"}
+)
+_SKIPPED = "BAD_ACQ_SKIP"
+
+_FAULTS = (
+    ValueError, RuntimeError, OSError, LookupError, TypeError, AttributeError, ImportError,
+)  # fmt: skip
+"""What MNE raises at files that are damaged or not what their extension says."""
+
+
+class MneBlocks:
+    """An `mne.io.Raw` as `RecordingBlocks`: its EEG channels in microvolts.
+
+    Raises:
+        NoSignal: MNE sees no EEG channel.
+    """
+
+    def __init__(self, raw: mne.io.BaseRaw) -> None:
+        types = raw.get_channel_types()
+        self._picks = [i for i, kind in enumerate(types) if kind == "eeg"]
+        if not self._picks:
+            raise NoSignal("a channel of type EEG", "none", "Set the channel types first.")
+        self._raw = raw
+        self.labels = tuple(raw.ch_names[i] for i in self._picks)
+        self.rate_hz = float(raw.info["sfreq"])
+        self.n_samples = int(raw.n_times)
+        measured: datetime | None = raw.info["meas_date"]
+        self.start = None if measured is None else measured.replace(tzinfo=None)
+        self.repairs: tuple[str, ...] = ()
+
+    @property
+    def gaps(self) -> Intervals:
+        """Stretches that the acquisition skipped, in seconds."""
+        return as_intervals(
+            [
+                (event.onset_s, event.offset_s)
+                for event in self._annotations()
+                if event.event_type == _SKIPPED
+            ]
+        )
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The file's annotations, their text as the type."""
+        return tuple(event for event in self._annotations() if event.event_type != _SKIPPED)
+
+    def _annotations(self) -> list[Event]:
+        notes = self._raw.annotations
+        lead_s = self._raw.first_time if notes.orig_time is not None else 0.0
+        return [
+            Event(float(onset) - lead_s, float(duration) or 1.0 / self.rate_hz, str(text))
+            for onset, duration, text in zip(
+                notes.onset, notes.duration, notes.description, strict=True
+            )
+        ]
+
+    def read(self, first: int, last: int) -> NDArray[np.float32]:
+        """Microvolts `(channels, last - first)` of samples `[first, last)`.
+
+        Raises:
+            ForeignReaderFailed: MNE fails at these samples, as in a file cut short.
+        """
+        try:
+            volts = self._raw.get_data(picks=self._picks, start=first, stop=last, verbose="ERROR")
+        except _FAULTS as error:
+            raise ForeignReaderFailed(
+                "samples that MNE reads", type(error).__name__, "Copy the file again."
+            ) from error
+        return (volts * 1e6).astype(np.float32)
+
+
+def open_foreign(path: Path) -> MneBlocks:
+    """Open a file through MNE, by its extension.
+
+    Raises:
+        ForeignReaderFailed: MNE refuses it.
+    """
+    import mne
+
+    try:
+        return MneBlocks(mne.io.read_raw(path, preload=False, verbose="ERROR"))
+    except _FAULTS as error:
+        raise ForeignReaderFailed(
+            f"a {path.suffix} file that MNE reads",
+            type(error).__name__,
+            "Convert the recording to EDF.",
+        ) from error

@@ -1,0 +1,259 @@
+"""Pictures of scores: sensitivity against false alarms, calibration, the graph on a head."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log10
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainbrr.reporting import svg
+from brainbrr.reporting.markup import Html, fill
+from brainbrr.signal.electrodes import ELECTRODES
+
+WIDTH, HEIGHT = 520.0, 340.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 508.0, 14.0, 296.0
+LEAST_PER_24H, MOST_PER_24H = 0.1, 300.0
+TARGETS_PER_24H = (1.0, 2.5, 5.0, 10.0)
+COLORS = ("#1f5fa8", "#c2571a", "#2a7d4f", "#7a4fa3")
+
+POSITIONS = {
+    "Fp1": (-0.27, -0.83), "Fp2": (0.27, -0.83),
+    "F7": (-0.71, -0.52), "F3": (-0.36, -0.44), "Fz": (0.0, -0.41),
+    "F4": (0.36, -0.44), "F8": (0.71, -0.52),
+    "T3": (-0.87, 0.0), "C3": (-0.43, 0.0), "Cz": (0.0, 0.0), "C4": (0.43, 0.0), "T4": (0.87, 0.0),
+    "T5": (-0.71, 0.52), "P3": (-0.36, 0.44), "Pz": (0.0, 0.41),
+    "P4": (0.36, 0.44), "T6": (0.71, 0.52),
+    "O1": (-0.27, 0.83), "O2": (0.27, 0.83),
+}  # fmt: skip
+"""Seen from above, nose up: right and down positive, 1 at the rim of the head."""
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """One detector at one threshold.
+
+    Attributes:
+        label: what the picture calls it.
+        sensitivity: share of seizures found, 0 to 1.
+        fa_per_24h: false alarms in 24 hours.
+    """
+
+    label: str
+    sensitivity: float
+    fa_per_24h: float
+
+    @property
+    def hint(self) -> str:
+        """What hovering over the point says."""
+        return f"{self.label}: {self.sensitivity:.3f} at {self.fa_per_24h:.2f} alarms in 24 h"
+
+
+def curve_figure(
+    curves: Mapping[str, Sequence[Mapping[str, float]]],
+    operating_points: Sequence[OperatingPoint] = (),
+    published: Sequence[OperatingPoint] = (),
+) -> Html:
+    """Sensitivity against false alarms per 24 h, the rate on a logarithmic axis from 0.1 on.
+
+    Args:
+        curves: points with the keys `sensitivity` and `fa_per_24h`, by name of the definition;
+            points where either is None are left out.
+        operating_points: where this detector stands, filled, in the order and colours of the
+            curves.
+        published: other systems, as hollow dots.
+    """
+    drawn = [*_rate_axis(), *_share_axis("sensitivity")]
+    for index, (name, points) in enumerate(curves.items()):
+        rates, shares = _curve_points(points)
+        x, y = np.array([_x_of_rate(rate) for rate in rates]), _y_of_share(shares)
+        # Between two thresholds nothing changes: the curve is a staircase, rate first.
+        x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+        drawn.append(svg.polyline(x, y, f"curve s{index + 1}", COLORS[index % len(COLORS)]))
+        drawn += _key(name, index)
+    for point in published:
+        x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
+        drawn.append(svg.circle(x_point, y_point, 5, "published", point.hint))
+        # Six units a letter: a label that would run out of the picture goes to the left.
+        fits = x_point + 9 + 6 * len(point.label) < RIGHT
+        anchor, shift = ("start", 9) if fits else ("end", -9)
+        drawn.append(svg.text(x_point + shift, y_point + 4, point.label, anchor, "tick"))
+    for index, point in enumerate(operating_points):
+        x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
+        drawn.append(svg.circle(x_point, y_point, 6, f"operating s{index + 1}", point.hint))
+    summary = "; ".join(
+        f"{point.label}: {point.sensitivity:.2f} at {point.fa_per_24h:.1f}"
+        for point in operating_points
+    )
+    return svg.figure(
+        WIDTH, HEIGHT, "Sensitivity against false alarms per 24 h", summary, drawn, css_class="plot"
+    )
+
+
+def reliability_figure(bins: Sequence[Mapping[str, float]], ece: float | None = None) -> Html:
+    """How often there was a seizure where the detector said so with a given probability.
+
+    Args:
+        bins: with the keys `confidence` (mean probability), `frequency` (share of seizure samples)
+            and `n` (samples); bins without samples are left out.
+        ece: expected calibration error, named in the description.
+    """
+    shown = [b for b in bins if b["n"] and b["confidence"] is not None]
+    drawn = [*_share_axis("share of samples that are seizure")]
+    for share in svg.ticks(0.0, 1.0, 5):
+        drawn.append(
+            svg.text(LEFT + (RIGHT - LEFT) * share, BOTTOM + 16, f"{share:g}", "middle", "tick")
+        )
+    drawn.append(
+        svg.text((LEFT + RIGHT) / 2, BOTTOM + 36, "probability said", "middle", "axis-name")
+    )
+    drawn.append(svg.line(LEFT, BOTTOM, RIGHT, TOP, "ideal"))
+    most = max((b["n"] for b in shown), default=1)
+    for b in shown:
+        height = 40.0 * log10(1 + b["n"]) / log10(1 + most)
+        x = LEFT + (RIGHT - LEFT) * b["confidence"]
+        drawn.append(
+            svg.rectangle(x - 5, BOTTOM - height, 10, height, css_class="amount", color="#8884")
+        )
+    x_all = np.array([LEFT + (RIGHT - LEFT) * b["confidence"] for b in shown])
+    y_all = _y_of_share(np.array([b["frequency"] for b in shown]))
+    drawn.append(svg.polyline(x_all, y_all, "curve s1", COLORS[0]))
+    for b, x, y in zip(shown, x_all, y_all, strict=True):
+        hint = f"said {b['confidence']:.3f}, was {b['frequency']:.3f}, {b['n']:.0f} samples"
+        drawn.append(svg.circle(x, y, 4, "s1", hint))
+    known = "" if ece is None else f"expected calibration error {ece:.3f}; "
+    note = f"{known}on the diagonal where right; grey: amount of samples, logarithmic"
+    return svg.figure(
+        WIDTH, HEIGHT, "Reliability of the probabilities", note, drawn, css_class="plot"
+    )
+
+
+def head_figure(
+    adjacency: NDArray[np.float32] | None, channels: Sequence[str] = (), n_edges: int = 24
+) -> Html:
+    """The strongest connections of the learned graph on a head seen from above, nose up.
+
+    Args:
+        adjacency: `(19, 19)` weights; of each pair the larger direction is drawn, absent ones not.
+        channels: electrodes to mark.
+    """
+    size, radius = 260.0, 105.0
+    centre = size / 2
+
+    def place(name: str) -> tuple[float, float]:
+        right, down = POSITIONS[name]
+        return centre + radius * right, centre + radius * down
+
+    drawn = [
+        fill(
+            '<path class="head" fill="none" stroke="#8889" d="M$l ${t}l$w -14l$w 14"/>'
+            '<circle class="head" cx="$m" cy="$m" r="$r" fill="none" stroke="#8889"/>',
+            l=svg.number(centre - 12),
+            t=svg.number(centre - radius + 2),
+            w="12",
+            m=svg.number(centre),
+            r=svg.number(radius),
+        )
+    ]
+    edges = _strongest(adjacency, n_edges)
+    strongest = edges[0][0] if edges else 1.0
+    for weight, first, second in reversed(edges):
+        (x1, y1), (x2, y2) = place(ELECTRODES[first]), place(ELECTRODES[second])
+        drawn.append(
+            fill(
+                '<path class="edge" fill="none" stroke="#1f5fa8" stroke-width="$w" '
+                'stroke-opacity="$o" d="M$x1 ${y1}L$x2 $y2"><title>$hint</title></path>',
+                w=svg.number(0.5 + 4.0 * weight / strongest),
+                o=f"{0.2 + 0.7 * weight / strongest:.2f}",
+                x1=svg.number(x1),
+                y1=svg.number(y1),
+                x2=svg.number(x2),
+                y2=svg.number(y2),
+                hint=f"{ELECTRODES[first]} to {ELECTRODES[second]}: {weight:.3f}",
+            )
+        )
+    for name in ELECTRODES:
+        x, y = place(name)
+        drawn.append(svg.circle(x, y, 10, "electrode matters" if name in channels else "electrode"))
+        drawn.append(svg.text(x, y + 3, name, "middle", "electrode-name"))
+    said = ", ".join(f"{ELECTRODES[i]} to {ELECTRODES[j]}" for _, i, j in edges[:3]) or "none"
+    return svg.figure(
+        size,
+        size,
+        "Learned graph of electrodes",
+        f"Strongest connections: {said}",
+        drawn,
+        css_class="headplot",
+    )
+
+
+def _strongest(adjacency: NDArray[np.float32] | None, n_edges: int) -> list[tuple[float, int, int]]:
+    if adjacency is None:
+        return []
+    weights = np.maximum(adjacency, adjacency.T)
+    pairs = [
+        (float(weights[i, j]), int(i), int(j)) for i, j in zip(*np.triu_indices(19, 1), strict=True)
+    ]
+    return sorted((pair for pair in pairs if pair[0] > 0), reverse=True)[:n_edges]
+
+
+def _curve_points(
+    points: Sequence[Mapping[str, float]], most: int = 400
+) -> tuple[list[float], NDArray[np.float64]]:
+    known = {
+        (point["fa_per_24h"], point["sensitivity"])
+        for point in points
+        if point["fa_per_24h"] is not None and point["sensitivity"] is not None
+    }
+    ordered = sorted(known)
+    thinned = ordered[:: max(1, len(ordered) // most)] + ordered[-1:]
+    return [rate for rate, _ in thinned], np.array([share for _, share in thinned])
+
+
+def _x_of_rate(fa_per_24h: float) -> float:
+    clipped = min(max(fa_per_24h, LEAST_PER_24H), MOST_PER_24H)
+    return LEFT + (RIGHT - LEFT) * log10(clipped / LEAST_PER_24H) / log10(
+        MOST_PER_24H / LEAST_PER_24H
+    )
+
+
+def _y_of_share(share: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(BOTTOM - (BOTTOM - TOP) * np.asarray(share))
+
+
+def _share_axis(name: str) -> list[Html]:
+    drawn = []
+    for share in svg.ticks(0.0, 1.0, 5):
+        y = float(_y_of_share(share))
+        drawn.append(svg.line(LEFT, y, RIGHT, y))
+        drawn.append(svg.text(LEFT - 6, y + 4, f"{share:g}", "end", "tick"))
+    middle = (TOP + BOTTOM) / 2
+    name_mark = fill(
+        '<text class="axis-name" transform="translate(14 $y) rotate(-90)" text-anchor="middle" '
+        'fill="currentColor">$name</text>',
+        y=svg.number(middle),
+        name=name,
+    )
+    return [*drawn, name_mark]
+
+
+def _rate_axis() -> list[Html]:
+    drawn = []
+    for rate in (0.1, 1.0, 10.0, 100.0):
+        drawn.append(svg.line(_x_of_rate(rate), TOP, _x_of_rate(rate), BOTTOM))
+    for rate in TARGETS_PER_24H:
+        drawn.append(svg.line(_x_of_rate(rate), TOP, _x_of_rate(rate), BOTTOM, "target"))
+    for rate in (0.1, *TARGETS_PER_24H, 30.0, 100.0, 300.0):
+        label = "≤0.1" if rate == LEAST_PER_24H else f"{rate:g}"
+        drawn.append(svg.text(_x_of_rate(rate), BOTTOM + 16, label, "middle", "tick"))
+    name = svg.text((LEFT + RIGHT) / 2, BOTTOM + 36, "false alarms per 24 h", "middle", "axis-name")
+    return [*drawn, name]
+
+
+def _key(name: str, index: int) -> list[Html]:
+    # Top left: a curve of sensitivity against alarms has nothing there unless it is perfect.
+    y = TOP + 16 + 17 * index
+    x = np.array([LEFT + 10, LEFT + 32])
+    color = COLORS[index % len(COLORS)]
+    swatch = svg.polyline(x, np.array([y, y]), f"curve s{index + 1}", color)
+    return [swatch, svg.text(LEFT + 38, y + 4, name, css_class="tick")]

@@ -1,0 +1,124 @@
+"""Which numbers of scores.json a reader sees, under which name and in which order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+UNDEFINED = "\u2013"
+"""An en dash: what readers see where a number is undefined."""
+Scores = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One way of counting hits and false alarms.
+
+    Attributes:
+        path: where its numbers stand in scores.json, keys joined by dots.
+        label: its name for readers.
+        rate: key of its false alarms per 24 h; empty where it does not count alarms.
+        f1: key of its F1.
+    """
+
+    path: str
+    label: str
+    rate: str
+    f1: str = "f1"
+
+
+DEFINITIONS = (
+    Definition("szcore.event.subject_mean", "SzCORE events, mean of subjects", "fp_per_day"),
+    Definition("szcore.event.pooled", "SzCORE events, pooled", "fp_per_day"),
+    Definition("szcore.event.legacy_f1", "SzCORE events, F1 as before 2026", "", "subject_mean"),
+    Definition("szcore.sample.subject_mean", "SzCORE samples, mean of subjects", ""),
+    Definition("szcore.sample.pooled", "SzCORE samples, pooled", ""),
+    Definition("nedc.ovlp", "NEDC any overlap (OVLP)", "fa_per_24h"),
+    Definition("nedc.taes", "NEDC time-aligned (TAES, as published)", "fa_per_24h"),
+    Definition("nedc.taes_v6", "NEDC time-aligned (TAES, as the tool v6)", "fa_per_24h"),
+    Definition("nedc.epoch", "NEDC epochs of 0.25 s (EPOCH)", "fa_per_24h"),
+    Definition("nedc.dpalign", "NEDC alignment (DPALIGN)", "fa_per_24h"),
+)
+COLUMNS = ("f1", "sensitivity", "precision", "fa_per_24h")
+COLUMN_LABELS = {
+    "f1": "F1",
+    "sensitivity": "sensitivity",
+    "precision": "precision",
+    "fa_per_24h": "false alarms per 24 h",
+}
+TARGETS_PER_24H = ("10", "5", "2.5", "1")
+SAMPLE_LABELS = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "ece": "calibration error (ECE)",
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of scores.json with its 95 % interval; None where undefined or unknown."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def shown(self, decimals: int = 3) -> str:
+        """The number for readers, a dash where it is undefined."""
+        return rounded(self.value, decimals)
+
+    def shown_interval(self, decimals: int = 3) -> str:
+        """`(low–high)`, or nothing where there is no interval."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"({self.low:.{decimals}f}\u2013{self.high:.{decimals}f})"
+
+
+def look_up(scores: object, path: str) -> object | None:
+    """What stands at a dotted path, or None where nothing does."""
+    found = scores
+    for key in _keys(path):
+        if not isinstance(found, Mapping) or key not in found:
+            return None
+        found = found[key]
+    return found
+
+
+def measure(scores: Scores, path: str) -> Measure:
+    """The number at a dotted path with the interval at the same path under `intervals_95`."""
+    value = _number(look_up(scores, path))
+    interval = look_up(scores.get("intervals_95"), path)
+    if not isinstance(interval, list | tuple) or len(interval) != 2:
+        return Measure(value)
+    return Measure(value, _number(interval[0]), _number(interval[1]))
+
+
+def cells(scores: Scores, definition: Definition) -> dict[str, Measure]:
+    """The four numbers of one definition, by column."""
+    keys = {column: column for column in COLUMNS}
+    keys |= {"f1": definition.f1, "fa_per_24h": definition.rate}
+    return {
+        column: measure(scores, f"{definition.path}.{key}") if key else Measure(None)
+        for column, key in keys.items()
+    }
+
+
+def decimals_of(column: str) -> int:
+    """How many decimals a column shows: alarms one, shares three."""
+    return 1 if column == "fa_per_24h" else 3
+
+
+def rounded(value: object, decimals: int = 3) -> str:
+    """A number with fixed decimals, a dash where it is None; other values as they are."""
+    if value is None:
+        return UNDEFINED
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:d}" if isinstance(value, int) else f"{value:.{decimals}f}"
+
+
+def _keys(path: str) -> list[str]:
+    # "2.5" is a key of its own: `curve.sensitivity_at_fa.2.5`.
+    keys = path.split(".")
+    return [*keys[:-2], "2.5"] if keys[-2:] == ["2", "5"] else keys
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

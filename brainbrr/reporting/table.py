@@ -1,0 +1,69 @@
+"""The score table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from brainbrr.reporting.scoreboard import (
+    COLUMN_LABELS,
+    COLUMNS,
+    DEFINITIONS,
+    SAMPLE_LABELS,
+    TARGETS_PER_24H,
+    UNDEFINED,
+    Measure,
+    Scores,
+    cells,
+    decimals_of,
+    look_up,
+    measure,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -> Table:
+    """Scores under each definition, with intervals, baselines of the same recordings below each.
+
+    Args:
+        scores: the content of scores.json.
+        baselines: the same of other detectors, by name.
+    """
+    from rich.table import Table
+
+    table = Table(title="Scores", caption=f"(95 % interval over patients); {UNDEFINED} undefined")
+    table.add_column("definition", overflow="fold")
+    for column in COLUMNS:
+        table.add_column(COLUMN_LABELS[column], justify="right")
+    for definition in DEFINITIONS:
+        if look_up(scores, definition.path) is None:
+            continue
+        own = cells(scores, definition)
+        table.add_row(definition.label, *(_text(own[c], decimals_of(c)) for c in COLUMNS))
+        for name, other in (baselines or {}).items():
+            if look_up(other, definition.path) is None:
+                continue
+            theirs = cells(other, definition)
+            shown = (_text(theirs[c], decimals_of(c)) for c in COLUMNS)
+            table.add_row(f"  {name}", *shown, style="dim")
+    _add_further(table, scores)
+    return table
+
+
+def _add_further(table: Table, scores: Scores) -> None:
+    further = {
+        f"sensitivity at {target} false alarms per 24 h": f"curve.sensitivity_at_fa.{target}"
+        for target in TARGETS_PER_24H
+    } | {label: f"sample_level.{key}" for key, label in SAMPLE_LABELS.items()}
+    known = {label: path for label, path in further.items() if look_up(scores, path) is not None}
+    if known:
+        table.add_section()
+    for label, path in known.items():
+        table.add_row(label, _text(measure(scores, path), 3))
+
+
+def _text(one: Measure, decimals: int) -> str:
+    interval = one.shown_interval(decimals)
+    return f"{one.shown(decimals)} {interval}".rstrip()

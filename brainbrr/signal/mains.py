@@ -1,0 +1,40 @@
+"""Which mains frequency, if any, a recording has picked up."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+CANDIDATES_HZ = (50.0, 60.0)
+
+
+def line_ratio(eeg_uv: NDArray[np.floating], rate_hz: float, line_hz: float) -> NDArray[np.float64]:
+    """Power at `line_hz` over that on the stronger of its two flanks, for each channel.
+
+    About 1 or less where there is no line.
+
+    Args:
+        eeg_uv: `(channels, samples)`, two seconds or more.
+        rate_hz: samples a second.
+        line_hz: frequency to look at, below half the rate.
+    """
+    n_segment = min(eeg_uv.shape[-1], int(4 * rate_hz))
+    frequency_hz, power = signal.welch(eeg_uv, rate_hz, nperseg=n_segment, axis=-1)
+    at_line = np.abs(frequency_hz - line_hz) <= 0.3
+    below = (frequency_hz > line_hz - 6.0) & (frequency_hz < line_hz - 1.5)
+    above = (frequency_hz > line_hz + 1.5) & (frequency_hz < line_hz + 6.0)
+    flanks = [np.median(power[..., side], axis=-1) for side in (below, above) if side.any()]
+    floor = np.max(flanks, axis=0)
+    peak = power[..., at_line].max(axis=-1)
+    return np.asarray(peak / np.maximum(floor, np.finfo(np.float32).tiny), dtype=np.float64)
+
+
+def find_mains(
+    eeg_uv: NDArray[np.floating], rate_hz: float, *, min_ratio: float = 6.0
+) -> float | None:
+    """50.0, 60.0, or None: what stands out of the spectrum in a quarter of the channels or more."""
+    candidates = [hz for hz in CANDIDATES_HZ if hz + 1.0 < rate_hz / 2]
+    if eeg_uv.shape[0] == 0 or eeg_uv.shape[1] < 2 * rate_hz or not candidates:
+        return None
+    ratios = [float(np.quantile(line_ratio(eeg_uv, rate_hz, hz), 0.75)) for hz in candidates]
+    best = int(np.argmax(ratios))
+    return candidates[best] if ratios[best] >= min_ratio else None

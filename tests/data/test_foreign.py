@@ -1,0 +1,105 @@
+"""Formats that MNE reads for us."""
+
+import mne
+import numpy as np
+import pytest
+
+from brainbrr.data.blocks import BlocksOfRecording
+from brainbrr.data.preparation import Preparation, prepare, prepare_file
+from brainbrr.data.read import from_mne, open_recording, read_recording
+from brainbrr.data.refusals import ForeignReaderFailed, GitLfsPointer, NoSignal
+from brainbrr.signal.electrodes import ELECTRODES
+from brainbrr.signal.quantisation import quantise
+
+
+@pytest.fixture
+def raw():
+    generator = np.random.default_rng(0)
+    info = mne.create_info([*ELECTRODES, "ECG"], 200.0, ["eeg"] * 19 + ["ecg"])
+    raw = mne.io.RawArray(generator.standard_normal((20, 4000)) * 30e-6, info, verbose="ERROR")
+    raw.set_annotations(mne.Annotations([2.0, 5.0], [3.0, 0.0], ["one", "two"]))
+    return raw
+
+
+def test_raw_in_memory(raw):
+    recording = from_mne(raw)
+    np.testing.assert_allclose(recording.eeg_uv, raw.get_data()[:19] * 1e6, rtol=1e-5)
+    assert recording.labels == ELECTRODES
+    assert [(e.onset_s, e.event_type) for e in recording.events] == [(2.0, "one"), (5.0, "two")]
+
+
+def test_fif(raw, tmp_path):
+    path = tmp_path / "a_raw.fif"
+    raw.save(path, verbose="ERROR")
+    np.testing.assert_allclose(read_recording(path).eeg_uv, from_mne(raw).eeg_uv, rtol=1e-5)
+    prepare_file(path, Preparation(), tmp_path / "a.npy")
+    expected = quantise(prepare(read_recording(path), Preparation())[1])
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), expected)
+
+
+def test_brainvision(tmp_path):
+    values = np.random.default_rng(0).integers(-900, 900, (400, 2)).astype("<i2")
+    (tmp_path / "a.eeg").write_bytes(values.tobytes())
+    (tmp_path / "a.vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nDataFile=a.eeg\n"
+        "[Marker Infos]\nMk1=Comment,start,101,1,0\n"
+    )
+    (tmp_path / "a.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\n"
+        "DataFile=a.eeg\nMarkerFile=a.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\n"
+        "NumberOfChannels=2\nSamplingInterval=5000\n[Binary Infos]\nBinaryFormat=INT_16\n"
+        "[Channel Infos]\nCh1=F3,,0.1,\u00b5V\nCh2=F4,,0.1,\u00b5V\n",
+        encoding="utf-8",
+    )
+    recording = read_recording(tmp_path / "a.vhdr")
+    np.testing.assert_allclose(recording.eeg_uv, values.T * 0.1, atol=1e-3)
+    assert (recording.labels, recording.rate_hz) == (("F3", "F4"), 200.0)
+    assert recording.events[0].onset_s == 0.5
+
+
+def test_eeglab(tmp_path):
+    from scipy.io import savemat
+
+    values = np.random.default_rng(0).standard_normal((3, 500)) * 20
+    eeg = {
+        "data": values, "nbchan": 3, "pnts": 500, "srate": 250.0, "trials": 1, "xmin": 0.0,
+        "chanlocs": np.array([(n,) for n in ("F3", "F4", "Cz")], dtype=[("labels", object)]),
+        "event": [], "epoch": [], "setname": "", "filename": "", "icawinv": [], "icaweights": [],
+        "icasphere": [], "icaact": [],
+    }  # fmt: skip
+    savemat(tmp_path / "a.set", {"EEG": eeg})
+    recording = read_recording(tmp_path / "a.set")
+    np.testing.assert_allclose(recording.eeg_uv, values, rtol=1e-4, atol=1e-3)
+    assert recording.labels == ("F3", "F4", "Cz")
+
+
+def test_skipped_stretches_are_gaps(raw):
+    raw.set_annotations(mne.Annotations([5.0], [2.0], ["BAD_ACQ_SKIP"]))
+    recording = from_mne(raw)
+    np.testing.assert_allclose(recording.gaps, [[5.0, 7.0]])
+    assert recording.events == ()
+
+
+def test_blocks_equal_the_whole(raw, tmp_path):
+    path = tmp_path / "a_raw.fif"
+    raw.save(path, verbose="ERROR")
+    blocks = open_recording(path)
+    whole = BlocksOfRecording(read_recording(path))
+    np.testing.assert_array_equal(blocks.read(100, 300), whole.read(100, 300))
+
+
+@pytest.mark.parametrize("suffix", [".vhdr", ".set", ".fif", ".eeg"])
+def test_what_mne_refuses_is_refused_by_name(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"garbage" * 100)
+    with pytest.raises(ForeignReaderFailed, match="Convert the recording to EDF"):
+        read_recording(path)
+
+
+def test_pointers_and_raws_without_eeg(tmp_path, raw):
+    path = tmp_path / "a.set"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(GitLfsPointer, match="git lfs pull"):
+        read_recording(path)
+    with pytest.raises(NoSignal, match="type EEG"):
+        from_mne(raw.copy().pick(["ECG"]))
