@@ -1,4 +1,4 @@
-"""What `doctor` looks at: each check says what it found and, where something is broken, the remedy."""
+"""What `doctor` looks at: each check says what it found, and the remedy where it is broken."""
 
 import importlib.util
 import platform
@@ -28,7 +28,7 @@ class Finding:
 
     Attributes:
         what: what was looked at.
-        healthy: False where it is broken and must be mended; None where it is absent and not needed.
+        healthy: False where it is broken; None where it is absent and not needed.
         detail: what was found.
         remedy: what to do; empty where nothing is.
     """
@@ -69,7 +69,7 @@ def check_scans(device: str) -> Iterator[Finding]:
         yield Finding(
             what,
             max(differences) <= SCAN_TOLERANCE,
-            f"forward {differences[0]:.1e}, gradients {max(differences[1:]):.1e} from the recurrence",
+            f"off the recurrence by {differences[0]:.1e}, gradients {max(differences[1:]):.1e}",
             f"Use model.scan=chunked and report this: {what} is wrong on this machine.",
         )
 

@@ -1,23 +1,34 @@
 """Score a detector on prepared recordings, leaving a folder that any other scorer can check."""
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from brainbrr.data.cache import open_signal
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.durable import open_durable
+from brainbrr.data.window_index import require_labels
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.trace import Trace
 from brainbrr.events.tsv import write_tsv
 from brainbrr.inference.annotate import save_trace
 from brainbrr.inference.detector import Detector
+from brainbrr.reporting.cases import select_cases
+from brainbrr.reporting.published import published_scores
+from brainbrr.reporting.report import write_report
+from brainbrr.scoring.scores_file import write_scores
+from brainbrr.scoring.summary import Scores
+from brainbrr.signal.quantisation import dequantise
+from brainbrr.training.run_record import code_version
+
+Scorer = Callable[..., Scores]
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,105 @@ def write_predictions(predictions: Predictions, rows: Sequence[ManifestRow], out
         save_trace(predictions.traces[name], output / "traces" / f"{name}_trace.npy")
 
 
-def write_scores(scores: dict[str, Any], path: Path) -> None:
-    """Scores as strict JSON: undefined is null."""
-    with open_durable(path) as file:
-        json.dump(scores, file, indent=1, allow_nan=False)
-        file.write("\n")
+def evaluate_rows(
+    detector: Detector,
+    rows: Sequence[ManifestRow],
+    cache_folder: Path,
+    output: Path,
+    *,
+    score: Scorer,
+    baselines: Mapping[str, Scores],
+    about: Mapping[str, Any],
+    n_cases: int,
+) -> Scores:
+    """Predict, score, and leave TSVs, traces, `report.html` and last of all `scores.json`.
+
+    Args:
+        rows: the recordings, which must be labelled.
+        score: `brainbrr.scoring.corpus.score_corpus` with its settings.
+        baselines: scores of other detectors on the same recordings, to stand beside.
+        about: corpus, split, command and what else the report names.
+        n_cases: events of each kind that the report pictures.
+    """
+    require_labels(rows, "scoring")
+    predictions = predict_rows(detector, rows, cache_folder)
+    write_predictions(predictions, rows, output)
+    scores = score(
+        predictions.references,
+        predictions.hypotheses,
+        predictions.traces,
+        subjects=predictions.subjects,
+    )
+    signals = {row.recording_id: row for row in rows}
+    cases = select_cases(
+        predictions.references,
+        predictions.hypotheses,
+        predictions.traces,
+        lambda name, start_s, stop_s: _excerpt(signals[name], cache_folder, start_s, stop_s),
+        n_cases,
+    )
+    write_report(
+        output / "report.html",
+        title=f"{about['corpus']}, split {about['split']}",
+        scores=scores,
+        cases=cases,
+        provenance=about,
+        notes=substitutions(rows),
+        published=published_scores(about["corpus"], about["split"]),
+        baselines=baselines,
+        alarm_budget=detector.provenance.get("alarm_budget"),
+    )
+    write_scores(dict(baselines), output / "baselines.json")
+    write_scores(scores, output / "scores.json")
+    return scores
+
+
+def _excerpt(
+    row: ManifestRow, cache_folder: Path, start_s: float, stop_s: float
+) -> NDArray[np.float32]:
+    """Microvolts `(19, samples)` of a stretch, NaN where there is no signal."""
+    signal = open_signal(row, cache_folder)
+    rate_hz = signal.shape[1] / row.duration_s
+    first, last = (round(seconds * rate_hz) for seconds in (start_s, stop_s))
+    eeg_uv = dequantise(signal[:, first:last])
+    eeg_uv[~row.observed_mask] = np.nan
+    for onset_s, offset_s in row.gaps:
+        low, high = (max(round(edge * rate_hz) - first, 0) for edge in (onset_s, offset_s))
+        eeg_uv[:, low:high] = np.nan
+    return eeg_uv
+
+
+def substitutions(rows: Sequence[ManifestRow]) -> list[str]:
+    """What preparation replaced or left out in these recordings, one sentence each."""
+    told = []
+    interpolated = [row for row in rows if row.interpolated]
+    if interpolated:
+        names = sorted({name for row in interpolated for name in row.interpolated})
+        told.append(f"{', '.join(names)} interpolated in {len(interpolated)} recordings.")
+    masked = [row for row in rows if not all(row.observed)]
+    if masked:
+        told.append(f"Electrodes absent and masked in {len(masked)} recordings.")
+    bad = sum(len(row.bad_spans) for row in rows)
+    if bad:
+        told.append(f"{bad} spans of single electrodes were marked bad.")
+    gaps = sum(len(row.gaps) for row in rows)
+    if gaps:
+        told.append(f"{gaps} gaps in the recordings; recorded time alone counts in rates.")
+    return told
+
+
+def about(
+    corpus: str, split: str, command: str, configuration: Mapping[str, Any]
+) -> dict[str, object]:
+    """What a reader needs to get the same result again."""
+    code = code_version()
+    text = json.dumps(configuration, sort_keys=True, default=str)
+    return {
+        "corpus": corpus,
+        "split": split,
+        "command": command,
+        "seed": configuration.get("seed"),
+        "version": code["version"],
+        "commit": f"{code['commit']}{' (changed)' if code['dirty'] else ''}",
+        "config_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }

@@ -1,4 +1,4 @@
-"""The cache: one memory-mapped int16 signal a recording, and beside it an entry that says what it holds."""
+"""The cache: one memory-mapped int16 signal a recording, and an entry that says what it holds."""
 
 import hashlib
 import json
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.durable import open_durable
@@ -22,7 +21,7 @@ class StaleCache(BrainbrrError):
 
 @dataclass(frozen=True)
 class Stamp:
-    """Size and time of last change of a file: while they stay, its content is taken as unchanged."""
+    """Size and time of last change of a file: while they stay, its content is taken as the same."""
 
     size: int
     mtime_ns: int
@@ -48,7 +47,8 @@ class Entry:
 
     Attributes:
         source: the recording's file as it was read; None where it could not be opened.
-        row: the manifest row, without labels and split, which are read anew each time; None for a refusal.
+        row: the manifest row, without labels and split, which are read anew each time; None for a
+            refusal.
         cached: the cached signal's file; None for a refusal.
         refusal: why there is no signal.
         version: of brainbrr; what one version refused, another tries again.
@@ -61,16 +61,18 @@ class Entry:
     version: str = ""
 
 
-def open_signal(row: ManifestRow, cache_folder: Path, *, verify: bool = True) -> np.memmap:  # type: ignore[type-arg]
+def open_signal(row: ManifestRow, cache_folder: Path, *, verify: bool = True) -> np.memmap:
     """One recording's prepared EEG, read from disk as it is used.
 
     Args:
         row: its manifest row.
         cache_folder: the folder of that manifest.
-        verify: compare the file's SHA-256 with the row; done once a process for each file, about a second a gigabyte.
+        verify: compare the file's SHA-256 with the row; done once a process for each file, about a
+            second a gigabyte.
 
     Returns:
-        Read-only int16, shape `(19, samples)`, steps of `brainbrr.signal.quantisation.STEP_UV` microvolts.
+        Read-only int16, shape `(19, samples)`, steps of `brainbrr.signal.quantisation.STEP_UV`
+        microvolts.
 
     Raises:
         StaleCache: the file is missing, cut short, of another shape, or its content has changed.
@@ -84,7 +86,7 @@ def open_signal(row: ManifestRow, cache_folder: Path, *, verify: bool = True) ->
         raise _stale(row, f"{signal.dtype} of shape {signal.shape}")
     if verify and _digest_of_version(path, Stamp.of(path)) != row.cache_sha256:
         raise _stale(row, "other content")
-    return signal  # type: ignore[no-any-return]
+    return signal
 
 
 def file_sha256(path: Path) -> str:
@@ -117,7 +119,8 @@ def write_entry(entry: Entry, path: Path) -> None:
 
 
 @lru_cache(maxsize=100_000)
-def _digest_of_version(path: Path, stamp: Stamp) -> str:  # noqa: ARG001  the stamp tells one version from the next
+def _digest_of_version(path: Path, stamp: Stamp) -> str:
+    """SHA-256 of a file, computed anew where its stamp tells another version."""
     return file_sha256(path)
 
 

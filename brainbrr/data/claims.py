@@ -1,4 +1,4 @@
-"""Claims on recordings: two processes never prepare the same one, and a killed process claims nothing."""
+"""Claims on recordings: no two processes prepare the same one, and a killed one claims nothing."""
 
 import fcntl
 import hashlib
@@ -14,9 +14,9 @@ _LAST_OFFSET = 2**62
 def claim(path: Path, name: str, *, wait: bool) -> Iterator[bool]:
     """Hold the claim on `name` among all processes that use the claims file `path`.
 
-    The claim is a lock on one byte of the file. The operating system drops it when its process ends, however it ends,
-    so nothing is left to clean up and nobody waits for the dead. A process holds one claim at a time, so two never
-    wait for each other.
+    The claim is a lock on one byte of the file. The operating system drops it when its process
+    ends, however it ends, so nothing is left to clean up and nobody waits for the dead. A process
+    holds one claim at a time, so two never wait for each other.
 
     Args:
         wait: wait while another process holds the claim, or give False at once.

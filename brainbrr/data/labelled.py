@@ -1,4 +1,4 @@
-"""Manifest rows: what the cache holds of a recording, joined with what its corpus says of it now."""
+"""Manifest rows: what the cache holds of a recording, and what its corpus says of it now."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.prepare_recording import entry_path
 
 END_TOLERANCE_S = 10.0
-"""Labels round the recording's end; a seizure that ends later than this after it belongs to another recording."""
+"""Labels round the recording's end; a seizure that ends later belongs to another recording."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ def label_fault(source: Source, duration_s: float) -> Refusal | None:
         if not inside or event.offset_s > duration_s + END_TOLERANCE_S:
             return Refusal(
                 "LabelsBeyondRecording",
-                f"expected seizures inside {duration_s:g} s of recording; got one from {event.onset_s:g} to "
-                f"{event.offset_s:g} s. Check that the labels belong to this recording.",
+                f"expected seizures inside {duration_s:g} s of recording; got one from "
+                f"{event.onset_s:g} to {event.offset_s:g} s. "
+                "Check that the labels belong to this recording.",
             )
     return None
 

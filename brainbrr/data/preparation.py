@@ -117,7 +117,7 @@ class InvalidPreparation(BrainbrrError):
 
 
 @dataclass(frozen=True)
-class _Job:
+class PlannedRecording:
     """A recording with everything decided that its samples need."""
 
     blocks: RecordingBlocks
@@ -198,7 +198,12 @@ def _check_amplitude(found: Survey, preparation: Preparation) -> None:
         )
 
 
-def _plan(blocks: RecordingBlocks, preparation: Preparation) -> _Job:
+def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> PlannedRecording:
+    """Survey a recording and decide how it would be prepared, without preparing it.
+
+    Raises:
+        MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
+    """
     named = derivations(blocks.labels)
     useful = np.flatnonzero(useful_channels(named))
     channels = [named[i] for i in useful]
@@ -227,7 +232,7 @@ def _plan(blocks: RecordingBlocks, preparation: Preparation) -> _Job:
     n_found = int(plan.solution.observed.sum())
     if n_found < preparation.min_electrodes:
         raise _refuse_missing(blocks.labels, n_found, preparation.min_electrodes)
-    return _Job(blocks, useful, plan, found, n_samples, preparation)
+    return PlannedRecording(blocks, useful, plan, found, n_samples, preparation)
 
 
 def prepare(
@@ -242,7 +247,7 @@ def prepare(
     Raises:
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
     """
-    job = _plan(BlocksOfRecording(recording), preparation)
+    job = plan_recording(BlocksOfRecording(recording), preparation)
     eeg_uv = np.zeros((N_ELECTRODES, job.n_samples), dtype=np.float32)
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
     for first, chunk in job.chunks():
@@ -262,7 +267,7 @@ def prepare_file(source: Path, preparation: Preparation, target: Path) -> Prepar
         UnreadableRecording: the file cannot be read as EEG; one of its named forms.
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
     """
-    job = _plan(open_recording(source), preparation)
+    job = plan_recording(open_recording(source), preparation)
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
     with open_npy(target, (N_ELECTRODES, job.n_samples), np.dtype(np.int16)) as write:
         for first, chunk in job.chunks():

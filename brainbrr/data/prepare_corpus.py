@@ -1,14 +1,10 @@
-"""A whole corpus into the cache: in parallel, resumable at any instant, and safe beside another run."""
+"""A whole corpus into the cache: in parallel, resumable at any instant, safe beside another run."""
 
 import json
 import logging
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from brainbrr.data.cache import StaleCache
@@ -16,6 +12,7 @@ from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.source import Source
 from brainbrr.data.labelled import Quarantined, label
 from brainbrr.data.manifest import ManifestRow, read_manifest, write_manifest
+from brainbrr.data.pool import each_in_pool
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_recording import Job, Outcome, cache_writable, current, run_job
 from brainbrr.data.progress import progress_bar
@@ -32,8 +29,8 @@ class NothingPrepared(BrainbrrError):
     """A corpus of which every recording was refused."""
 
 
-class WorkerDied(BrainbrrError):
-    """A worker process that was killed, most often for want of memory."""
+class EmptySplit(BrainbrrError):
+    """A split without a single recording."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,8 @@ class PreparedCorpus:
     """A corpus in the cache.
 
     Attributes:
-        folder: holds the signals, `manifest.jsonl` and `quarantine.jsonl`; the second argument of `open_signal`.
+        folder: holds the signals, `manifest.jsonl` and `quarantine.jsonl`; the second argument of
+            `open_signal`.
         rows: the recordings asked for, sorted by name, labelled and split.
         quarantine: the recordings asked for that cannot be used, and why.
         n_prepared: how many signals this call wrote.
@@ -53,8 +51,20 @@ class PreparedCorpus:
     n_prepared: int
 
     def of_split(self, name: str) -> tuple[ManifestRow, ...]:
-        """The rows of one split; TUSZ's names dev and eval are understood."""
-        return tuple(row for row in self.rows if row.split == canonical_split(name))
+        """The rows of one split; TUSZ's names dev and eval are understood.
+
+        Raises:
+            EmptySplit: it has none.
+        """
+        rows = tuple(row for row in self.rows if row.split == canonical_split(name))
+        if not rows:
+            present = sorted({row.split or "no split" for row in self.rows})
+            raise EmptySplit(
+                f"recordings in the split {name}",
+                f"{len(self.rows)} recordings in {', '.join(present)}",
+                "A corpus without own split needs a subject for each: see conf/data/division.",
+            )
+        return rows
 
 
 def prepare_corpus(
@@ -69,8 +79,9 @@ def prepare_corpus(
 ) -> PreparedCorpus:
     """Prepare what the cache lacks of a corpus, and tell what it holds.
 
-    Each recording is written whole or not at all, so a run that was killed goes on where it stopped. Labels and splits
-    are read anew each time: correcting them needs no preparation. Two runs on one cache share the work.
+    Each recording is written whole or not at all, so a run that was killed goes on where it
+    stopped. Labels and splits are read anew each time: correcting them needs no preparation. Two
+    runs on one cache share the work.
 
     Args:
         cache_root: the corpus lands in `cache_root/<preparation digest>/<corpus name>`.
@@ -127,7 +138,7 @@ def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
         turn = missing
         for wait in (False, True):
             busy = []
-            for job, outcome in _run(turn, wait, workers):
+            for job, outcome in each_in_pool(partial(run_job, wait=wait), turn, workers):
                 if outcome.state == "busy":
                     busy.append(job)
                     continue
@@ -139,39 +150,15 @@ def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
         raise StaleCache(
             "sources and cached signals unchanged since they were prepared",
             f"{len(stale)} changed, e.g. {stale[0].detail}",
-            "Prepare them again with prepare.rebuild=true; for another corpus set another data.name.",
+            "Prepare them again: prepare.rebuild=true. For another corpus set another data.name.",
         )
     return sum(outcome.state == "prepared" for outcome in outcomes)
-
-
-def _run(jobs: list[Job], wait: bool, workers: int | None) -> Iterator[tuple[Job, Outcome]]:
-    """Outcomes as they come, from this process alone or from a pool."""
-    n_workers = min(workers or os.cpu_count() or 1, len(jobs))
-    if n_workers <= 1:
-        yield from ((job, run_job(job, wait=wait)) for job in jobs)
-        return
-    # Spawned, not forked: a fork would copy the threads' locks of torch and BLAS in whatever state they are.
-    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-        futures: dict[Future[Outcome], Job] = {
-            pool.submit(partial(run_job, job, wait=wait)): job for job in jobs
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise WorkerDied(
-                "worker processes that live",
-                "one was killed, most likely for want of memory",
-                "Run again with fewer: prepare.workers=1. What is prepared already stays.",
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _write_lists(
     sources: list[Source], corpus: Corpus, folder: Path
 ) -> tuple[list[ManifestRow], list[Quarantined]]:
-    """Manifest and quarantine of everything the cache holds of the corpus, rewritten where they changed."""
+    """Manifest and quarantine of all that the cache holds of the corpus, rewritten if changed."""
     rows: list[ManifestRow] = []
     quarantine: list[Quarantined] = []
     for source in sources:

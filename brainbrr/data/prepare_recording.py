@@ -14,7 +14,6 @@ from brainbrr.data.cache import Entry, Refusal, Stamp, file_sha256, read_entry, 
 from brainbrr.data.claims import claim
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.preparation import Preparation, PreparedHeader, prepare_file
-from brainbrr.data.privacy import public_labels, without_identity
 from brainbrr.errors import BrainbrrError
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: `held` was there already, `busy` is claimed by another process, `stale` has changed."""
+    """What became of a job: `held` was there, `busy` is claimed elsewhere, `stale` has changed."""
 
     state: State
     detail: str = ""
@@ -67,7 +66,7 @@ def entry_path(folder: Path, recording_id: str) -> Path:
 
 
 def current(job: Job) -> Entry | None:
-    """The cache's entry where it answers the job as the files stand, judged by their sizes and times; else None."""
+    """The entry that answers the job, the files judged by their sizes and times; else None."""
     entry = read_entry(entry_path(job.folder, job.recording_id))
     if entry is None or entry.source != _stamp(job.path):
         return None
@@ -116,7 +115,7 @@ def cache_writable(folder: Path) -> Iterator[None]:
 
 
 def _answer(job: Job) -> Outcome | None:
-    """What the cache answers to a job, its files compared by content where their times differ; None for nothing."""
+    """The cache's answer, files compared by content where their times differ; None for none."""
     if current(job) is not None:
         return Outcome("held")
     path = entry_path(job.folder, job.recording_id)
@@ -149,7 +148,7 @@ def _prepared(job: Job) -> Entry:
     except BrainbrrError as error:
         detail = f"expected {error.expected}; got {error.got}. {error.remedy}"
         detail = detail.replace(str(job.path), job.source)
-        return _refused(stamp, type(error).__name__, without_identity(detail, job.path))
+        return _refused(stamp, type(error).__name__, detail)
     row = _row(job, header, source_sha256, file_sha256(target))
     return Entry(stamp, row, Stamp.of(target), None, __version__)
 
@@ -169,7 +168,7 @@ def _row(job: Job, header: PreparedHeader, source_sha256: str, cache_sha256: str
         source_sha256=source_sha256,
         duration_s=float(header.duration_s),
         source_rate_hz=float(header.source_rate_hz),
-        source_channels=public_labels(header.source_labels),
+        source_channels=list(header.source_labels),
         observed=[bool(seen) for seen in header.observed],
         interpolated=list(header.interpolated),
         reference=header.reference,
@@ -186,7 +185,7 @@ def _row(job: Job, header: PreparedHeader, source_sha256: str, cache_sha256: str
 
 
 def _remove_remains(job: Job) -> None:
-    """Remove half-written files of this recording; nobody else writes them while its claim is held."""
+    """Remove half-written files of this recording; nobody else writes them under its claim."""
     for folder in (job.folder, job.folder / ENTRIES):
         for path in folder.glob(f".{escape(job.recording_id)}.*.tmp*"):
             path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from rich.progress import (
 
 @contextmanager
 def progress_bar(shown: bool = True) -> Iterator[Progress]:
-    """A bar on the standard error stream, so that results on standard output stay clean; hidden where not `shown`."""
+    """A bar on the standard error stream, which leaves standard output to results."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

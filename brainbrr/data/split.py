@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 
@@ -57,7 +58,9 @@ def canonical_split(name: str) -> str:
 
 
 def check_disjoint(recordings: Iterable[Belonging]) -> None:
-    """Refuse a corpus in which a subject's recordings lie in two splits; recordings without a split are left out.
+    """Refuse a corpus in which a subject lies in two splits.
+
+    Recordings without a split are left out.
 
     Raises:
         SplitLeak: such a subject exists.
@@ -83,7 +86,8 @@ def by_fractions(
 
     Args:
         subjects: whether each subject has seizures.
-        train, val, test: shares of the subjects; they are scaled to a sum of 1. A positive share gets at least one subject.
+        train, val, test: shares of the subjects; they are scaled to a sum of 1. A positive share
+            gets at least one subject.
         seed: the same seed and subjects give the same split on every machine.
 
     Raises:
@@ -94,7 +98,8 @@ def by_fractions(
     given = np.zeros(3, dtype=np.int64)
     split = {}
     for position, subject in enumerate(_shuffled(subjects, seed), 1):
-        # The split that lags its quota most is next, so each stretch of the list (first all with seizures) is shared out alike.
+        # The split that lags its quota most is next, so each stretch of the list (first all with
+        # seizures) is shared out alike.
         lag = np.where(given < quotas, quotas * position / len(subjects) - given, -np.inf)
         chosen = int(np.argmax(lag))
         given[chosen] += 1
@@ -103,7 +108,7 @@ def by_fractions(
 
 
 def by_fold(subjects: Mapping[str, bool], *, n_folds: int, fold: int, seed: int) -> dict[str, str]:
-    """Seeded k-fold over subjects: fold `fold` is tested, the next one watched, the rest trained on.
+    """Seeded k-fold over subjects: one fold is tested, the next one watched, the rest trained on.
 
     Raises:
         TooFewSubjects: fewer than three folds, or fewer subjects than folds.
@@ -125,7 +130,7 @@ def by_fold(subjects: Mapping[str, bool], *, n_folds: int, fold: int, seed: int)
 def by_leaving_out(
     subjects: Mapping[str, bool], *, subject: str, val: float, seed: int
 ) -> dict[str, str]:
-    """Leave one subject out: that one is tested, a share `val` of the others watched, the rest trained on.
+    """Leave one subject out: it is tested, a share of the others watched, the rest trained on.
 
     Raises:
         UnknownSubject: the corpus has no such subject.
@@ -139,7 +144,7 @@ def by_leaving_out(
     return by_fractions(others, train=1.0 - val, val=val, test=0.0, seed=seed) | {subject: "test"}
 
 
-def _quotas(n_subjects: int, shares: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _quotas(n_subjects: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
     """Whole numbers of subjects by largest remainder, one at least for each positive share."""
     positive = shares > 0
     if n_subjects < int(positive.sum()):

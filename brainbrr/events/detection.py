@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
-from brainbrr.events.intervals import complement, from_mask, intersect, merge
+from brainbrr.events.intervals import complement
 from brainbrr.events.trace import Trace
 
 _ABOVE_NOTHING = float(np.finfo(np.float32).tiny)
+
+
+# First sample and last sample plus one of each run, shape `(runs, 2)`.
+Runs = NDArray[np.int64]
 
 
 class ThresholdsOutOfOrder(BrainbrrError):
@@ -63,34 +67,79 @@ def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     return np.clip(average, 0.0, 1.0).astype(np.float32)
 
 
+def recorded_stretches(trace: Trace) -> Runs:
+    """First and last-plus-one sample of each stretch that holds signal, shape `(stretches, 2)`."""
+    n_samples = trace.probability.size
+    recorded = complement(trace.gaps, 0.0, n_samples / trace.rate_hz)
+    stretches = np.rint(recorded * trace.rate_hz).astype(np.int64)
+    return stretches[stretches[:, 1] > stretches[:, 0]]
+
+
+def smoothed_level(trace: Trace, smoothing_s: float) -> NDArray[np.float32]:
+    """The trace after smoothing; each recorded stretch is smoothed on its own, and gaps are 0."""
+    width = round(smoothing_s * trace.rate_hz)
+    stretches = recorded_stretches(trace)
+    if len(stretches) == 1 and stretches[0, 1] - stretches[0, 0] == trace.probability.size:
+        return smooth(trace.probability, width)
+    level = np.zeros_like(trace.probability)
+    for first, last in stretches:
+        level[first:last] = smooth(trace.probability[first:last], width)
+    return level
+
+
+def merge_runs(
+    runs: Runs, stretch: NDArray[np.intp], gap_samples: float | NDArray[np.float64]
+) -> Runs:
+    """Unite runs less than `gap_samples` apart within one recorded stretch; sorted and disjoint in
+    and out.
+
+    Args:
+        stretch: index of the stretch that holds each run.
+        gap_samples: one number, or one for each pair of neighbours, shape `(runs - 1,)`.
+    """
+    if len(runs) < 2:
+        return runs
+    apart = (runs[1:, 0] - runs[:-1, 1] >= gap_samples) | (stretch[1:] != stretch[:-1])
+    first = np.flatnonzero(np.concatenate([[True], apart]))
+    last = np.append(first[1:], len(runs)) - 1
+    return np.stack([runs[first, 0], runs[last, 1]], axis=1)
+
+
 def detect(trace: Trace, detection: Detection) -> Annotation:
     """Seizure events of a trace by hysteresis.
 
-    An event is a run at or above `off` that somewhere reaches `on`; runs never cross a gap of the
-    recording.
-    Each event's confidence is the mean smoothed probability inside it.
+    An event is a run at or above `off` that somewhere reaches `on`. Runs never cross a gap of the
+    recording, nor does merging or smoothing. Each event's confidence is the mean smoothed
+    probability inside it.
 
     Returns:
         an annotation of the trace's whole duration, its events of type `sz`.
     """
-    level = smooth(trace.probability, round(detection.smoothing_s * trace.rate_hz))
-    recorded = complement(trace.gaps, 0.0, trace.duration_s)
-    candidates = intersect(
-        from_mask(level >= max(detection.off, _ABOVE_NOTHING), trace.rate_hz), recorded
+    level = smoothed_level(trace, detection.smoothing_s)
+    active = level >= max(detection.off, float(np.finfo(np.float32).tiny))
+    stretches = recorded_stretches(trace)
+    # A gap of less than a sample still parts two runs.
+    runs = np.concatenate(
+        [_runs(active[first:last]) + first for first, last in stretches] or [_runs(active[:0])]
     )
-    reaching = np.concatenate([[0], np.cumsum(level >= detection.on)])
-    first, last = np.rint(candidates * trace.rate_hz).astype(np.int64).T
-    runs = candidates[reaching[last] > reaching[first]]
-    runs = intersect(merge(runs, detection.merge_gap_s), recorded)
-    runs = runs[runs[:, 1] - runs[:, 0] >= detection.min_duration_s]
-    total = np.concatenate([[0.0], np.cumsum(level, dtype=np.float64)])
-    events = []
-    for onset_s, offset_s in runs:
-        first_sample, last_sample = round(onset_s * trace.rate_hz), round(offset_s * trace.rate_hz)
-        mean = (total[last_sample] - total[first_sample]) / max(last_sample - first_sample, 1)
-        events.append(
-            Event(
-                float(onset_s), float(offset_s - onset_s), confidence=float(np.clip(mean, 0.0, 1.0))
-            )
+    if len(runs):
+        # Between two runs the level is below `off`, so the peak up to the next run is the run's
+        # own.
+        runs = runs[np.maximum.reduceat(level, runs[:, 0]) >= detection.on]
+    stretch = np.searchsorted(stretches[:, 0], runs[:, 0], side="right") - 1
+    runs = merge_runs(runs, stretch, detection.merge_gap_s * trace.rate_hz)
+    runs = runs[runs[:, 1] - runs[:, 0] >= detection.min_duration_s * trace.rate_hz]
+    events = tuple(
+        Event(
+            float(first / trace.rate_hz),
+            float((last - first) / trace.rate_hz),
+            confidence=float(np.mean(level[first:last], dtype=np.float64)),
         )
-    return Annotation(tuple(events), trace.duration_s, trace.start)
+        for first, last in runs
+    )
+    return Annotation(events, trace.duration_s, trace.start)
+
+
+def _runs(mask: NDArray[np.bool_]) -> Runs:
+    padded = np.concatenate([[False], mask, [False]])
+    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)

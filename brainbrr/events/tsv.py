@@ -1,16 +1,18 @@
 """HED-SCORE event tables as SzCORE defines them, read leniently and written exactly.
 
 Standard: SzCORE framework, section "Annotations" (Dan et al., Epilepsia 2024, doi
-10.1111/epi.18113).
+    10.1111/epi.18113).
 """
 
 import csv
+import math
 from datetime import datetime
 from pathlib import Path
 
 from brainbrr.durable import open_durable
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.codes import event_code, names_seizure
 from brainbrr.events.event import BACKGROUND, Event
 
 COLUMNS = (
@@ -24,6 +26,7 @@ COLUMNS = (
 )
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 MISSING = "n/a"
+Row = dict[str, str]
 
 
 class UnreadableEvents(BrainbrrError):
@@ -31,7 +34,7 @@ class UnreadableEvents(BrainbrrError):
 
 
 def write_tsv(annotation: Annotation, path: str | Path) -> None:
-    """Write an annotation with SzCORE's seven columns; a recording without seizures is one `bckg`
+    """Write an annotation with SzCORE's seven columns; a recording without events is one `bckg`
     row."""
     events = annotation.events or (Event(0.0, annotation.duration_s, BACKGROUND),)
     date_time = annotation.start.strftime(DATE_FORMAT) if annotation.start else MISSING
@@ -56,34 +59,37 @@ def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:
     """Read an event table: SzCORE's columns in any order, extra columns, a byte-order mark, `n/a`
     values.
 
+    A table may give `offset` in place of `duration`, BIDS's `trial_type` in place of `eventType`.
+    Rows without an onset and rows of zero duration mark nothing and are left out; so is an event
+    other than a seizure whose duration is unknown or negative (SeizeIT2 has one). A seizure of
+    unknown or negative duration cannot be scored and is refused.
+
     Args:
         duration_s: length of the recording where the table has no `recordingDuration`.
 
     Raises:
-        UnreadableEvents: no onset or duration column, a value that is not a number, or an unknown
-        duration.
+        UnreadableEvents: no onset or no duration column, a value that is not a number, a seizure
+            without a duration, `recordingDuration` that changes between rows, or an unknown length
+            of the recording.
     """
     path = Path(path)
+    rows = _rows(path)
     try:
-        rows = list(
-            csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t")
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableEvents(
-            "a readable UTF-8 event table", f"{path}: {error}", "Check the file."
-        ) from error
-    try:
-        events = tuple(_event(row) for row in rows if _number(row["onset"]) is not None)
-        durations = [
+        events = tuple(event for row in rows if (event := _event(row)) is not None)
+        lengths_s = {
             value for row in rows if (value := _number(row.get("recordingDuration"))) is not None
-        ]
-    except (KeyError, ValueError) as error:
+        }
+    except (KeyError, ValueError, BrainbrrError) as error:
         raise UnreadableEvents(
-            "tab-separated columns onset and duration in seconds",
+            "tab-separated columns onset and duration (or offset) in seconds",
             f"{path}: {error}",
             "Compare with the SzCORE format.",
         ) from error
-    length_s = durations[0] if durations else duration_s
+    if len(lengths_s) > 1:
+        raise UnreadableEvents(
+            "one recordingDuration", f"{path}: {sorted(lengths_s)}", "Split the table."
+        )
+    length_s = lengths_s.pop() if lengths_s else duration_s
     if length_s is None:
         raise UnreadableEvents(
             "a recordingDuration column",
@@ -93,23 +99,57 @@ def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:
     return Annotation(events, length_s, _start(rows))
 
 
+def _rows(path: Path) -> list[Row]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableEvents(
+            "a readable UTF-8 event table", f"{path}: {error}", "Check the file."
+        ) from error
+    table = csv.DictReader(lines, delimiter="\t", restval="")
+    names = [name.strip() for name in table.fieldnames or ()]
+    if "onset" not in names or not {"duration", "offset"} & set(names):
+        raise UnreadableEvents(
+            "columns onset and duration (or offset)",
+            f"{path} with {', '.join(names) or 'no columns'}",
+            "Compare with the SzCORE format.",
+        )
+    table.fieldnames = names
+    return list(table)
+
+
 def _number(text: str | None) -> float | None:
-    return None if text is None or text.strip() in {"", MISSING} else float(text)
+    if text is None or text.strip().lower() in {"", MISSING, "nan"}:
+        return None
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
-def _event(row: dict[str, str]) -> Event:
-    onset_s, duration_s = float(row["onset"]), _number(row["duration"])
+def _event(row: Row) -> Event | None:
+    onset_s = _number(row["onset"])
+    code = event_code(row.get("eventType") or row.get("trial_type") or MISSING)
+    if onset_s is None:
+        return None
+    duration_s, offset_s = _number(row.get("duration")), _number(row.get("offset"))
+    if duration_s is None and offset_s is not None:
+        duration_s = offset_s - onset_s
+    if duration_s == 0 or (not names_seizure(code) and not (duration_s or 0.0) > 0):
+        return None
+    if duration_s is None:
+        raise ValueError(f"the seizure at {onset_s} s has no duration")
     channels = (row.get("channels") or MISSING).strip()
     return Event(
         onset_s,
-        duration_s if duration_s is not None else 0.0,
-        (row.get("eventType") or row.get("trial_type") or MISSING).strip(),
+        duration_s,
+        code,
         _number(row.get("confidence")),
         () if channels == MISSING else tuple(name.strip() for name in channels.split(",")),
     )
 
 
-def _start(rows: list[dict[str, str]]) -> datetime | None:
+def _start(rows: list[Row]) -> datetime | None:
     text = next(
         (row["dateTime"] for row in rows if row.get("dateTime") not in {None, "", MISSING}), None
     )

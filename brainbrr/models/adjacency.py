@@ -8,7 +8,8 @@ from torch import Tensor
 
 
 def nearest_neighbours(weights: Tensor, observed: Tensor, n_neighbours: int) -> Tensor:
-    """Keep the edges that at least one of their two ends counts among its strongest, with their full weight.
+    """Keep the edges that at least one of their two ends counts among its strongest, with their
+    full weight.
 
     Args:
         weights: symmetric and positive; the diagonal is not looked at.

@@ -5,6 +5,7 @@ Axes: (batch, channels, frames) to (batch, samples).
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ from brainbrr.models.norm import ChannelNorm
 from brainbrr.models.tcn import keep_variance_
 
 LOGIT_CAP = 40.0
-"""Beyond +-40 a float32 probability is 0 or 1 already; a smooth cap keeps the gradient finite and alive."""
+"""Beyond +-40 a float32 probability is 0 or 1 already; a smooth cap keeps the gradient finite and
+alive."""
 
 
 class PriorOutOfRange(BrainbrrError):
@@ -27,29 +29,24 @@ class Decoder(nn.Module):
 
     Args:
         channels: width before the first stage and after each one.
-        skips: width of the encoder stage added after each decoder stage but the last, slow to fast; empty for none.
+        skips: width of the encoder stage added after each decoder stage but the last, slow to fast;
+            empty for none.
     """
 
     def __init__(self, channels: Sequence[int], skips: Sequence[int] = ()) -> None:
         super().__init__()
         self.norms = nn.ModuleList(ChannelNorm(width) for width in channels[:-1])
-        self.stages = nn.ModuleList(
-            nn.ConvTranspose1d(wide, narrow, 4, stride=2, padding=1)
-            for wide, narrow in zip(channels[:-1], channels[1:], strict=True)
-        )
+        self.stages = nn.ModuleList(_doubling(wide, narrow) for wide, narrow in pairwise(channels))
         self.joins = nn.ModuleList(
             nn.Conv1d(skip, width, 1, bias=False)
             for skip, width in zip(skips, channels[1:], strict=False)
         )
-        for stage in self.stages:
-            # Each output sample is reached by 2 of the 4 taps.
-            nn.init.normal_(stage.weight, std=math.sqrt(2.0 / (2 * stage.weight.shape[0])))
-            nn.init.zeros_(stage.bias)
         for join in self.joins:
             keep_variance_(join)
 
     def forward(self, features: Tensor, stages: Sequence[Tensor] = ()) -> Tensor:
-        """`(batch, channels[-1], samples)`; `stages` are the encoder's, fast to slow, when it was built with skips."""
+        """`(batch, channels[-1], samples)`; `stages` are the encoder's, fast to slow, when it was
+        built with skips."""
         skips = iter(reversed(stages))
         joins = iter(self.joins)
         for norm, stage in zip(self.norms, self.stages, strict=True):
@@ -59,8 +56,18 @@ class Decoder(nn.Module):
         return features
 
 
+def _doubling(channels_in: int, channels_out: int) -> nn.ConvTranspose1d:
+    """Twice the samples, as large as what came in: each output sample is reached by 2 of 4 taps."""
+    layer = nn.ConvTranspose1d(channels_in, channels_out, 4, stride=2, padding=1)
+    nn.init.normal_(layer.weight, std=math.sqrt(2.0 / (2 * channels_in)))
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class Head(nn.Module):
-    """One logit for each sample, softly capped at +-40, starting at the log-odds of how common seizures are.
+    """One logit for each sample, softly capped at +-40, starting at the log-odds of how common
+    seizures are.
 
     Args:
         channels: width of the decoder's output.
@@ -78,8 +85,9 @@ class Head(nn.Module):
             )
         self.norm = ChannelNorm(channels)
         self.read = nn.Conv1d(channels, 1, 1)
-        keep_variance_(self.read, gain=0.2)
-        nn.init.constant_(self.read.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
+        keep_variance_(self.read, gain=0.5)
+        assert self.read.bias is not None
+        nn.init.constant_(self.read.bias, math.log(prior / (1 - prior)))
 
     def forward(self, features: Tensor) -> Tensor:
         """`(batch, samples)`, float32."""

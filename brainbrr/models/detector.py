@@ -1,12 +1,13 @@
-"""The V3 detector: EEG to the odds of a seizure at each sample, through a graph of electrodes that changes in time.
+"""The V3 detector: EEG to the odds of a seizure at each sample, through a graph of electrodes that
+changes in time.
 
-Axes: eeg (batch, electrodes, samples), nodes (batch, electrodes, frames, features), weights (batch, pairs, frames),
-adjacency (batch, frames, electrodes, electrodes), logits (batch, samples). A frame is 16 samples.
+Axes: eeg (batch, electrodes, samples), nodes (batch, electrodes, frames, features), weights (batch,
+    pairs, frames), adjacency (batch, frames, electrodes, electrodes), logits (batch, samples). A
+    frame is 16 samples.
 """
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from brainbrr.models.adjacency import nearest_neighbours
@@ -24,7 +25,8 @@ class Explanation(NamedTuple):
 
     Attributes:
         adjacency: strength of each tie, `(batch, frames, electrodes, electrodes)`.
-        node_activity: size of each electrode's features after the graph, `(batch, electrodes, frames)`; 0 if absent.
+        node_activity: size of each electrode's features after the graph, `(batch, electrodes,
+            frames)`; 0 if absent.
         logits: `(batch, samples)`.
     """
 
@@ -48,7 +50,8 @@ class V3Detector(nn.Module):
         stride: samples in a frame.
         n_neighbours: edges each electrode chooses.
         n_eigenvectors: width of the positional encoding.
-        semi_dynamic_interval: the positional encoding is solved at each such frame and held in between.
+        semi_dynamic_interval: the positional encoding is solved at each such frame and held in
+            between.
         eigensolver: `eigh` or `jacobi`.
         skip_connections: hand the encoder's faster stages to the decoder.
     """
@@ -91,14 +94,16 @@ class V3Detector(nn.Module):
         """Log-odds of a seizure at each sample.
 
         Args:
-            eeg: standardised EEG, `(batch, electrodes, samples)`; the length a multiple of the stride.
+            eeg: standardised EEG, `(batch, electrodes, samples)`; the length a multiple of the
+                stride.
             observed: `(batch, electrodes)` boolean; None where all were recorded.
 
         Returns:
             `(batch, samples)`, float32, within +-40.
 
         Raises:
-            WrongInputShape, WrongInputType, NonFiniteInput, NothingObserved: see `brainbrr.models.door`.
+            WrongInputShape, WrongInputType, NonFiniteInput, NothingObserved: see
+                `brainbrr.models.door`.
         """
         return self.explain(eeg, observed).logits
 

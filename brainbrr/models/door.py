@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.tracing import is_tracing
 
 
 class WrongInputShape(BrainbrrError):
@@ -41,7 +42,7 @@ def check_input(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride:
     if observed is None:
         observed = torch.ones(eeg.shape[:2], dtype=torch.bool, device=eeg.device)
     # While a graph is being traced its values do not exist yet.
-    if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
+    if not is_tracing():
         check_values(eeg, observed)
     return observed
 

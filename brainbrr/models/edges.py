@@ -1,9 +1,8 @@
 """The edge stream: how strongly each pair of electrodes is tied, frame by frame.
 
-Axes: nodes (batch, electrodes, frames, features), weights (batch, pairs, frames), pairs i < j in row order.
+Axes: nodes (batch, electrodes, frames, features), weights (batch, pairs, frames), pairs i < j in
+    row order.
 """
-
-import math
 
 import torch
 from torch import Tensor, nn
@@ -34,11 +33,12 @@ class EdgeStream(nn.Module):
     def forward(self, nodes: Tensor) -> Tensor:
         """Weights above zero, `(batch, pairs, frames)`, in float32."""
         similarity = pairs_of(cosine_similarity(nodes))
-        # Unrelated features of width n have a cosine of about 1/sqrt(n): brought to the order of one before the
-        # lift, whose tanh bounds what close electrodes (cosine near 1) send on.
-        lifted = torch.tanh(self.lift(similarity[..., None] * math.sqrt(nodes.shape[-1])))
+        # Unrelated features of width n have a cosine of about n**-0.5, alike ones of about 1:
+        # scaled by n**0.25 both lie within a factor of three of one, where tanh tells them apart.
+        scaled = similarity[..., None] * nodes.shape[-1] ** 0.25
+        lifted = torch.tanh(self.lift(scaled))
         read = self.read(self.stream(lifted.flatten(0, 1))).squeeze(-1)
-        return F.softplus(read.float()).unflatten(0, similarity.shape[:2])
+        return F.softplus(read.float()).view(similarity.shape)
 
 
 def pairs_of(matrices: Tensor) -> Tensor:
@@ -57,4 +57,4 @@ def matrices_of(pairs: Tensor, n: int) -> Tensor:
     place[row, column] = order
     place[column, row] = order
     padded = F.pad(pairs.transpose(1, 2), (0, 1))
-    return padded[..., place.flatten()].unflatten(-1, (n, n))
+    return padded[..., place.flatten()].view(*padded.shape[:2], n, n)

@@ -1,7 +1,7 @@
 """From EEG to features of each electrode at each frame, and back to one stream.
 
-Axes: eeg (batch, electrodes, samples), observed (batch, electrodes), nodes (batch, electrodes, frames, features),
-trunk (batch, channels, frames).
+Axes: eeg (batch, electrodes, samples), observed (batch, electrodes), nodes (batch, electrodes,
+    frames, features), trunk (batch, channels, frames).
 """
 
 from typing import NamedTuple
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brainbrr.models.precision import full_precision
 from brainbrr.models.tcn import Encoder, keep_variance_
 
 
@@ -21,11 +22,23 @@ class Front(NamedTuple):
     stages: list[Tensor]
 
 
+class AbsentElectrodes(nn.Module):
+    """Replaces an absent electrode's samples by a learned value of its own.
+
+    So an encoder that mixes electrodes can tell "not recorded" from "recorded and flat".
+    """
+
+    def __init__(self, n_electrodes: int) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.randn(n_electrodes))
+
+    def forward(self, eeg: Tensor, observed: Tensor) -> Tensor:
+        """EEG of the same shape, whatever absent electrodes held."""
+        return torch.where(observed[..., None], eeg, self.value.to(eeg.dtype)[:, None])
+
+
 class MixedFront(nn.Module):
     """One encoder over all electrodes at once, whose features are then dealt out to the electrodes.
-
-    An absent electrode's samples are replaced by a learned value of its own, so that the encoder can tell "not
-    recorded" from "recorded and flat".
 
     Args:
         encoder: takes `(batch, electrodes, samples)`.
@@ -37,21 +50,21 @@ class MixedFront(nn.Module):
     def __init__(self, encoder: Encoder, channels: int, n_electrodes: int, features: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.absent = nn.Parameter(torch.randn(n_electrodes))
+        self.absent = AbsentElectrodes(n_electrodes)
         self.to_electrodes = nn.Conv1d(channels, n_electrodes * features, 1)
         keep_variance_(self.to_electrodes)
         self.n_electrodes = n_electrodes
 
     def forward(self, eeg: Tensor, observed: Tensor) -> Front:
         """Features of each electrode, the encoder's own output, and its faster stages."""
-        heard = torch.where(observed[..., None], eeg, self.absent.to(eeg.dtype)[:, None])
-        trunk, stages = self.encoder(heard)
+        trunk, stages = self.encoder(self.absent(eeg, observed))
         nodes = self.to_electrodes(trunk).unflatten(1, (self.n_electrodes, -1))
         return Front(nodes.transpose(2, 3), trunk, stages)
 
 
 class MixedMerge(nn.Module):
-    """All electrodes' features into one stream, beside what the encoder said; absent electrodes add nothing."""
+    """All electrodes' features into one stream, beside what the encoder said; absent electrodes add
+    nothing."""
 
     def __init__(self, channels: int, n_electrodes: int, features: int) -> None:
         super().__init__()
@@ -60,7 +73,8 @@ class MixedMerge(nn.Module):
 
     def forward(self, nodes: Tensor, trunk: Tensor, observed: Tensor) -> Tensor:
         """`(batch, channels, frames)`."""
-        # Scaled by the share that was observed, as dropout is, so that few electrodes are not a faint signal.
+        # Scaled by the share that was observed, as dropout is, so that few electrodes are not a
+        # faint signal.
         share = observed.to(nodes.dtype).mean(-1)[:, None, None]
         present = torch.where(observed[:, :, None, None], nodes, 0.0)
         flat = present.transpose(2, 3).flatten(1, 2)
@@ -69,7 +83,8 @@ class MixedMerge(nn.Module):
 
 
 class ElectrodeFront(nn.Module):
-    """One small encoder that every electrode passes through alone, so that a graph node is an electrode."""
+    """One small encoder that every electrode passes through alone, so that a graph node is an
+    electrode."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -83,7 +98,8 @@ class ElectrodeFront(nn.Module):
 
 
 class ElectrodeMerge(nn.Module):
-    """Mean and maximum over the observed electrodes, so that the order of electrodes does not matter."""
+    """Mean and maximum over the observed electrodes, so that the order of electrodes does not
+    matter."""
 
     def __init__(self, features: int, channels: int) -> None:
         super().__init__()
@@ -105,7 +121,8 @@ def pool(nodes: Tensor, observed: Tensor) -> Tensor:
 
 
 def cosine_similarity(nodes: Tensor) -> Tensor:
-    """How alike the electrodes' features are at each frame, `(batch, frames, electrodes, electrodes)`, in -1..1."""
-    with torch.autocast(nodes.device.type, enabled=False):
+    """How alike the electrodes' features are at each frame, `(batch, frames, electrodes,
+    electrodes)`, in -1..1."""
+    with full_precision(nodes.device.type):
         unit = F.normalize(nodes.float(), dim=-1, eps=1e-6).transpose(1, 2)
         return unit @ unit.transpose(-1, -2)

@@ -1,6 +1,7 @@
 """Message passing between electrodes over a graph that changes at each frame.
 
-Axes: nodes (batch, frames, electrodes, features), adjacency (batch, frames, electrodes, electrodes).
+Axes: nodes (batch, frames, electrodes, features), adjacency (batch, frames, electrodes,
+    electrodes).
 """
 
 import inspect
@@ -19,9 +20,11 @@ class UnknownConvolution(BrainbrrError):
 
 
 class SSGConv(nn.Module):
-    """Simple spectral graph convolution (Zhu and Koniusz 2021) over all frames at once, as dense products.
+    """Simple spectral graph convolution (Zhu and Koniusz 2021) over all frames at once, as dense
+    products.
 
-    Equal to `torch_geometric.nn.SSGConv`, with self loops and symmetric normalisation, under the same parameter names.
+    Equal to `torch_geometric.nn.SSGConv`, with self loops and symmetric normalisation, under the
+    same parameter names.
 
     Args:
         features_in: features of each electrode.
@@ -56,7 +59,8 @@ def normalised_adjacency(adjacency: Tensor) -> Tensor:
 
 
 class GeometricConvolution(nn.Module):
-    """Any convolution of torch_geometric that uses edge weights, over all frames as one block-diagonal graph.
+    """Any convolution of torch_geometric that uses edge weights, over all frames as one
+    block-diagonal graph.
 
     Args:
         convolution: called with `(nodes, edge_index, weights)`.
@@ -76,7 +80,7 @@ class GeometricConvolution(nn.Module):
         weights = {self.weights_as: graphs[graph, source, target].to(nodes.dtype)}
         index = torch.stack([graph * n + source, graph * n + target])
         out: Tensor = self.convolution(nodes.flatten(0, -2), index, **weights)
-        return out.unflatten(0, nodes.shape[:-1])
+        return out.view(*nodes.shape[:-1], -1)
 
 
 def graph_convolution(
@@ -85,15 +89,16 @@ def graph_convolution(
     """The dense convolution, or one of torch_geometric by its class name.
 
     Args:
-        name: `ssg` for the dense SSGConv, else a class of `torch_geometric.nn` (`SSGConv`, `GCNConv`, `GATv2Conv`).
+        name: `ssg` for the dense SSGConv, else a class of `torch_geometric.nn` (`SSGConv`,
+            `GCNConv`, `GATv2Conv`).
         features_in: features of each electrode.
         features_out: features after it.
         alpha: for SSGConv.
         hops: for SSGConv.
 
     Raises:
-        UnknownConvolution: torch_geometric has no such class, or it ignores edge weights (the edge stream would
-            never learn).
+        UnknownConvolution: torch_geometric has no such class, or it ignores edge weights (the edge
+            stream would never learn).
     """
     if name == "ssg":
         layer = SSGConv(features_in, features_out, alpha=alpha, hops=hops)
@@ -157,7 +162,8 @@ class ElectrodeGraph(nn.Module):
 
     def forward(self, nodes: Tensor, adjacency: Tensor, encoding: Tensor) -> Tensor:
         """Features of each electrode having heard its neighbours."""
-        # Unit vectors over n electrodes have entries of 1/sqrt(n): brought to the order of the features.
+        # Unit vectors over n electrodes have entries of 1/sqrt(n): brought to the order of the
+        # features.
         position = encoding.to(nodes.dtype) * encoding.shape[-2] ** 0.5
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             heard = norm(nodes)

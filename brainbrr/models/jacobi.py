@@ -1,7 +1,8 @@
 """Eigenvectors of many small symmetric matrices by Jacobi rotations, in plain torch operations.
 
-ONNX has no eigen-operator and some GPU stacks solve tiny matrices very slowly; this needs neither. The rotations of a
-round touch disjoint pairs of rows, so that a round is a handful of tensor operations (Golub and Van Loan, section 8.5).
+ONNX has no eigen-operator and some GPU stacks solve tiny matrices very slowly; this needs neither.
+The rotations of a round touch disjoint pairs of rows, so that a round is a handful of tensor
+operations (Golub and Van Loan, section 8.5).
 """
 
 from functools import cache
@@ -18,7 +19,8 @@ def jacobi_eigh(matrices: Tensor, sweeps: int = SWEEPS) -> tuple[Tensor, Tensor]
 
     Args:
         matrices: symmetric, `(..., n, n)`.
-        sweeps: fixed number of passes over all pairs; no data-dependent stop, so that it can be exported.
+        sweeps: fixed number of passes over all pairs; no data-dependent stop, so that it can be
+            exported.
     """
     n = matrices.shape[-1]
     vectors = torch.eye(n, dtype=matrices.dtype, device=matrices.device).expand_as(matrices)
@@ -36,8 +38,8 @@ def _rotate(
     diagonal = matrices.diagonal(dim1=-2, dim2=-1)
     difference = diagonal[..., high] - diagonal[..., low]
     off = matrices[..., low, high]
-    # tan of the smaller angle, in the form that neither divides by zero nor cancels; where both are zero, no turn.
-    # Scaled by the larger of the two so that squares cannot underflow.
+    # tan of the smaller angle, in the form that neither divides by zero nor cancels; where both are
+    # zero, no turn. Scaled by the larger of the two so that squares cannot underflow.
     length = torch.hypot(difference, 2 * off)
     sign = torch.where(difference < 0, -1.0, 1.0)
     denominator = difference.abs() + length
@@ -72,7 +74,8 @@ def _inverse(order: list[int]) -> list[int]:
 
 @cache
 def _rounds(n: int) -> list[tuple[list[int], list[int], list[int]]]:
-    """A round-robin tournament: every pair once, disjoint pairs within a round; with n odd one row rests."""
+    """A round-robin tournament: every pair once, disjoint pairs within a round; with n odd one row
+    rests."""
     players = [*range(n), *([-1] if n % 2 else [])]
     rounds = []
     for _ in range(len(players) - 1):

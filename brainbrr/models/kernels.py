@@ -1,4 +1,5 @@
-"""Mamba-2's CUDA kernels: the Triton scan of mamba-ssm and the convolution of causal-conv1d, loaded when first used."""
+"""Mamba-2's CUDA kernels: the Triton scan of mamba-ssm and the convolution of causal-conv1d, loaded
+when first used."""
 
 import logging
 from collections.abc import Callable
@@ -10,10 +11,12 @@ import torch
 from torch import Tensor
 
 CHUNK = 64
-"""mamba-ssm's own default of 256 overflows 32-bit offsets from 48 windows of edge sequences up (upstream issue 1015)."""
+"""mamba-ssm's own default of 256 overflows 32-bit offsets from 48 windows of edge sequences up
+(upstream issue 1015)."""
 MAX_SEQUENCES = 4369
 GRID_LIMIT = 65_535
-"""Each launch puts sequences x chunks on one CUDA grid axis; 65,535 / 15 chunks of a 60 s window = 4,369."""
+"""Each launch puts sequences x chunks on one CUDA grid axis; 65,535 / 15 chunks of a 60 s window =
+4,369."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +28,8 @@ def kernels_available() -> bool:
 
 @cache
 def _combined() -> Callable[..., Any] | None:
-    """mamba-ssm's scan, imported by its full path: the package's front door pulls in Mamba-1's extension."""
+    """mamba-ssm's scan, imported by its full path: the package's front door pulls in Mamba-1's
+    extension."""
     try:
         module = import_module("mamba_ssm.ops.triton.ssd_combined")
     except ImportError as reason:
@@ -55,7 +59,8 @@ def kernel_scan(
     D: Tensor,
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The scan on CUDA by mamba-ssm, in launches small enough for its grid and its 32-bit offsets."""
+    """The scan on CUDA by mamba-ssm, in launches small enough for its grid and its 32-bit
+    offsets."""
     combined = _combined()
     assert combined is not None, "select_scan refuses before this point"
     n_chunks = -(-x.shape[1] // CHUNK)
@@ -65,11 +70,11 @@ def kernel_scan(
         part = slice(start, start + at_once)
         initial = None if initial_state is None else initial_state[part].float()
         y, state = combined(
-            x[part].contiguous(),
-            dt[part].float().contiguous(),
+            x[part],
+            dt[part].float(),
             A.float(),
-            B[part].to(x.dtype).contiguous(),
-            C[part].to(x.dtype).contiguous(),
+            B[part].to(x.dtype),
+            C[part].to(x.dtype),
             CHUNK,
             D=D.float(),
             initial_states=initial,
@@ -81,7 +86,8 @@ def kernel_scan(
 
 
 def kernel_convolution(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
-    """Causal depthwise convolution and SiLU of `(batch, length, channels)` by causal-conv1d; None where it cannot."""
+    """Causal depthwise convolution and SiLU of `(batch, length, channels)` by causal-conv1d; None
+    where it cannot."""
     function = _convolution() if inputs.is_cuda else None
     if function is None:
         return None

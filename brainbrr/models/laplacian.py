@@ -8,12 +8,15 @@ from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.jacobi import jacobi_eigh
+from brainbrr.models.precision import full_precision
 
 RIDGE = 1e-5
 TIE_BREAK = 1e-3
-"""Spread of a fixed diagonal that parts equal eigenvalues; a thousand times float32's rounding of them."""
+"""Spread of a fixed diagonal that parts equal eigenvalues; a thousand times float32's rounding of
+them."""
 ABSENT = 4.0
-"""Added to an absent electrode's diagonal: the spectrum ends at 2, so its own vector sorts after all others."""
+"""Added to an absent electrode's diagonal: the spectrum ends at 2, so its own vector sorts after
+all others."""
 SIGN_TIE = 0.02
 GOLDEN = 0.6180339887498949
 
@@ -61,12 +64,14 @@ def laplacian_encoding(
 ) -> Tensor:
     """The smoothest patterns over the graph, one number for each electrode and pattern.
 
-    Eigenvectors of the normalised Laplacian (+1e-5 I) in order of their eigenvalues, in float32 and without
+    Eigenvectors of the normalised Laplacian (+1e-5 I) in order of their eigenvalues, in float32 and
+    without
     gradient: the gradient of an eigenvector grows without bound as two eigenvalues meet.
 
-    Equal eigenvalues leave their eigenvectors free to turn, so a fixed diagonal of the order of `tie_break`, different
-    for each electrode, is added first: which electrode is meant decides, the same way every time, and rounding no
-    longer can. Its values follow the golden ratio, so that no symmetry of a graph repeats in them.
+    Equal eigenvalues leave their eigenvectors free to turn, so a fixed diagonal of the order of
+    `tie_break`, different for each electrode, is added first: which electrode is meant decides, the
+    same way every time, and rounding no longer can. Its values follow the golden ratio, so that no
+    symmetry of a graph repeats in them.
 
     Args:
         adjacency: `(batch, frames, electrodes, electrodes)`.
@@ -78,7 +83,7 @@ def laplacian_encoding(
     Returns:
         `(batch, frames, electrodes, n_eigenvectors)`, detached.
     """
-    with torch.autocast(adjacency.device.type, enabled=False):
+    with full_precision(adjacency.device.type):
         laplacian = normalised_laplacian(adjacency.float())
         n = laplacian.shape[-1]
         order = torch.arange(1, n + 1, device=laplacian.device, dtype=laplacian.dtype)
@@ -88,7 +93,8 @@ def laplacian_encoding(
         matrix = laplacian + torch.diag_embed(diagonal)
         _, vectors = jacobi_eigh(matrix) if solver == "jacobi" else torch.linalg.eigh(matrix)
         kept = fix_signs(vectors[..., :n_eigenvectors])
-        # Patterns of absent electrodes, and the absent electrodes' part in others' patterns, are nought.
+        # Patterns of absent electrodes, and the absent electrodes' part in others' patterns, are
+        # nought.
         real = torch.arange(kept.shape[-1], device=kept.device) < observed.sum(-1, keepdim=True)
         return kept * there[..., None] * real[:, None, None, :]
 
@@ -96,8 +102,9 @@ def laplacian_encoding(
 def fix_signs(vectors: Tensor) -> Tensor:
     """Each eigenvector (column) with its leading entry positive.
 
-    The leading entry is the first of those within 2 % of the largest magnitude, so it is never near zero: no rounding
-    can turn it, unlike the sign of a sum, which vanishes for antisymmetric patterns.
+    The leading entry is the first of those within 2 % of the largest magnitude, so it is never near
+    zero: no rounding can turn it, unlike the sign of a sum, which vanishes for antisymmetric
+        patterns.
     """
     size = vectors.abs()
     leading = size >= (1.0 - SIGN_TIE) * size.amax(-2, keepdim=True)

@@ -1,22 +1,22 @@
 """Mamba-2: a sequence layer whose memory decays at a rate it chooses at each step.
 
-Axes: (batch, length, d_model). Parameter names, initialisation and state dict are mamba-ssm's, so that one set of
-weights serves its CUDA kernels and the plain torch forms.
+Axes: (batch, length, d_model). Parameter names, initialisation and state dict are mamba-ssm's, so
+    that one set of weights serves its CUDA kernels and the plain torch forms.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.models.scan import Scan, kernel_scan_selected, select_scan
+from brainbrr.models.kernels import kernel_convolution, kernel_scan
+from brainbrr.models.native import native_scan
+from brainbrr.models.native_block import BlockWeights, native_block
+from brainbrr.models.scan import Scan, resolve, select_scan
 
 NORM_EPS = 1e-5
-Inner = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-"""`inner(projected, conv_weight, conv_bias, dt_bias, A_log, D, norm_weight) -> (batch, length, d_inner)`."""
 
 
 class MambaShape(BrainbrrError):
@@ -27,7 +27,8 @@ def check_shape(d_model: int, expand: int, headdim: int, d_conv: int) -> None:
     """Refuse sizes that would run on a CPU and fail on a GPU.
 
     Raises:
-        MambaShape: heads do not divide the inner width, their number is no multiple of 8, or d_conv is not 2, 3 or 4.
+        MambaShape: heads do not divide the inner width, their number is no multiple of 8, or d_conv
+            is not 2, 3 or 4.
     """
     d_inner = d_model * expand
     if d_inner % headdim or (d_inner // headdim) % 8:
@@ -84,24 +85,50 @@ class Mamba2(nn.Module):
         for parameter in (self.dt_bias, self.A_log, self.D):
             parameter._no_weight_decay = True  # type: ignore[attr-defined]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Features of the same shape, each step having seen itself and what came before."""
+    def forward(self, inputs: Tensor, *, reverse: bool = False) -> Tensor:
+        """Features of the same shape, each step having seen itself and what came before.
+
+        Args:
+            inputs: `(batch, length, d_model)`.
+            reverse: run from the last step to the first.
+        """
+        scan = resolve(self.scan, inputs)
+        if scan is native_scan:
+            return self._run_native(inputs, reverse)
+        ordered = inputs.flip(1) if reverse else inputs
+        assert self.conv1d.bias is not None
         inner = mix(
-            self.in_proj(inputs),
+            self.in_proj(ordered),
             self.conv1d.weight,
             self.conv1d.bias,
             self.dt_bias,
             self.A_log,
             self.D,
             self.norm.weight,
-            scan=self.scan,
+            scan=scan,
         )
         out: Tensor = self.out_proj(inner)
-        return out
+        return out.flip(1) if reverse else out
+
+    def _run_native(self, inputs: Tensor, reverse: bool) -> Tensor:
+        """The whole block in one pass through memory."""
+        assert self.conv1d.bias is not None
+        weights = BlockWeights(
+            in_proj=self.in_proj.weight,
+            conv_weight=self.conv1d.weight,
+            conv_bias=self.conv1d.bias,
+            dt_bias=self.dt_bias,
+            A=-torch.exp(self.A_log),
+            D=self.D,
+            norm_weight=self.norm.weight,
+            out_proj=self.out_proj.weight,
+        )
+        return native_block(inputs, weights, eps=NORM_EPS, reverse=reverse)
 
 
 class GatedNorm(nn.Module):
-    """Holds the weight of the gated root-mean-square norm under mamba-ssm's name; `mix` applies it."""
+    """Holds the weight of the gated root-mean-square norm under mamba-ssm's name; `mix` applies
+    it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -137,13 +164,13 @@ def mix(
     d_inner, heads = norm_weight.shape[0], A_log.shape[0]
     channels = conv_weight.shape[0]
     d_state = (channels - d_inner) // 2
-    gate, xbc, dt = projected.split([d_inner, channels, heads], -1)
+    gate, xbc, dt = torch.split(projected, [d_inner, channels, heads], -1)
     xbc = convolve(xbc, conv_weight, conv_bias, scan)
-    x, B, C = xbc.split([d_inner, d_state, d_state], -1)
+    x, B, C = torch.split(xbc, [d_inner, d_state, d_state], -1)
     dtype = torch.promote_types(projected.dtype, torch.float32)
     step = F.softplus(dt.to(dtype) + dt_bias.to(dtype))
     y, _ = scan(
-        x.unflatten(-1, (heads, d_inner // heads)),
+        x.view(*x.shape[:-1], heads, d_inner // heads),
         step,
         -torch.exp(A_log.to(dtype)),
         B.unsqueeze(2),
@@ -155,11 +182,8 @@ def mix(
 
 def convolve(inputs: Tensor, weight: Tensor, bias: Tensor, scan: Scan) -> Tensor:
     """Causal depthwise convolution and SiLU over `(batch, length, channels)`."""
-    if kernel_scan_selected(scan, inputs.device.type):
-        from brainbrr.models.kernels import kernel_convolution
-
-        if (fused := kernel_convolution(inputs, weight, bias)) is not None:
-            return fused
+    if scan is kernel_scan and (fused := kernel_convolution(inputs, weight, bias)) is not None:
+        return fused
     out = F.conv1d(
         inputs.transpose(1, 2), weight, bias, padding=weight.shape[-1] - 1, groups=weight.shape[0]
     )
@@ -202,7 +226,7 @@ class BiMamba2(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features of the same shape, each step having seen the whole sequence."""
-        out: Tensor = self.forwards(inputs) + self.backwards(inputs.flip(1)).flip(1)
+        out: Tensor = self.forwards(inputs) + self.backwards(inputs, reverse=True)
         return out
 
 

@@ -5,7 +5,6 @@ registers, one is kept at every 32nd frame, and the way back recomputes the othe
 Source: Dao and Gu 2024, Transformers are SSMs (arXiv 2405.21060), a scalar A for each head.
 """
 # The paper's letters, in the order every scan here takes them.
-# ruff: noqa: N803, N806, PLR0917
 
 import ctypes
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.native_build import NativeKernelsUnavailable, load_library
+from brainbrr.models.tracing import is_tracing
 
 SUPPORTED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -48,11 +48,6 @@ def native_can_take(*tensors: Tensor) -> bool:
         and all(t.device.type == "cpu" and t.dtype in SUPPORTED_DTYPES for t in tensors)
         and native_available()
     )
-
-
-def is_tracing() -> bool:
-    """Whether torch.compile, torch.export or torch.jit reads the model: they cannot see C."""
-    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
 def native_scan(

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 class ChannelNorm(nn.Module):
     """Brings each sample's channels to a common scale, except where they are quiet already.
 
-    The sum under the root has a floor of one: values of the order of one or less pass nearly unchanged and larger
-    ones are brought down to it. A plain layer norm would erase amplitude, which is half of what tells a seizure; a
-    norm over time would let one artefact dim a whole window. Each sample is normalised by itself, so a window's
-    output depends on no neighbour.
+    The sum under the root has a floor of one: values of the order of one or less pass nearly
+    unchanged and larger ones are brought down to it. A plain layer norm would erase amplitude,
+    which is half of what tells a seizure; a norm over time would let one artefact dim a whole
+    window. Each sample is normalised by itself, so a window's output depends on no neighbour.
     """
 
     def __init__(self, channels: int, floor: float = 1.0) -> None:

@@ -1,8 +1,9 @@
-"""Networks by name: from the entries of `conf/model`, or from a family and plain numbers as a release stores them."""
+"""Networks by name: from the entries of `conf/model`, or from a family and plain numbers as a
+release stores them."""
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ def read_model(name: str) -> tuple[str, dict[str, Any]]:
     assert isinstance(entry, dict)
     numbers = {str(key): value for key, value in entry.items()}
     return family_of(str(numbers.pop("_target_", ""))), numbers
+
+
+def describe_model(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of `conf/model` as a release stores it: `family` and plain numbers, no `_target_`.
+
+    Raises:
+        UnknownModel: its target is of no known family.
+    """
+    numbers = {key: value for key, value in entry.items() if key != "_target_"}
+    return {"family": family_of(str(entry.get("_target_", ""))), **numbers}
 
 
 def family_of(target: str) -> str:

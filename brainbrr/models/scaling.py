@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.tracing import is_tracing
 from brainbrr.signal.quantisation import STEP_UV
 
 
@@ -17,7 +18,8 @@ def standardise(
     """EEG in units of each electrode's own spread, with absent electrodes at 0.
 
     Args:
-        eeg: `(batch, electrodes, samples)`: integer steps of 0.1 uV as in the cache, or floating-point microvolts.
+        eeg: `(batch, electrodes, samples)`: integer steps of 0.1 uV as in the cache, or
+            floating-point microvolts.
         observed: `(batch, electrodes)` boolean.
         center_uv: `(batch, electrodes)`, subtracted.
         scale_uv: `(batch, electrodes)`, positive where observed; divides.
@@ -29,7 +31,7 @@ def standardise(
     Raises:
         ScaleNotPositive: an observed electrode cannot be scaled.
     """
-    if not torch.compiler.is_compiling() and not bool((scale_uv[observed] > 0).all()):
+    if not is_tracing() and not bool((scale_uv[observed] > 0).all()):
         raise ScaleNotPositive(
             "a positive scale for each observed electrode",
             f"{int((~(scale_uv > 0) & observed).sum())} without one",

@@ -3,20 +3,24 @@
 Axes: x (batch, length, heads, headdim), dt (batch, length, heads), A and D (heads,),
 B and C (batch, length, 1, d_state), states (batch, heads, headdim, d_state).
 
-Every form computes the same recurrence (Dao and Gu 2024, "Transformers are SSMs", equation 16 and listing 1):
-    state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_t C_t + D x_t
+Every form computes the same recurrence (Dao and Gu 2024, "Transformers are SSMs", equation 16 and
+listing 1): state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_t C_t + D x_t
 """
 
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.kernels import kernel_scan, kernels_available
+from brainbrr.models.native import native_available, native_scan
+from brainbrr.models.precision import full_precision
+from brainbrr.models.tracing import is_tracing
 
 MODES = ("auto", "reference", "chunked", "native", "kernels")
 CHUNK_CPU = 16
@@ -61,7 +65,7 @@ def reference(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The recurrence step by step: slow, and what the others are measured against."""
-    with _no_autocast(x):
+    with full_precision(x.device.type):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         outputs = []
         for t in range(u.shape[1]):
@@ -83,9 +87,11 @@ def chunked(
     *,
     chunk: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The recurrence as matrix products over short chunks: any device, any length, the same numbers.
+    """The recurrence as matrix products over short chunks: any device, any length, the same
+    numbers.
 
-    Small chunks are both faster and more exact on a CPU, where the `chunk x chunk` decay of each head dominates.
+    Small chunks are both faster and more exact on a CPU, where the `chunk x chunk` decay of each
+    head dominates.
 
     Args:
         x: inputs of each head.
@@ -98,7 +104,7 @@ def chunked(
         chunk: steps computed at once; 16 on a CPU, 64 elsewhere when not given.
     """
     chunk = chunk or (CHUNK_CPU if x.device.type == "cpu" else CHUNK_CUDA)
-    with _no_autocast(x):
+    with full_precision(x.device.type):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         length = u.shape[1]
         # A step of size 0 neither decays nor feeds the state, so padding changes nothing.
@@ -147,7 +153,8 @@ def _chunks(
 
 
 def _join(left: Tensor, chunk_decay: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """States at the start of each chunk and after the last, as one product with the decays between chunks."""
+    """States at the start of each chunk and after the last, as one product with the decays between
+    chunks."""
     batch, count, heads, headdim, d_state = left.shape
     total = F.pad(chunk_decay.transpose(1, 2).cumsum(-1), (1, 0))
     between = total[..., :, None] - total[..., None, :]
@@ -174,10 +181,6 @@ def _pad_steps(tensor: Tensor, steps: int) -> Tensor:
     return F.pad(tensor, (0, 0) * (tensor.dim() - 2) + (0, steps)) if steps else tensor
 
 
-def _no_autocast(x: Tensor) -> torch.autocast:
-    return torch.autocast(x.device.type, enabled=False)
-
-
 def auto(
     x: Tensor,
     dt: Tensor,
@@ -188,14 +191,21 @@ def auto(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The fastest form this machine has for where the tensor lies; the choice is logged once."""
-    # The fast forms keep their state in float32; double precision is only for checking, so chunked serves it.
-    scan = chunked if x.dtype == torch.float64 else _best_on(x.device.type)
-    return scan(x, dt, A, B, C, D, initial_state)
+    return resolve(auto, x)(x, dt, A, B, C, D, initial_state)
+
+
+def resolve(scan: Scan, x: Tensor) -> Scan:
+    """What `auto` stands for with this tensor; any other scan is itself."""
+    if scan is not auto:
+        return scan
+    # Compiled forms are opaque to tracers, and keep float32 states: chunked serves both.
+    opaque = is_tracing() or x.dtype == torch.float64
+    return chunked if opaque else _best_on(x.device.type)
 
 
 @cache
 def _best_on(device_type: str) -> Scan:
-    name, scan = "chunked", chunked
+    name, scan = "chunked", cast(Scan, chunked)
     if device_type == "cuda" and (kernels := _find_kernels()):
         name, scan = "kernels", kernels
     elif device_type == "cpu" and (native := _find_native()):
@@ -204,34 +214,22 @@ def _best_on(device_type: str) -> Scan:
     return scan
 
 
-def kernel_scan_selected(scan: Scan, device_type: str) -> bool:
-    """Whether a block that runs this scan on that device may use CUDA kernels for its other parts too."""
-    if device_type != "cuda":
-        return False
-    return (_best_on(device_type) if scan is auto else scan) is _find_kernels()
-
-
 def _find_native() -> Scan | None:
     """The compiled CPU scan, where a C compiler is present."""
-    try:
-        from brainbrr.models import native
-    except ImportError:
-        return None
-    return native.native_scan if native.native_available() else None
+    return native_scan if native_available() else None
 
 
 def _find_kernels() -> Scan | None:
     """The Triton scan of mamba-ssm, where it loads."""
-    from brainbrr.models import kernels
-
-    return kernels.kernel_scan if kernels.kernels_available() else None
+    return kernel_scan if kernels_available() else None
 
 
 def select_scan(mode: str) -> Scan:
     """The scan of that name.
 
     Args:
-        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU) or `kernels` (mamba-ssm, CUDA).
+        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU) or `kernels` (mamba-ssm,
+            CUDA).
 
     Raises:
         UnknownScan: the name is none of these.
@@ -253,6 +251,7 @@ def select_scan(mode: str) -> Scan:
         raise ScanUnavailable(
             needs,
             f"none on this machine, for model.scan={mode}",
-            "Install it (`brainbrr doctor` says what is missing), or use model.scan=auto: the numbers are the same.",
+            "Install it (`brainbrr doctor` says what is missing), or use model.scan=auto: "
+            "the numbers are the same.",
         )
     return scan

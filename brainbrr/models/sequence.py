@@ -32,7 +32,8 @@ class SequenceStream(nn.Module):
         headdim: features that share a decay (Mamba-2) or make an attention head.
         dropout: probability in each residual branch.
         scan: how the recurrence is computed (Mamba-2).
-        recompute: keep no inner activations but compute them again in the backward pass: less memory, more time.
+        recompute: keep no inner activations but compute them again in the backward pass: less
+            memory, more time.
 
     Raises:
         UnknownStream: no layer of that kind.
@@ -141,7 +142,8 @@ class RotaryAttention(nn.Module):
 
 
 def rotate(heads: Tensor) -> Tensor:
-    """Turn pairs of features by an angle that grows with the frame, so that products see distances in time."""
+    """Turn pairs of features by an angle that grows with the frame, so that products see distances
+    in time."""
     frames, headdim = heads.shape[-2:]
     half = headdim // 2
     rate = ROTARY_BASE ** -(torch.arange(half, device=heads.device) / half)

@@ -70,12 +70,13 @@ class ResidualConvolution(nn.Module):
 class Encoder(nn.Module):
     """Four stages of two residual layers, the first of each halving the rate before it widens.
 
-    Downsampling before widening is what makes the encoder affordable: at the full rate the same layers would be nine
-    tenths of the whole network's arithmetic.
+    Downsampling before widening is what makes the encoder affordable: at the full rate the same
+    layers would be nine tenths of the whole network's arithmetic.
 
     Args:
         channels_in: 19 electrodes, or 1 where each electrode is encoded by itself.
-        channels: width of each stage; the number of stages sets the total stride, `2 ** len(channels)`.
+        channels: width of each stage; the number of stages sets the total stride, `2 **
+            len(channels)`.
         kernel: odd number of taps of each convolution.
         dilations: dilation of each stage's second layer.
         dropout: probability in each residual branch.
@@ -100,7 +101,8 @@ class Encoder(nn.Module):
                 f"{len(channels)} widths, {len(dilations)} dilations, kernel {kernel}",
                 "Give encoder_channels and encoder_dilations the same length.",
             )
-        # The first layer sees the signal itself: its biases against the raw amplitude are what encode loudness.
+        # The first layer sees the signal itself: its biases against the raw amplitude are what
+        # encode loudness.
         self.stem = nn.Conv1d(channels_in, channels[0], kernel, stride=2, padding=kernel // 2)
         keep_variance_(self.stem)
         self.stages = nn.ModuleList()
@@ -127,7 +129,8 @@ class Encoder(nn.Module):
 
 
 def keep_variance_(layer: nn.Module, gain: float = 1.0) -> None:
-    """Draw a linear map's weights so that its output is as large as its input; biases start at zero."""
+    """Draw a linear map's weights so that its output is as large as its input; biases start at
+    zero."""
     weight = layer.weight
     assert isinstance(weight, Tensor)
     fan_in = weight[0].numel()

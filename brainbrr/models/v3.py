@@ -58,9 +58,10 @@ def v3(
     """The V3 detector; each number is explained in `conf/model/v3.yaml`.
 
     Raises:
-        EncoderChoice, EncoderShape, MambaShape, PriorOutOfRange: numbers that contradict one another.
-        UnknownStream, UnknownScan, ScanUnavailable, UnknownConvolution, UnknownEigensolver: names that mean nothing
-            here.
+        EncoderChoice, EncoderShape, MambaShape, PriorOutOfRange: numbers that contradict one
+            another.
+        UnknownStream, UnknownScan, ScanUnavailable, UnknownConvolution, UnknownEigensolver: names
+            that mean nothing here.
     """
     width = encoder_channels[-1]
     encode = Encoder(
@@ -136,7 +137,7 @@ def _ends(
         raise EncoderChoice("mixed or electrode", repr(kind), "Set model.encoder to one of them.")
     if features != width or skip_connections:
         raise EncoderChoice(
-            f"electrode_features {width}, the encoder's width, and no skip connections for encoder=electrode",
+            f"electrode_features {width} (the encoder's width) and no skips for encoder=electrode",
             f"electrode_features {features}, skip_connections {skip_connections}",
             "Change them, or use encoder=mixed.",
         )

@@ -221,7 +221,8 @@ def _with_excerpt(
 
     def inside(annotations: Mapping[str, Annotation]) -> Intervals:
         annotation = annotations.get(recording_id)
-        return clip(annotation.seizure_intervals if annotation else [], start_s, stop_s)  # type: ignore[arg-type]
+        seizures = annotation.seizure_intervals if annotation else as_intervals([])
+        return clip(seizures, start_s, stop_s)
 
     return replace(
         case,

@@ -55,15 +55,17 @@ def envelope(
     n_samples = len(values)
     if n_samples <= 2 * n_columns:
         return (np.arange(n_samples) + 0.5) / max(n_samples, 1), values
-    edges = np.linspace(0, n_samples, n_columns + 1).astype(np.int64)
-    chosen = []
-    for first, last in pairwise(edges):
-        column = values[first:last]
-        if np.isnan(column).any():
-            chosen += [first, last - 1]
-        else:
-            chosen += sorted((first + int(column.argmin()), first + int(column.argmax())))
-    picked = np.asarray(chosen)
+    width = -(-n_samples // n_columns)
+    n_full = -(-n_samples // width)
+    columns = np.pad(values, (0, n_full * width - n_samples), mode="edge").reshape(n_full, width)
+    known = np.isfinite(columns)
+    lowest = np.where(known, columns, np.inf).argmin(axis=1)
+    highest = np.where(known, columns, -np.inf).argmax(axis=1)
+    # A column with a hole shows the hole: the line breaks there.
+    holes = ~known.all(axis=1)
+    lowest[holes] = (~known[holes]).argmax(axis=1)
+    within = np.sort(np.stack([lowest, highest], axis=1), axis=1)
+    picked = (within + width * np.arange(n_full)[:, None]).ravel().clip(max=n_samples - 1)
     return (picked + 0.5) / n_samples, values[picked]
 
 
@@ -147,7 +149,7 @@ def _rows(case: Case) -> tuple[list[Html], float]:
         else:
             drawn.append(svg.text(LEFT + 6, y + 4, "absent", css_class="absent"))
         y += ROW
-    return [*drawn, *_scale_bar(scale_uv)], y - ROW / 2
+    return [*drawn, *_scale_bar(scale_uv)], y - ROW / 2 + 6
 
 
 def _scale_bar(scale_uv: float) -> list[Html]:

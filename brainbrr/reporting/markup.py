@@ -1,6 +1,7 @@
 """HTML that is escaped unless it says it is HTML."""
 
 import json
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -23,9 +24,9 @@ def quoted(value: object) -> Html:
     return value if isinstance(value, Html) else Html(escape(str(value), quote=True))
 
 
-def join(parts: object, separator: str = "") -> Html:
-    """Any iterable of values as one piece of HTML, each escaped unless it is `Html`."""
-    return Html(separator.join(quoted(part) for part in parts))  # type: ignore[attr-defined]
+def join(parts: Iterable[object], separator: str = "") -> Html:
+    """Values as one piece of HTML, each escaped unless it is `Html`."""
+    return Html(separator.join(quoted(part) for part in parts))
 
 
 def embedded_json(value: object) -> Html:

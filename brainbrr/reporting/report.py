@@ -11,7 +11,12 @@ from brainbrr.reporting.published import PublishedScore
 from brainbrr.reporting.review import review_section
 from brainbrr.reporting.score_tables import Systems, key_value_table, score_section
 from brainbrr.reporting.scoreboard import Scores, look_up, rounded
-from brainbrr.reporting.sections import answer, curve_section, subject_section
+from brainbrr.reporting.sections import (
+    answer,
+    budget_sentence,
+    curve_section,
+    subject_section,
+)
 
 MAX_BYTES = 3_000_000
 """How large a report may become; EEG of the last events is left out, and said so, beyond it."""
@@ -27,6 +32,7 @@ def write_report(
     notes: Sequence[str] = (),
     published: Sequence[PublishedScore] = (),
     baselines: Mapping[str, Scores] | None = None,
+    alarm_budget: Mapping[str, object] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> None:
     """Write the report: the answer first, then scores, curves, subjects, events to review, what was
@@ -42,6 +48,8 @@ def write_report(
         notes: what was skipped or substituted, one sentence each.
         published: scores of other systems on the same corpus (`published_scores`).
         baselines: scores.json of other detectors on the same recordings, by name.
+        alarm_budget: `AlarmBudget.told()` of the threshold in use, or None where it was chosen
+            otherwise.
         max_bytes: size limit of the file.
     """
     scored = [
@@ -65,6 +73,7 @@ def write_report(
         template("report.html"),
         title=title,
         answer=answer(scores),
+        budget=budget_sentence(scores, alarm_budget) if alarm_budget else "",
         navigation=_navigation(),
         sections=join(sections, "\n"),
         version=provenance.get("version", brainbrr.__version__),

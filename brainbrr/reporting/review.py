@@ -94,7 +94,8 @@ def _queue_row(index: int, case: Case) -> Html:
     return fill(
         '<tr data-case="case-$index" data-kind="$kind" data-recording="$recording" '
         'data-uncertainty="$uncertainty"><td class="name"><button type="button" class="open">'
-        "$recording</button></td><td>$at</td><td class="less">$long s</td><td class="less">$confidence</td><td>$unsure</td>"
+        '$recording</button></td><td>$at</td><td class="less">$long s</td>'
+        '<td class="less">$confidence</td><td>$unsure</td>'
         '<td class="name"><span class="verdict"></span></td></tr>',
         index=index,
         kind=case.kind,

@@ -23,7 +23,6 @@ from brainbrr.reporting.scoreboard import (
 
 OWN = "this detector"
 FURTHER = (
-    ("alarm_budget", "Alarm budget: promised and achieved"),
     ("nedc.ira", "Agreement with the annotation (Cohen's kappa over epochs)"),
     ("latency_s", "Seconds from onset to detection"),
     ("by_duration", "By duration of the seizure in seconds"),
@@ -141,8 +140,8 @@ def _comparison(systems: Systems, path: str, caption: str, labels: Mapping[str, 
 def _table(caption: str, labels: Sequence[str], bodies: Html) -> Html:
     return fill(
         '<div class="scroll"><table class="scores"><caption><span>$caption</span></caption>'
-        '<thead><tr><th scope="col" class="name">system</th>$head<th scope="col" class="name">remarks</th>'
-        "</tr></thead>$bodies</table></div>",
+        '<thead><tr><th scope="col" class="name">system</th>$head'
+        '<th scope="col" class="name">remarks</th></tr></thead>$bodies</table></div>',
         caption=caption,
         head=join(fill('<th scope="col">$label</th>', label=label) for label in labels),
         bodies=bodies,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from brainbrr.reporting.figures import OperatingPoint, curve_figure, reliability_figure
 from brainbrr.reporting.markup import Html, fill, join
 from brainbrr.reporting.published import PublishedScore
-from brainbrr.reporting.scoreboard import UNDEFINED, Scores, look_up, measure
+from brainbrr.reporting.scoreboard import UNDEFINED, Scores, look_up, measure, rounded
 
 SUBJECT_COLUMNS = (
     ("recordings", "recordings", 0),
@@ -42,6 +42,30 @@ def answer(scores: Scores) -> str:
     )
 
 
+def budget_sentence(scores: Scores, alarm_budget: Mapping[str, object]) -> str:
+    """What was promised of a new patient's false alarms, and in how many subjects it was kept.
+
+    Args:
+        alarm_budget: `budget_per_24h`, `promised` (a probability, None where nothing could be
+            promised) and `reason` (why not).
+    """
+    budget, promised = alarm_budget["budget_per_24h"], alarm_budget["promised"]
+    said = (
+        f"nothing could be promised ({alarm_budget['reason']})"
+        if promised is None
+        else f"promised to hold for a new patient with probability {rounded(promised, 2)}"
+    )
+    subjects = look_up(scores, "subjects")
+    each = subjects.values() if isinstance(subjects, Mapping) else ()
+    rates = [look_up(of_one, "nedc.ovlp.fa_per_24h") for of_one in each]
+    known = [rate for rate in rates if isinstance(rate, int | float)]
+    kept = sum(rate <= budget for rate in known)  # type: ignore[operator]
+    return (
+        f"Alarm budget of {budget:g} per 24 h (NEDC any overlap): {said}; kept in {kept} of "
+        f"{len(known)} subjects here."
+    )
+
+
 def curve_section(scores: Scores, published: Sequence[PublishedScore]) -> Html:
     """Sensitivity against false alarms, and reliability, where traces were scored."""
     curves = {
@@ -63,7 +87,7 @@ def curve_section(scores: Scores, published: Sequence[PublishedScore]) -> Html:
     others = [
         OperatingPoint(score.system, score.values["sensitivity"], score.values["fa_per_24h"])
         for score in published
-        if score.definition == "nedc.ovlp"
+        if score.definition == "nedc.ovlp" and {"sensitivity", "fa_per_24h"} <= score.values.keys()
     ]
     drawn = [
         _figure(

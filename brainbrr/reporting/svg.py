@@ -118,10 +118,10 @@ def _stroke(x: Floats, y: Floats) -> str:
     points = np.rint(np.stack([x, y], axis=1)).astype(np.int64)
     changes = np.any(np.diff(points, axis=0) != 0, axis=1)
     points = points[np.concatenate([[True], changes])]
-    moves = np.diff(points, axis=0)
+    moves = np.diff(points, axis=0).ravel().tolist() or [0, 0]
     # A minus sign separates numbers as well as a space does.
-    text = "".join(f" {dx} {dy}" for dx, dy in moves).replace(" -", "-").removeprefix(" ")
-    return f"M{points[0][0]} {points[0][1]}l{text or '0 0'}"
+    text = " ".join(map(str, moves)).replace(" -", "-")
+    return f"M{points[0][0]} {points[0][1]}l{text}"
 
 
 def ticks(start: float, stop: float, wanted: int = 6) -> list[float]:
@@ -131,7 +131,7 @@ def ticks(start: float, stop: float, wanted: int = 6) -> list[float]:
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     first = int(np.ceil(start / step - 1e-9))
-    values = []
+    values: list[float] = []
     for index in count(first):
         if index * step > stop + step * 1e-9:
             return values

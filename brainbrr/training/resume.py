@@ -14,13 +14,7 @@ from torch import nn
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.sampler import Balance
 from brainbrr.data.window_index import Windowing
-from brainbrr.durable import open_durable
 from brainbrr.errors import BrainbrrError
-from brainbrr.training.checkpoint_file import LAST, PREVIOUS, NoCheckpoint
-
-FINISHED = "finished.json"
-"""Written into a run's folder once its training has ended of itself."""
-
 
 class ResumeMismatch(BrainbrrError):
     """A checkpoint of another network, other data or another course of training."""
@@ -80,37 +74,6 @@ def data_digest(rows: Sequence[ManifestRow]) -> str:
     """Of the recordings' signals, splits and events, in any order."""
     parts = [[row.recording_id, row.split, row.cache_sha256, row.events] for row in rows]
     return _digest(sorted(parts, key=lambda part: str(part[0])))
-
-
-def mark_finished(run_dir: Path, **facts: Any) -> None:
-    """Note in a run's folder that there is nothing left to resume."""
-    with open_durable(Path(run_dir) / FINISHED) as file:
-        json.dump(facts, file)
-
-
-def newest_unfinished(runs: Path, checkpoints: str = "checkpoints") -> Path:
-    """The run whose checkpoint is newest among those that have not ended.
-
-    Args:
-        runs: a folder with run folders at any depth below.
-        checkpoints: name of the folder of checkpoints inside a run's.
-
-    Raises:
-        NoCheckpoint: there is none.
-    """
-    candidates = [
-        (path.stat().st_mtime, path.parents[1])
-        for name in (LAST, PREVIOUS)
-        for path in Path(runs).rglob(f"{checkpoints}/{name}")
-        if not (path.parents[1] / FINISHED).exists()
-    ]
-    if not candidates:
-        raise NoCheckpoint(
-            "an unfinished run with a checkpoint",
-            f"none below {runs}",
-            "Give the run's folder, or start a new run.",
-        )
-    return max(candidates)[1]
 
 
 def _digest(content: object) -> str:

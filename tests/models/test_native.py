@@ -1,5 +1,4 @@
 """The C scan against a float64 recurrence written here: values, gradients, bad numbers."""
-# ruff: noqa: N803, N806, PLR0917
 
 import warnings
 

@@ -1,5 +1,4 @@
 """The fused block against the same steps in float64 torch, with a plain recurrence for the scan."""
-# ruff: noqa: N803, N806, PLR0917
 
 import pytest
 import torch

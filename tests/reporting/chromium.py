@@ -9,10 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-extensions "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--remote-debugging-pipe"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-pipe",
+)
 
 
 class Page:

@@ -16,26 +16,33 @@ from typing import Any
 import torch
 from lightning import Callback
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-import tiny
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import tiny_corpus as tiny
 
 from brainbrr.data.augmentation import ChannelDropout, Gain, Sequential, TimeShift
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.training.early_stopping import EarlyStopping
+from brainbrr.training.ema import Ema, released_weights
+from brainbrr.training.finite_guard import FiniteGuard
 from brainbrr.training.fit import TrainerOptions
+from brainbrr.training.metrics_file import MetricsFile, read_metrics
+from brainbrr.training.monitoring import Monitoring, SpikeWatch
+from brainbrr.training.preemption import Preemption
+from brainbrr.training.progress import ProgressLine
 
 
-class KillAt(Callback):
-    """The process dies on the spot, as it would for want of memory."""
+class DieAt(Callback):
+    """The run, with all its processes, receives a signal; SIGKILL ends it on the spot."""
 
-    def __init__(self, batch: int, hook: str) -> None:
-        self.batch, self.hook, self.seen = batch, hook, 0
+    def __init__(self, batch: int, hook: str, number: int = signal.SIGKILL) -> None:
+        self.batch, self.hook, self.number, self.seen = batch, hook, number, 0
 
     def _count(self, hook: str) -> None:
         if hook == self.hook:
             self.seen += 1
             if self.seen == self.batch:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.killpg(0, self.number)
 
     def on_train_batch_start(self, *_: Any) -> None:
         self._count("batch_start")
@@ -77,35 +84,45 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     rows = tiny.corpus(folder / "cache") if not (folder / "cache").exists() else tiny.rows()
     run_dir = folder / options["run"]
     kill = options.get("kill")
-    others: dict[str, Any] = (
-        {"monitoring": KillAt(*kill)} if kill else {"monitoring": KillAt(-1, "")}
+    monitor = "val/average_precision"
+    callbacks = tiny.callback_set(
+        run_dir,
+        monitor,
+        options.get("every_minutes", 0.0),
+        early_stopping=EarlyStopping(monitor, patience=2, min_delta=1.0),
+        finite_guard=FiniteGuard(run_dir / "guard"),
+        spike_watch=SpikeWatch(memory=3),
+        ema=Ema(decay=0.9),
+        preemption=Preemption(),
+        progress=ProgressLine(),
+        monitoring=Monitoring(),
+        extra=[DieAt(*kill)] if kill else [],
     )
     result = tiny.run(
         run_dir,
         rows,
         folder / "cache",
         resume=options.get("resume", False),
-        callbacks=tiny.callback_set(
-            run_dir, "val/average_precision", options.get("every_minutes", 0.0), **others
-        ),
+        callbacks=callbacks,
+        loggers=[MetricsFile(run_dir / "metrics.csv")],
         dataloader=LoaderOptions(batch_size=4, num_workers=options.get("workers", 0)),
         augmentation=Sequential([Gain(3.0), ChannelDropout(0.2), TimeShift(1.0, tiny.RATE_HZ)]),
         trainer=TrainerOptions(
-            max_epochs=3,
+            max_epochs=4,
             accelerator="cpu",
             devices=options.get("devices", 1),
             strategy=options.get("strategy", "auto"),
-            accumulate_grad_batches=options.get("accumulate", 2),
+            accumulate_grad_batches=2,
             log_every_n_steps=1,
         ),
     )
     if int(os.environ.get("LOCAL_RANK", "0")) == 0:
         last = read_checkpoint(result.last_checkpoint)
-        parts = [
-            digest(last[key])
-            for key in ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")
-        ]
-        print(json.dumps({"digests": parts, "best": result.best_metric, "history": result.history}))
+        states = ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")
+        logged = [row for row in read_metrics(run_dir / "metrics.csv") if row[1] == "train/loss"]
+        facts = {name: digest(last[name]) for name in states} | {"losses": digest(logged)}
+        facts["best"] = digest(released_weights(result.best_checkpoint))
+        print(json.dumps(facts | {"epochs": len(result.history)}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""BIDS-EEG folders: SzCORE's form of every public corpus, SeizeIT2, and our own synthetic recordings."""
+"""BIDS-EEG folders: SzCORE's form of public corpora, SeizeIT2, and our synthetic recordings."""
 
 import csv
 import re
@@ -11,16 +11,17 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.events.event import Event
 
 SUFFIXES = (".edf", ".bdf", ".vhdr", ".set", ".edf.gz")
-"""What BIDS allows for EEG; a compressed file is listed too, so that it is refused by name and not overlooked."""
+"""What BIDS allows for EEG, and compressed EDF: listed to be refused by name, not overlooked."""
 
 _NAME = re.compile(r"(?P<subject>sub-[^_]+)(_(?P<session>ses-[^_]+))?_.*eeg$")
 _MISSING = {"", "n/a"}
 
 
 def find_recordings(root: Path) -> Iterator[Source]:
-    """Every `sub-*_eeg.*` below `root`, with its `_events.tsv` and the `split` that `participants.tsv` gives its subject.
+    """Every `sub-*_eeg.*` below `root`, with its `_events.tsv` and its subject's split.
 
-    Derivatives and source data are left out. Only the names of subjects and splits are read from `participants.tsv`.
+    Derivatives and source data are left out. Only the names of subjects and splits are read from
+    `participants.tsv`.
     """
     splits = read_splits(root / "participants.tsv")
     for path in sorted(root.rglob("sub-*_eeg.*")):
@@ -50,7 +51,7 @@ def find_recordings(root: Path) -> Iterator[Source]:
 
 
 def read_splits(path: Path) -> dict[str, str]:
-    """The `split` column of a `participants.tsv` for each subject; empty where the file or the column is absent."""
+    """The `split` column of a `participants.tsv` for each subject; empty where there is none."""
     if not path.is_file():
         return {}
     rows = _rows(path)
@@ -60,11 +61,13 @@ def read_splits(path: Path) -> dict[str, str]:
 def read_events(path: Path) -> tuple[tuple[Event, ...], float | None]:
     """The seizures of a BIDS event table and the recording's length where the table tells it.
 
-    Understands SzCORE's columns in any order, extra columns, a byte-order mark, `offset` in place of `duration`,
-    `trial_type` in place of `eventType`, and `n/a`. Rows that are no seizures need no numbers.
+    Understands SzCORE's columns in any order, extra columns, a byte-order mark, `offset` in place
+    of `duration`, `trial_type` in place of `eventType`, and `n/a`. Rows that are no seizures need
+    no numbers.
 
     Raises:
-        UnreadableLabels: no usable columns, or a seizure without a numeric onset and a positive duration.
+        UnreadableLabels: no usable columns, or a seizure without a numeric onset and a positive
+            duration.
     """
     rows = _rows(path)
     events = []

@@ -36,7 +36,8 @@ class SummaryEntry:
     Attributes:
         events: its seizures.
         duration_s: from its start and end on the clock, None where the summary tells none (chb24).
-        channels: the derivations in force at this point of the summary; `-` and `.` are unused places.
+        channels: the derivations in force at this point of the summary; `-` and `.` are unused
+            places.
         fault: what is wrong with the entry, or ``.
     """
 
@@ -47,10 +48,10 @@ class SummaryEntry:
 
 
 def find_recordings(root: Path) -> Iterator[Source]:
-    """Every `chbNN*.edf` below `root`, labelled by its case's summary and checked against its `.seizures` file.
+    """Every `chbNN*.edf` below `root`, labelled by its summary and checked by its `.seizures` file.
 
-    A recording that the summary leaves out (chb24 names those with seizures only) is free of seizures where the
-    corpus's `RECORDS-WITH-SEIZURES` leaves it out too; else it is unlabelled.
+    A recording that the summary leaves out (chb24 names those with seizures only) is free of
+    seizures where the corpus's `RECORDS-WITH-SEIZURES` leaves it out too; else it is unlabelled.
     """
     summaries: dict[str, SummaryEntry] = {}
     for path in sorted(root.rglob("chb*-summary.txt")):
@@ -81,8 +82,8 @@ def find_recordings(root: Path) -> Iterator[Source]:
 def read_summary(path: Path) -> dict[str, SummaryEntry]:
     """All recordings of a `chbNN-summary.txt` by file name.
 
-    Understands numbered and plain seizure lines, hours beyond 24, recordings past midnight, entries without times, and
-    channel lists that change between recordings.
+    Understands numbered and plain seizure lines, hours beyond 24, recordings past midnight, entries
+    without times, and channel lists that change between recordings.
 
     Raises:
         UnreadableLabels: not a text file.
@@ -107,7 +108,7 @@ def read_summary(path: Path) -> dict[str, SummaryEntry]:
 
 
 def read_seizures(path: Path) -> tuple[tuple[float, float], ...]:
-    """Onsets and offsets in seconds from a binary `.seizures` file (WFDB annotations in MIT format).
+    """Onsets and offsets in seconds from a binary `.seizures` file (WFDB, MIT format).
 
     Raises:
         UnreadableLabels: the file ends within an annotation, or a seizure lacks one of its ends.
@@ -154,9 +155,7 @@ def _entry(block: str, channels: tuple[str, ...]) -> SummaryEntry:
         return SummaryEntry((), duration_s, channels, "its seizures are not as many as it says")
     times = [float(value) for _, value in edges]
     try:
-        events = tuple(
-            Event(on, off - on) for on, off in zip(times[::2], times[1::2], strict=True)
-        )
+        events = tuple(Event(on, off - on) for on, off in zip(times[::2], times[1::2], strict=True))
     except BrainbrrError:
         return SummaryEntry((), duration_s, channels, "a seizure ends before it begins")
     return SummaryEntry(events, duration_s, channels)
@@ -201,7 +200,7 @@ def _agree(told: list[tuple[float, float]], spans: tuple[tuple[float, float], ..
 
 
 def _records_with_seizures(root: Path) -> set[str] | None:
-    """File names in `RECORDS-WITH-SEIZURES`, at the root or above a single case; None where it is absent."""
+    """Names in `RECORDS-WITH-SEIZURES`, at the root or above a single case; None without it."""
     for folder in (root, root.parent):
         path = folder / "RECORDS-WITH-SEIZURES"
         if path.is_file():

@@ -1,4 +1,4 @@
-"""A corpus on disk: its recordings, whose they are, their labels, and a split that is disjoint by subject."""
+"""A corpus on disk: its recordings, whose they are, their labels, a split disjoint by subject."""
 
 import logging
 from collections import Counter
@@ -14,13 +14,13 @@ from brainbrr.data.corpora.source import (
     NoSuchCorpus,
     Source,
 )
-from brainbrr.data.split import canonical_split, check_disjoint
+from brainbrr.data.split import TooFewSubjects, canonical_split, check_disjoint
 from brainbrr.errors import BrainbrrError
 
 log = logging.getLogger(__name__)
 
 Finder = Callable[[Path], Iterable[Source]]
-"""Lists the recordings under a root; each layout (`tusz`, `chbmit`, `siena`, `bids`, `folder`) is one such function."""
+"""Lists the recordings under a root; each layout (`tusz`, `bids`, ...) is one such function."""
 
 Division = Callable[[Mapping[str, bool]], dict[str, str]]
 """Gives each subject a split; the argument tells which subjects have seizures."""
@@ -42,11 +42,14 @@ class Corpus:
         name: names the corpus in manifests and its folder in the cache; two corpora need two names.
         root: the corpus's top folder; only read.
         find: lists the recordings under the root in the corpus's layout.
-        unlabelled: `refuse` (a recording without labels is an error) or `allow` (it is kept, as unlabelled, never as
-            background).
-        official_split: use the corpus's own split where it has one; else, and where it has none, `division` decides.
-        division: gives each subject a split; None leaves recordings without an own split unassigned.
-        max_recordings: keep this many at most, drawn evenly from the splits and from those with and without seizures.
+        unlabelled: `refuse` (a recording without labels is an error) or `allow` (it is kept, as
+            unlabelled, never as background).
+        official_split: use the corpus's own split where it has one; else, and where it has none,
+            `division` decides.
+        division: gives each subject a split; without one, or with too few subjects for it,
+            recordings have none.
+        max_recordings: keep this many at most, drawn evenly from the splits and from those with and
+            without seizures.
     """
 
     name: str
@@ -68,12 +71,22 @@ class Corpus:
         """All recordings, sorted by name, labelled as far as the corpus is, each with its split.
 
         Raises:
+            SplitLeak: a subject in two splits.
+            BrainbrrError: what `listed` refuses.
+        """
+        sources = self.listed()
+        check_disjoint(sources)
+        return sources
+
+    def listed(self) -> list[Source]:
+        """As `sources`, whether or not the corpus's own split is disjoint by subject.
+
+        Raises:
             NoSuchCorpus: the root does not exist.
             EmptyCorpus: it holds no recording in this layout.
             DuplicateRecording: two recordings under one name.
             MissingLabels: recordings without labels, unless they are allowed.
-            SplitLeak: a subject in two splits.
-            PartialSplit: the corpus's own split names some recordings only, and no division says where the rest goes.
+            PartialSplit: the corpus's own split names some recordings only.
         """
         if not self.root.is_dir():
             raise NoSuchCorpus(
@@ -81,12 +94,10 @@ class Corpus:
             )
         sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
         self._check_listing(sources)
-        sources = self._with_splits(sources)
-        check_disjoint(sources)
-        return sources
+        return self._with_splits(sources)
 
     def select(self, sources: list[Source]) -> list[Source]:
-        """At most `max_recordings` of the sources, taken in turn from each split, with seizures and without."""
+        """At most `max_recordings`, taken in turn from each split, with seizures and without."""
         if self.max_recordings is None or len(sources) <= self.max_recordings:
             return sources
         strata: dict[tuple[str, bool], list[Source]] = {}
@@ -119,7 +130,8 @@ class Corpus:
             raise MissingLabels(
                 "labels for each recording",
                 f"none for {len(unlabelled)} of {len(sources)}, e.g. {unlabelled[0].recording_id}",
-                "A recording without labels is not one without seizures: supply them, or set data.unlabelled=allow.",
+                "A recording without labels is not one without seizures: supply them, or set "
+                "data.unlabelled=allow.",
             )
 
     def _with_splits(self, sources: list[Source]) -> list[Source]:
@@ -137,5 +149,10 @@ class Corpus:
         subjects: dict[str, bool] = {}
         for source in sources:
             subjects[source.subject] = subjects.get(source.subject, False) or source.has_seizures
-        division = self.division(subjects)
+        try:
+            division = self.division(subjects)
+        except TooFewSubjects as error:
+            # Preparing and looking need no split; training asks for one and is refused.
+            log.warning("%s is left undivided: %s", self.name, error)
+            return [replace(source, split="") for source in sources]
         return [replace(source, split=division[source.subject]) for source in sources]

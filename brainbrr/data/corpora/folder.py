@@ -1,4 +1,4 @@
-"""Any folder of recordings: labels from files beside them, from their own EDF+ annotations, or none."""
+"""Any folder of recordings: labels from files beside them, their own annotations, or none."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from brainbrr.data.corpora import bids, tusz
 from brainbrr.data.corpora.seizure_codes import seizure_code
 from brainbrr.data.corpora.source import Source, UnreadableLabels
-from brainbrr.data.corpora.annotations import read_annotations
+from brainbrr.data.read import open_recording
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.event import Event
 
@@ -28,15 +28,17 @@ def find_recordings(
 ) -> Iterator[Source]:
     """Every recording below `root`, named after its path.
 
-    Labels come from the first of `NAME_events.tsv`, `NAME.tsv` (BIDS columns), `NAME.csv_bi` (TUSZ columns)
-    that exists, else from the recording's own annotations.
+    Labels come from the first of `NAME_events.tsv`, `NAME.tsv` (BIDS columns), `NAME.csv_bi` (TUSZ
+    columns) that exists, else from the recording's own annotations.
 
     Args:
-        subject: regular expression that finds the subject at the beginning of the path below `root`; by default what
-            stands before the first `/` or `_`. Recordings of one person must give one subject.
-        annotations: what a recording's own annotations are worth. `ignore`: nothing. `positive`: a recording that names
-            a seizure is labelled, another one is unlabelled. `complete`: your word that every seizure is annotated; a
-            recording that names none is labelled as free of them.
+        subject: regular expression that finds the subject at the beginning of the path below
+            `root`; by default what stands before the first `/` or `_`. Recordings of one person
+            must give one subject.
+        annotations: what a recording's own annotations are worth. `ignore`: nothing. `positive`: a
+            recording that names a seizure is labelled, another one is unlabelled. `complete`: your
+            word that every seizure is annotated; a recording that names none is labelled as free of
+            them.
 
     Raises:
         UnknownAnnotationPolicy: another word for `annotations`.
@@ -82,18 +84,21 @@ def _labels(
             return read(table)
     if annotations == "ignore":
         return None, None
-    seizures = tuple(_seizures(read_annotations(path) or []))
+    seizures = tuple(_seizures(path))
     return (seizures if seizures or annotations == "complete" else None), None
 
 
-def _seizures(annotations: list[tuple[float, float | None, str]]) -> Iterator[Event]:
-    for onset_s, duration_s, text in annotations:
-        code = seizure_code(text)
-        if code is not None and not duration_s:
+def _seizures(path: Path) -> Iterator[Event]:
+    recording = open_recording(path)
+    for event in recording.events:
+        code = seizure_code(event.event_type)
+        if code is None:
+            continue
+        # A mark without a duration is read as one sample long.
+        if event.duration_s < 1.5 / recording.rate_hz:
             raise UnreadableLabels(
                 "an annotation with a duration for each seizure",
-                f"a seizure at {onset_s:g} s without one",
+                f"a seizure at {event.onset_s:g} s without one",
                 "Write the labels to a NAME_events.tsv beside the recording.",
             )
-        if code is not None and duration_s is not None:
-            yield Event(onset_s, duration_s, code)
+        yield Event(event.onset_s, event.duration_s, code)

@@ -19,7 +19,7 @@ _CODES = {
 
 
 def seizure_code(text: str) -> str | None:
-    """The HED-SCORE code of a seizure label in any of the usual vocabularies and any case; None for anything else.
+    """The HED-SCORE code of a seizure label in any vocabulary and case; None for anything else.
 
     HED-SCORE codes (`sz`, `sz_foc_ia`, dashes for underscores too) keep their own spelling.
     """

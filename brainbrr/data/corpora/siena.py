@@ -17,7 +17,7 @@ _TIME = re.compile(r"(?<!\d)(\d ?\d|\d)[.:](\d\d)[.:](\d\d)(?!\d)")
 _WELL_FORMED = re.compile(r"pn\d\d-\d+(\.\d+)*\.edf")
 
 ERRATA = {("pn00-3.edf", "19.29.29"): "18.29.29"}
-"""Times that cannot stand: this seizure would end half an hour after its recording, an hour after its onset."""
+"""Times that cannot stand: this seizure would end half an hour after its recording does."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Listed:
     """One seizure as a list tells it: seconds of the day.
 
     Attributes:
-        file: name of the recording, lower case, as the list spells it; `` where the list names none.
+        file: name of the recording, lower case, as the list spells it; `` where the list names
+            none.
         registered_s: when the recording began, None where the list does not say.
         onset_s, offset_s: None where unreadable.
     """
@@ -39,9 +40,10 @@ class Listed:
 def find_recordings(root: Path) -> Iterator[Source]:
     """Every `PNxx/*.edf` below `root`, labelled by its patient's `Seizures-list-PNxx.txt`.
 
-    Clock times count from the start time in the recording's header, which is written by the machine, else from the
-    list's; past midnight they go on. A recording that its patient's list leaves out is free of seizures, unless the
-    list holds a name that fits no recording and so may mean this one.
+    Clock times count from the start time in the recording's header, which is written by the
+    machine, else from the list's; past midnight they go on. A recording that its patient's list
+    leaves out is free of seizures, unless the list holds a name that fits no recording and so may
+    mean this one.
     """
     for folder in sorted({path.parent for path in root.rglob("PN*.edf")}):
         recordings = sorted(folder.glob("PN*.edf"))
@@ -61,9 +63,9 @@ def find_recordings(root: Path) -> Iterator[Source]:
 def read_list(path: Path) -> list[Listed]:
     """The seizures of a `Seizures-list-PNxx.txt`, in its order.
 
-    Understands dots, colons and both; a blank within a time or after it; `Start time:` for `Seizure start time:`; a file name
-    and registration time told once for several seizures; two onsets, of which the electrographic one counts; two ends,
-    of which the first counts.
+    Understands dots, colons and both; a blank within a time or after it; `Start time:` for `Seizure
+    start time:`; a file name and registration time told once for several seizures; two onsets, of
+    which the electrographic one counts; two ends, of which the first counts.
 
     Raises:
         UnreadableLabels: not text.
@@ -123,9 +125,10 @@ def _event(path: Path, seizure: Listed, header_s: int | None) -> Event:
 
 
 def _meant(file: str, names: set[str]) -> str | None:
-    """The recording a list's file name means: itself, with a letter O for a zero, or the patient's only one.
+    """The recording a list's file name means: itself, with O read as 0, or the patient's only one.
 
-    A well-formed name of a recording that is not there means that absent one; any other name means None.
+    A well-formed name of a recording that is not there means that absent one; any other name means
+    None.
     """
     corrected = re.sub(r"^pno", "pn0", file)
     if corrected in names:

@@ -37,9 +37,10 @@ class Source:
         subject: the person, one name however often he or she was recorded.
         session: the corpus's own session, or ``.
         split: `train`, `val`, `test`, or `` where the corpus has no split of its own.
-        events: the seizures that the labels name; an empty tuple is a recording labelled as free of seizures, None one
-            without labels.
-        stated_duration_s: length of the recording as the labels tell it, to check them against the signal.
+        events: the seizures that the labels name; an empty tuple is a recording labelled as free of
+            seizures, None one without labels.
+        stated_duration_s: length of the recording as the labels tell it, to check them against the
+            signal.
         refusal: why the labels cannot be used; the recording is quarantined with this reason.
     """
 

@@ -21,10 +21,13 @@ class UnknownLabelFile(BrainbrrError):
 
 
 def find_recordings(root: Path, *, labels: str = "csv_bi") -> Iterator[Source]:
-    """Every `<split>/<patient>/<session>/<montage>/*.edf` below `root`, which may be the corpus, its `edf` or one split.
+    """Every `<split>/<patient>/<session>/<montage>/*.edf` below `root`.
+
+    The root may be the corpus, its `edf` folder or one split.
 
     Args:
-        labels: `csv_bi` (one binary row a seizure) or `csv` (one row a channel, with the seizure's type).
+        labels: `csv_bi` (one binary row a seizure) or `csv` (one row a channel, with the seizure's
+            type).
 
     Raises:
         UnknownLabelFile: another choice of labels.
@@ -50,10 +53,12 @@ def find_recordings(root: Path, *, labels: str = "csv_bi") -> Iterator[Source]:
 def read_labels(path: Path) -> tuple[tuple[Event, ...], float | None]:
     """The seizures of a TUSZ `.csv_bi` or `.csv` file, and the recording's length as it tells it.
 
-    Rows of one type on several channels that touch or overlap become one event that names the channels.
+    Rows of one type on several channels that touch or overlap become one event that names the
+    channels.
 
     Raises:
-        UnreadableLabels: not text, a row without five columns, or a seizure that ends before it begins.
+        UnreadableLabels: not text, a row without five columns, or a seizure that ends before it
+            begins.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -1,9 +1,8 @@
 """What looks like a seizure and is none: each a pure function giving `(electrodes, samples)`
 microvolts.
 
-All of them are rhythmic or large or both. None of them evolves: neither a frequency that falls, nor
-a spread from one
-electrode to the next.
+All of them are rhythmic or large or both. None of them evolves: no frequency falls, nothing spreads
+from one electrode to the next.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,10 +10,12 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from brainbrr.data.synthesis.noise import Signal, band_noise, muscle_noise, slow_wander, taper
 from brainbrr.data.synthesis.scalp import field, mix, topography
-from brainbrr.signal.electrodes import N_ELECTRODES
+from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
+from brainbrr.signal.positions import POSITIONS
 
 Artefact = Callable[[Generator, int, float, float], Signal]
 
@@ -33,6 +34,9 @@ _MIDLINE = topography(
     }
 )  # fmt: skip
 
+_TONGUE, _LEFT_MOTOR, _RIGHT_MOTOR = (ELECTRODES.index(name) for name in ("Fz", "C3", "C4"))
+_LEFT_TEMPLE, _RIGHT_TEMPLE = (ELECTRODES.index(name) for name in ("T3", "T4"))
+
 
 def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
     """Bursts of jaw muscle once or twice a second over both temples, with slow waves of the tongue
@@ -44,7 +48,7 @@ def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
     shared = muscle_noise(generator, 1, n_samples, rate_hz)
     sides = _TEMPORALIS * generator.uniform(0.5, 1.2, N_ELECTRODES)
     muscle = sides[:, None] * bite * (0.85 * noise + 0.5 * shared)
-    tongue = 0.8 * field(8, 0.9)[:, None] * np.cos(phase - 0.8)
+    tongue = 0.8 * field(_TONGUE, 0.9)[:, None] * np.cos(phase - 0.8)
     return _shaped(muscle + tongue, n_samples, rate_hz, amplitude_uv)
 
 
@@ -55,10 +59,10 @@ def electrode_tremor(
     waning."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
-    wave = np.cos(phase) + generator.uniform(0, 0.35) * np.cos(2 * phase + 1.0)
+    wave = np.cos(phase) + generator.uniform(0, 0.15) * np.cos(2 * phase + 1.0)
     swell = 0.35 + 0.65 * np.linspace(0, 1, n_samples) ** generator.uniform(0.3, 1.5)
-    reach = np.maximum(field(centre, 0.35), generator.uniform(0.0, 0.08))
-    return _shaped(reach[:, None] * (wave * swell), n_samples, rate_hz, 2.0 * amplitude_uv)
+    reach = np.maximum(field(centre, generator.uniform(0.2, 0.45)), generator.uniform(0.0, 0.05))
+    return _shaped(reach[:, None] * (wave * swell), n_samples, rate_hz, 1.8 * amplitude_uv)
 
 
 def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
@@ -66,9 +70,9 @@ def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
     touched."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
-    wave = np.exp(6 * (np.cos(phase) - 1)) - 0.8 * np.exp(4 * (np.cos(phase - 0.9) - 1))
-    reach = field(centre, 0.55) * generator.uniform(0.4, 1.1, N_ELECTRODES)
-    return _shaped(reach[:, None] * wave, n_samples, rate_hz, 1.6 * amplitude_uv)
+    wave = np.exp(2.5 * (np.cos(phase) - 1)) - 0.9 * np.exp(2.0 * (np.cos(phase - 1.2) - 1))
+    reach = field(centre, generator.uniform(0.5, 1.0)) * generator.uniform(0.4, 1.1, N_ELECTRODES)
+    return _shaped(reach[:, None] * wave, n_samples, rate_hz, 2.2 * amplitude_uv)
 
 
 def alpha_burst(
@@ -91,30 +95,51 @@ def mu_burst(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv:
     comb = np.cos(phase) + 0.4 * np.cos(2 * phase + 0.6)
     bursts = np.clip(0.6 + 0.7 * slow_wander(generator, 2, n_samples, rate_hz, 1.2), 0, 1.5)
     sides = generator.uniform(0.3, 1.0, 2)[:, None] * bursts * comb
-    fields = np.stack([field(2, 0.5), field(13, 0.5)], axis=1)
+    fields = np.stack([field(_LEFT_MOTOR, 0.5), field(_RIGHT_MOTOR, 0.5)], axis=1)
     return _shaped(mix(fields, sides.astype(np.float32)), n_samples, rate_hz, amplitude_uv)
 
 
 def drowsy_theta(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Hypnagogic hypersynchrony: widespread, notched 4-6 Hz waves of constant frequency in long
-    runs."""
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.0, 6.0), 0.03)
-    wave = np.cos(phase) + generator.uniform(0.1, 0.4) * np.cos(2 * phase + generator.uniform(0, 6))
-    swell = np.clip(0.65 + 0.5 * slow_wander(generator, 1, n_samples, rate_hz, 2.5), 0.1, 1.4)
-    gains = _MIDLINE * generator.uniform(0.8, 1.2, N_ELECTRODES)
-    return _shaped(gains[:, None] * (swell * wave), n_samples, rate_hz, amplitude_uv)
+    """Hypnagogic hypersynchrony: widespread, notched 4-7 Hz waves of constant frequency in runs."""
+    centre_hz = generator.uniform(4.0, 7.0)
+    phase = _phase(generator, n_samples, rate_hz, centre_hz, 0.03)
+    lead = _travel(generator, 0.6)
+    notch = generator.uniform(0.1, 0.4), generator.uniform(0, 2 * np.pi)
+    wave = np.cos(phase + lead) + notch[0] * np.cos(2 * (phase + lead) + notch[1])
+    swell = np.clip(0.8 + 0.4 * slow_wander(generator, 1, n_samples, rate_hz, 2.5), 0.2, 1.4)
+    gains = _MIDLINE * generator.uniform(0.7, 1.2, N_ELECTRODES)
+    return _shaped(gains[:, None] * swell * wave, n_samples, rate_hz, 1.5 * amplitude_uv)
+
+
+def temporal_theta(
+    generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
+) -> Signal:
+    """Rhythmic mid-temporal theta of drowsiness: notched 4.5-7 Hz waves over one temple, constant
+    from end to end."""
+    centre = int(generator.choice([_LEFT_TEMPLE, _RIGHT_TEMPLE]))
+    phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
+    lead = _travel(generator, 0.4)
+    wave = (
+        1.5 * np.exp(1.5 * (np.cos(phase + lead) - 1))
+        - 0.4 * np.cos(2 * (phase + lead) - 1.0)
+        - 0.7
+    )
+    gains = field(centre, generator.uniform(0.7, 1.3)) * generator.uniform(0.7, 1.2, N_ELECTRODES)
+    return _shaped(gains[:, None] * wave, n_samples, rate_hz, 1.6 * amplitude_uv)
 
 
 def delta_run(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Smooth, widespread 2-3 Hz waves that build up, as with overbreathing or on arousal."""
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(2.0, 3.2), 0.08)
-    swell = np.linspace(0.3, 1.0, n_samples) * np.exp(
+    """Smooth, widespread 2-3.5 Hz waves that build up, as with overbreathing or on arousal."""
+    phase = _phase(generator, n_samples, rate_hz, generator.uniform(2.2, 3.5), 0.05)
+    lead = _travel(generator, 0.8)
+    swell = np.linspace(0.5, 1.0, n_samples) * np.exp(
         0.3 * slow_wander(generator, 1, n_samples, rate_hz, 2.0)
     )
-    gains = _MIDLINE * generator.uniform(0.8, 1.2, N_ELECTRODES)
-    return _shaped(gains[:, None] * (swell * np.cos(phase)), n_samples, rate_hz, amplitude_uv)
+    gains = _MIDLINE * generator.uniform(0.7, 1.2, N_ELECTRODES)
+    wave = swell * np.cos(phase + lead)
+    return _shaped(gains[:, None] * wave, n_samples, rate_hz, 1.8 * amplitude_uv)
 
 
 def electrode_pops(
@@ -153,6 +178,7 @@ ARTEFACTS: Mapping[str, Artefact] = MappingProxyType(
         "alpha_burst": alpha_burst,
         "mu_burst": mu_burst,
         "drowsy_theta": drowsy_theta,
+        "temporal_theta": temporal_theta,
         "delta_run": delta_run,
         "electrode_pops": electrode_pops,
         "muscle_tension": muscle_tension,
@@ -163,10 +189,19 @@ ARTEFACTS: Mapping[str, Artefact] = MappingProxyType(
 
 def _phase(
     generator: Generator, n_samples: int, rate_hz: float, centre_hz: float, jitter: float
-) -> Signal:
+) -> NDArray[np.float64]:
     course_hz = centre_hz * (1 + jitter * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
-    return 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    return np.asarray(2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz)
 
 
-def _shaped(signal: Signal, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
+def _travel(generator: Generator, spread_rad: float) -> NDArray[np.float64]:
+    """Phase `(electrodes, 1)` of a wave that crosses the scalp in a random direction, by about
+    `spread_rad` each way."""
+    direction = generator.standard_normal(3)
+    return np.asarray(spread_rad * (POSITIONS @ (direction / np.linalg.norm(direction)))[:, None])
+
+
+def _shaped(
+    signal: NDArray[np.floating], n_samples: int, rate_hz: float, amplitude_uv: float
+) -> Signal:
     return np.asarray(amplitude_uv * taper(n_samples, rate_hz, 1.5, 1.0) * signal, dtype=np.float32)

@@ -1,6 +1,7 @@
 """A synthetic recording as files: EDF, its event table, and the BIDS description beside them."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,10 @@ def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) ->
         starttime=start.time(),
         data_record_duration=1,
     )
+    content = BytesIO()
+    edf.write(content)
     with open_durable(path, "wb") as file:
-        edf.write(file)
+        file.write(content.getbuffer())
 
 
 def write_recording(

@@ -24,7 +24,7 @@ def shaped_noise(
             `(rows, frequencies)`.
     """
     length = next_fast_len(n_samples, real=True)
-    frequencies_hz = np.fft.rfftfreq(length, 1 / rate_hz)
+    frequencies_hz = np.arange(length // 2 + 1, dtype=np.float64) * (rate_hz / length)
     shape = np.atleast_2d(amplitude(frequencies_hz))
     shape = shape * (length / 2 / np.sqrt(np.sum(shape**2, axis=1, keepdims=True) + 1e-30))
     shape = shape.astype(np.float32)

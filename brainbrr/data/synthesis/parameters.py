@@ -43,9 +43,9 @@ class SynthesisParameters:
     n_recordings: int = 2
     duration_s: int = 600
     seizures_per_hour: Mapping[str, float] = field(
-        default_factory=lambda: {"train": 9.0, "val": 2.5, "test": 2.5}
+        default_factory=lambda: {"train": 9.0, "val": 2.0, "test": 2.0}
     )
-    artefacts_per_hour: float = 24.0
+    artefacts_per_hour: float = 30.0
     min_seizure_s: float = 15.0
     max_seizure_s: float = 120.0
     rates_hz: tuple[int, ...] = (256, 256, 256, 512, 256, 256, 200, 256, 256, 500)

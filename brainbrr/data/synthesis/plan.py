@@ -1,6 +1,7 @@
 """When things happen in a recording: seizures far apart, artefacts in between."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.random import Generator
@@ -15,8 +16,12 @@ _MARGIN_S = 10.0
 _SEPARATION_S = 150.0
 _BEFORE_SEIZURE_S = 15.0
 _AFTER_SEIZURE_S = 45.0
-_ARTEFACT_S = (8.0, 60.0)
+_ARTEFACT_S = (10.0, 75.0)
 _ATTEMPTS = 20
+# Those that share a band with seizures come most often.
+_SHARES = MappingProxyType(
+    {"drowsy_theta": 2.0, "temporal_theta": 2.0, "delta_run": 2.0, "patting": 0.5}
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,8 @@ def _draw_seizures(
     """As many as the rate says, rounded at random so that the rate holds on average; fewer where
     they do not fit."""
     wanted = int(per_hour * parameters.duration_s / 3600 + generator.random())
-    bounds_s = np.log([parameters.min_seizure_s, parameters.max_seizure_s])
-    durations_s = _on_grid(np.exp(generator.uniform(*bounds_s, wanted)))
+    shortest, longest = np.log([parameters.min_seizure_s, parameters.max_seizure_s])
+    durations_s = _on_grid(np.exp(generator.uniform(shortest, longest, wanted)))
     room_s = parameters.duration_s - 2 * _MARGIN_S
     while len(durations_s) and durations_s.sum() > 0.6 * room_s:
         durations_s = durations_s[:-1]
@@ -68,8 +73,9 @@ def _draw_artefacts(
     longest_s = min(_ARTEFACT_S[1], parameters.duration_s / 4)
     shortest_s = min(_ARTEFACT_S[0], longest_s)
     names = tuple(ARTEFACTS)
+    shares = np.array([_SHARES.get(name, 1.0) for name in names])
     for _ in range(generator.poisson(parameters.artefacts_per_hour * parameters.duration_s / 3600)):
-        name = names[int(generator.integers(len(names)))]
+        name = names[int(generator.choice(len(names), p=shares / shares.sum()))]
         for _ in range(_ATTEMPTS):
             duration_s = _on_grid(np.exp(generator.uniform(*np.log([shortest_s, longest_s]))))
             onset_s = _on_grid(generator.uniform(0, parameters.duration_s - duration_s))

@@ -91,10 +91,18 @@ def _body(generator: Generator, n_samples: int, subject: Subject, vigilance: Vig
     return total
 
 
-def _amplitude_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """Peak of a seizure: 6-10 times the resting root mean square where easy, 3-6 times where
+def _seizure_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
+    """Peak of a seizure: 5.5-9 times the resting root mean square where easy, 2.5-5 times where
     difficult."""
-    return subject.resting_uv * generator.uniform(6.0 - 3.0 * difficulty, 10.0 - 4.0 * difficulty)
+    return subject.resting_uv * generator.uniform(5.5 - 3.0 * difficulty, 9.0 - 4.0 * difficulty)
+
+
+def _artefact_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
+    """As large as a seizure on the whole, but of a wider range, so that no threshold divides
+    them."""
+    spread = np.exp(0.35 * generator.standard_normal())
+    size = (0.9 + 0.27 * difficulty) * spread
+    return float(size * _seizure_uv(generator, subject, difficulty))
 
 
 def _plant_seizures(
@@ -103,12 +111,12 @@ def _plant_seizures(
     rate_hz, semiology = subject.rate_hz, subject.semiology
     for event in plan.seizures:
         start, length = round(event.onset_s * rate_hz), round(event.duration_s * rate_hz)
-        amplitude_uv = _amplitude_uv(generator, subject, difficulty)
+        amplitude_uv = _seizure_uv(generator, subject, difficulty)
         share = involvement(semiology, length, rate_hz)
         potentials[:, start : start + length] *= 1 - _ICTAL_ATTENUATION * share
         add_at(potentials, seizure(generator, length, rate_hz, semiology, amplitude_uv), start)
         after = round(generator.uniform(*_POST_ICTAL_S) * rate_hz)
-        waves = post_ictal(generator, after, rate_hz, semiology, 0.35 * amplitude_uv)
+        waves = post_ictal(generator, after, rate_hz, semiology, 0.45 * amplitude_uv)
         add_at(potentials, waves, start + length)
 
 
@@ -117,7 +125,7 @@ def _plant_artefacts(
 ) -> None:
     for event in plan.artefacts:
         length = round(event.duration_s * subject.rate_hz)
-        amplitude_uv = (0.8 + 0.5 * difficulty) * _amplitude_uv(generator, subject, difficulty)
+        amplitude_uv = _artefact_uv(generator, subject, difficulty)
         make = ARTEFACTS[event.event_type]
         snippet = make(generator, length, subject.rate_hz, amplitude_uv)
         add_at(potentials, snippet, round(event.onset_s * subject.rate_hz))

@@ -8,40 +8,17 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import shortest_path
 
 from brainbrr.signal.electrodes import ELECTRODES
+from brainbrr.signal.positions import POSITIONS
 
-# Degrees from the vertex, and degrees counter-clockwise from the right ear, on a spherical head
-# (10-20 system).
-_ANGLES_DEG = {
-    "Fp1": (72, 108), "F3": (48, 129), "C3": (36, 180), "P3": (48, 231), "O1": (72, 252),
-    "F7": (72, 144), "T3": (72, 180), "T5": (72, 216),
-    "Fz": (36, 90), "Cz": (0, 0), "Pz": (36, 270),
-    "Fp2": (72, 72), "F4": (48, 51), "C4": (36, 0), "P4": (48, 309), "O2": (72, 288),
-    "F8": (72, 36), "T4": (72, 0), "T6": (72, 324),
-}  # fmt: skip
-_NEIGHBOUR_RAD = 0.85
+_NEIGHBOUR_RAD = 1.0
 _CORRELATION_RAD = 0.9
-
-
-@cache
-def positions() -> NDArray[np.float64]:
-    """Unit vectors `(electrodes, 3)`: right ear, nose, vertex."""
-    inclination, azimuth = np.deg2rad([_ANGLES_DEG[name] for name in ELECTRODES]).T
-    return np.stack(
-        [
-            np.sin(inclination) * np.cos(azimuth),
-            np.sin(inclination) * np.sin(azimuth),
-            np.cos(inclination),
-        ],
-        axis=1,
-    )
 
 
 @cache
 def distances_rad() -> NDArray[np.float64]:
     """Angle between each two electrodes, `(electrodes, electrodes)`."""
-    return np.arccos(np.clip(positions() @ positions().T, -1.0, 1.0)) * (
-        1 - np.eye(len(positions()))
-    )
+    cosine = np.clip(POSITIONS @ POSITIONS.T, -1.0, 1.0)
+    return np.arccos(cosine) * (1 - np.eye(len(POSITIONS)))
 
 
 @cache

@@ -51,8 +51,8 @@ def draw_semiology(generator: Generator) -> Semiology:
         focus=int(generator.choice(N_ELECTRODES, p=weights / weights.sum())),
         initial_hz=generator.uniform(6.0, 9.0),
         final_hz=generator.uniform(2.2, 3.5),
-        sharpness=generator.uniform(0.55, 1.0),
-        reach_rad=generator.uniform(0.9, 2.4),
+        sharpness=generator.uniform(0.7, 1.0),
+        reach_rad=generator.uniform(1.3, 2.6),
         initial_level=generator.uniform(0.3, 0.5),
         fast_onset=generator.uniform(0.0, 0.6),
         lag_s_per_rad=generator.uniform(0.01, 0.04),
@@ -90,10 +90,10 @@ def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
 def discharge(phase: Signal, sharpness: Signal) -> Signal:
     """Waveform at each phase, around 0: a sinusoid that turns into spike and slow wave as
     `sharpness` grows to 1."""
-    kappa = 1.0 + 11.0 * sharpness
+    kappa = 1.0 + 14.0 * sharpness
     spike = np.exp(kappa * (np.cos(phase) - 1)) - ive(0, kappa)
     wave = -0.8 * np.cos(phase - 1.9)
-    return (1 - sharpness) * np.cos(phase) + sharpness * (1.5 * spike + 0.8 * wave)
+    return (1 - sharpness) * np.cos(phase) + sharpness * (2.0 * spike + 0.75 * wave)
 
 
 def seizure(
@@ -111,7 +111,7 @@ def seizure(
     phase = 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
     lag_s = semiology.lag_s_per_rad * distances_rad()[semiology.focus]
     phases = np.mod(phase - 2 * np.pi * course_hz * lag_s[:, None], 2 * np.pi).astype(np.float32)
-    sharpness = semiology.sharpness * np.clip(progress / 0.5, 0.15, 1)
+    sharpness = semiology.sharpness * np.clip(progress / 0.4, 0.3, 1)
     growth = semiology.initial_level + (1 - semiology.initial_level) * np.clip(progress / 0.5, 0, 1)
     beat = np.exp(0.2 * slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 1.5))
     wave = discharge(phases, sharpness.astype(np.float32))

@@ -61,7 +61,7 @@ def draw_subject(
         mains_hz=parameters.mains_hz[index % len(parameters.mains_hz)],
         gain=float(np.exp(generator.uniform(np.log(0.65), np.log(1.5)))),
         resting_uv=generator.uniform(9.0, 14.0),
-        exponent=generator.uniform(1.3, 1.9),
+        exponent=generator.uniform(1.1, 1.7),
         alpha_hz=generator.uniform(8.5, 11.0),
         alpha_uv=generator.uniform(5.0, 16.0),
         blink_uv=generator.uniform(70.0, 150.0),

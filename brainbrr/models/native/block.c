@@ -25,14 +25,14 @@ static void load_rows(const block_task *k, const block_buffers *b, long sequence
         const float *from = k->input + sequence * p->s.input_batch + frame_at(p, start + t) * p->s.input_frame;
         float *row = rows_of(b, p) + t * p->row, *mixed = row + p->channels;
         if (p->model) {
-            memcpy(b->input + t * p->model, from, p->s.d_model * sizeof(float));
+            copy_floats(b->input + t * p->model, from, p->s.d_model);
             continue;
         }
-        memcpy(row, from, inner * sizeof(float));
-        memcpy(mixed, from + inner, inner * sizeof(float));
-        memcpy(mixed + p->channels, from + 2 * inner, n * sizeof(float));
-        memcpy(mixed + p->channels + p->states, from + 2 * inner + n, n * sizeof(float));
-        memcpy(mixed + p->mixed, from + 2 * inner + 2 * n, p->s.heads * sizeof(float));
+        copy_floats(row, from, inner);
+        copy_floats(mixed, from + inner, inner);
+        copy_floats(mixed + p->channels, from + 2 * inner, n);
+        copy_floats(mixed + p->channels + p->states, from + 2 * inner + n, n);
+        copy_floats(mixed + p->mixed, from + 2 * inner + 2 * n, p->s.heads);
     }
     if (p->model)
         product(b->input, p->model, 1, k->w.in_t, p->row, rows_of(b, p), p->row, n_frames, p->row, p->model, 0);
@@ -52,7 +52,7 @@ static void forward_tile(const block_task *k, const block_buffers *b, long seque
 }
 
 static void copy_halo(const block_plan *p, float *to, long to_row, const float *from, long from_row) {
-    for (long t = 0; t < p->halo; t++) memcpy(to + t * to_row, from + t * from_row, p->mixed * sizeof(float));
+    for (long t = 0; t < p->halo; t++) copy_floats(to + t * to_row, from + t * from_row, p->mixed);
 }
 
 static void forward_group(void *task, long group, float *scratch) {
@@ -77,8 +77,8 @@ static void forward_group(void *task, long group, float *scratch) {
                 product(b.normed, p->channels, 1, k->w.out_t, p->model, b.output, p->model, n_frames, p->model,
                         p->channels, 0);
             for (long t = 0; t < n_frames; t++)
-                memcpy(k->output + (i * p->s.length + frame_at(p, tile * TILE + t)) * width,
-                       p->model ? b.output + t * p->model : b.normed + t * p->channels, width * sizeof(float));
+                copy_floats(k->output + (i * p->s.length + frame_at(p, tile * TILE + t)) * width,
+                       p->model ? b.output + t * p->model : b.normed + t * p->channels, width);
             copy_halo(p, b.zx + p->channels, p->row, b.zx + n_frames * p->row + p->channels, p->row);
         }
     }
@@ -114,14 +114,14 @@ static void backward_sequence(const block_task *k, const block_buffers *b, const
         copy_halo(p, b->zx + p->channels, p->row, kept + p->state_floats, p->mixed);
         forward_tile(k, b, i, tile * TILE, n_frames);
         for (long t = 0; t < n_frames; t++)
-            memcpy(p->model ? b->output + t * p->model : b->dy + t * p->channels,
-                   k->d_output + (row + frame_at(p, tile * TILE + t)) * width, width * sizeof(float));
+            copy_floats(p->model ? b->output + t * p->model : b->dy + t * p->channels,
+                   k->d_output + (row + frame_at(p, tile * TILE + t)) * width, width);
         memmove(b->d_pre + n_frames * p->mixed, b->d_pre, p->halo * p->mixed * sizeof(float));
         backward_tile(k, b, g, kept, n_frames);
         for (long t = 0; t < n_frames; t++) {
             long frame = row + frame_at(p, tile * TILE + t);
             if (p->model)
-                memcpy(k->d_input + frame * width, b->output + t * p->model, width * sizeof(float));
+                copy_floats(k->d_input + frame * width, b->output + t * p->model, width);
             else
                 store_projected(p, b->d_zx + t * p->row, k->d_input + frame * p->projected);
         }

@@ -5,6 +5,7 @@
 #ifndef BRAINBRR_BLOCK_H
 #define BRAINBRR_BLOCK_H
 
+#include "heads.h"
 #include "product.h"
 #include "scan_tile.h"
 #include "threads.h"
@@ -29,6 +30,7 @@ typedef struct {
     block_shape s;
     long inner, projected, model;                    /* d_inner, d_in_proj, padded d_model */
     long channels, states, mixed, dts, row, halo;    /* padded widths; frames of halo */
+    long tile_heads;                                 /* heads a frame in dt and its kin */
     long tiles, n_groups, state_floats, kept_floats; /* kept at each tile's start: the state and the halo */
 } block_plan;
 
@@ -41,12 +43,12 @@ typedef struct {
     float *dt_bias;    /* (dts) */
     float *A, *D;      /* (channels) */
     float *norm;       /* (channels) */
-    float *A_head;     /* (dts) */
+    float *A_heads, *dt_biases; /* (TILE, tile_heads): the same for each frame */
     float *in, *out_t; /* (row, model), (channels, model) */
 } packed_weights;
 
 typedef struct {
-    float *input, *zx, *pre, *mixed, *dt, *decay, *dt_channel, *a, *u, *y, *gated, *normed, *scale, *partial, *state;
+    float *input, *zx, *pre, *mixed, *gate_sigmoid, *mixed_sigmoid, *raw_dt, *dt, *decay, *dt_channel, *a, *u, *y, *gated, *normed, *scale, *partial, *state;
     float *output, *dy, *da, *du, *d_mixed, *d_pre, *d_zx, *ds;
     backward_scratch backward;
 } block_buffers;
@@ -61,6 +63,7 @@ static block_plan plan_block(const block_shape *s) {
     p.states = round_up(s->d_state, SLICE);
     p.mixed = round_up(p.channels + 2 * p.states, LANES);
     p.dts = round_up(s->heads, LANES);
+    p.tile_heads = heads_per_frame(s->heads, s->headdim);
     p.row = p.channels + p.mixed + p.dts;
     p.halo = s->d_conv - 1;
     p.tiles = (s->length + TILE - 1) / TILE;
@@ -74,7 +77,7 @@ static block_plan plan_block(const block_shape *s) {
     w->name = memory ? memory + used : NULL; \
     used += round_up((floats), 16)
 
-/* Floats needed; the gradients' share (all but A_head, in, out_t) comes first. */
+/* Floats needed; the gradients' share (all up to norm) comes first. */
 static size_t place_weights(packed_weights *w, const block_plan *p, float *memory, int gradients_only) {
     size_t used = 0;
     PLACE(in_t, p->model * p->row);
@@ -86,7 +89,8 @@ static size_t place_weights(packed_weights *w, const block_plan *p, float *memor
     PLACE(D, p->channels);
     PLACE(norm, p->channels);
     if (gradients_only) return used;
-    PLACE(A_head, p->dts);
+    PLACE(A_heads, TILE * p->tile_heads);
+    PLACE(dt_biases, TILE * p->tile_heads);
     PLACE(in, p->row * p->model);
     PLACE(out_t, p->channels * p->model);
     return used;
@@ -98,8 +102,11 @@ static size_t place_buffers(block_buffers *w, const block_plan *p, float *memory
     PLACE(zx, (MAX_HALO + TILE) * p->row);
     PLACE(pre, TILE * p->mixed);
     PLACE(mixed, TILE * p->mixed);
-    PLACE(dt, TILE * p->dts);
-    PLACE(decay, TILE * p->dts);
+    PLACE(gate_sigmoid, TILE * p->channels);
+    PLACE(mixed_sigmoid, TILE * p->mixed);
+    PLACE(raw_dt, TILE * p->tile_heads);
+    PLACE(dt, TILE * p->tile_heads);
+    PLACE(decay, TILE * p->tile_heads);
     PLACE(dt_channel, TILE * p->channels);
     PLACE(a, TILE * p->channels);
     PLACE(u, TILE * p->channels);
@@ -146,11 +153,13 @@ static void pack_weights(packed_weights *w, const block_plan *p, const block_wei
         for (long k = 0; k < p->s.d_conv; k++) w->conv[k * p->mixed + column] = plain->conv[j * p->s.d_conv + k];
         w->conv_bias[column] = plain->conv_bias[j];
     }
-    memcpy(w->dt_bias, plain->dt_bias, p->s.heads * sizeof(float));
-    memcpy(w->A_head, plain->A, p->s.heads * sizeof(float));
+    for (long t = 0; t < TILE; t++) {
+        copy_floats(w->A_heads + t * p->tile_heads, plain->A, p->s.heads);
+        copy_floats(w->dt_biases + t * p->tile_heads, plain->dt_bias, p->s.heads);
+    }
     memcpy(w->norm, plain->norm, p->inner * sizeof(float));
-    heads_to_channels(plain->A, w->A, p->s.heads, p->s.headdim);
-    heads_to_channels(plain->D, w->D, p->s.heads, p->s.headdim);
+    spread_weights(plain->A, w->A, p->s.heads, p->s.headdim);
+    spread_weights(plain->D, w->D, p->s.heads, p->s.headdim);
 }
 
 static void unpack_gradients(const block_gradients *plain, const block_plan *p, const packed_weights *w) {
@@ -166,8 +175,8 @@ static void unpack_gradients(const block_gradients *plain, const block_plan *p, 
     }
     memcpy(plain->dt_bias, w->dt_bias, p->s.heads * sizeof(float));
     memcpy(plain->norm, w->norm, p->inner * sizeof(float));
-    channels_to_heads(w->A, plain->A, p->s.heads, p->s.headdim);
-    channels_to_heads(w->D, plain->D, p->s.heads, p->s.headdim);
+    fold_weights(w->A, plain->A, p->s.heads, p->s.headdim);
+    fold_weights(w->D, plain->D, p->s.heads, p->s.headdim);
 }
 
 #endif

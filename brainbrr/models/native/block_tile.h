@@ -13,29 +13,31 @@ static void convolve(const block_buffers *b, const block_plan *p, const packed_w
             vec sum = load(w->conv_bias + j);
             for (long k = 0; k <= p->halo; k++)
                 sum += load(w->conv + k * p->mixed + j) * load(b->zx + (t + k) * p->row + p->channels + j);
+            vec sigmoid = vsigmoid(sum);
             store(b->pre + t * p->mixed + j, sum);
-            store(b->mixed + t * p->mixed + j, sum * vsigmoid(sum));
+            store(b->mixed_sigmoid + t * p->mixed + j, sigmoid);
+            store(b->mixed + t * p->mixed + j, sum * sigmoid);
         }
 }
 
 /* dt, the decay exp(dt A), the push u = dt x, and the skip D x as the beginning of y. */
 static void discretise(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
-    long c = p->channels;
-    for (long t = 0; t < n_frames; t++) {
-        const float *raw = rows_of(b, p) + t * p->row + c + p->mixed;
-        for (long i = 0; i < p->dts; i += LANES) {
-            vec dt = vsoftplus(load(raw + i) + load(w->dt_bias + i));
-            store(b->dt + t * p->dts + i, dt);
-            store(b->decay + t * p->dts + i, vexp(dt * load(w->A_head + i)));
-        }
-        heads_to_channels(b->decay + t * p->dts, b->a + t * c, p->s.heads, p->s.headdim);
-        heads_to_channels(b->dt + t * p->dts, b->dt_channel + t * c, p->s.heads, p->s.headdim);
+    long c = p->channels, h = p->tile_heads;
+    for (long t = 0; t < n_frames; t++) copy_floats(b->raw_dt + t * h, rows_of(b, p) + t * p->row + c + p->mixed, h);
+    for (long i = 0; i < n_frames * h; i += LANES) {
+        vec raw = load(b->raw_dt + i) + load(w->dt_biases + i), dt = vsoftplus(raw);
+        store(b->raw_dt + i, raw);
+        store(b->dt + i, dt);
+        store(b->decay + i, vexp(dt * load(w->A_heads + i)));
+    }
+    spread_heads(b->decay, b->a, n_frames, h, p->s.headdim, c);
+    spread_heads(b->dt, b->dt_channel, n_frames, h, p->s.headdim, c);
+    for (long t = 0; t < n_frames; t++)
         for (long i = 0; i < c; i += LANES) {
             vec x = load(b->mixed + t * p->mixed + i);
             store(b->u + t * c + i, load(b->dt_channel + t * c + i) * x);
             store(b->y + t * c + i, load(w->D + i) * x);
         }
-    }
 }
 
 INLINE void scan(const block_buffers *b, const block_plan *p, long n_frames) {
@@ -55,7 +57,8 @@ static void gate_and_norm(const block_buffers *b, const block_plan *p, const pac
         vec squares = splat(0.0f);
         for (long i = 0; i < c; i += LANES) {
             vec z = load(rows_of(b, p) + t * p->row + i);
-            vec gated = load(b->y + t * c + i) * z * vsigmoid(z);
+            vec sigmoid = vsigmoid(z), gated = load(b->y + t * c + i) * z * sigmoid;
+            store(b->gate_sigmoid + t * c + i, sigmoid);
             store(b->gated + t * c + i, gated);
             squares += gated * gated;
         }
@@ -88,7 +91,8 @@ static void gate_and_norm_back(const block_buffers *b, const block_plan *p, cons
         for (long i = 0; i < c; i += LANES) {
             vec d = splat(scale) * load(b->dy + t * c + i) * load(w->norm + i);
             d -= splat(pull) * load(b->gated + t * c + i);
-            vec z = load(rows_of(b, p) + t * p->row + i), sigmoid = vsigmoid(z), y = load(b->y + t * c + i);
+            vec z = load(rows_of(b, p) + t * p->row + i), sigmoid = load(b->gate_sigmoid + t * c + i);
+            vec y = load(b->y + t * c + i);
             store(b->dy + t * c + i, d * z * sigmoid);
             store(b->d_zx + t * p->row + i, d * y * sigmoid * (splat(1.0f) + z * (splat(1.0f) - sigmoid)));
         }
@@ -102,13 +106,11 @@ static void scan_back(const block_buffers *b, const block_plan *p, const float *
                         p->states, n_frames, dB, dB + p->states, p->mixed, b->backward);
 }
 
-/* From the gradients by a, u and y to those of x, the raw dt, and A, D, dt_bias. Uses u as working space. */
+/* From the gradients by a, u and y to those of x, the raw dt, and A, D, dt_bias. Uses u and decay as working space. */
 static void discretise_back(const block_buffers *b, const block_plan *p, const packed_weights *w,
                             const packed_weights *g, long n_frames) {
-    long c = p->channels;
-    for (long t = 0; t < n_frames; t++) {
-        const float *raw = rows_of(b, p) + t * p->row + c + p->mixed;
-        float *d_raw = b->d_zx + t * p->row + c + p->mixed;
+    long c = p->channels, h = p->tile_heads;
+    for (long t = 0; t < n_frames; t++)
         for (long i = 0; i < c; i += LANES) {
             vec x = load(b->mixed + t * p->mixed + i), dt = load(b->dt_channel + t * c + i);
             vec dy = load(b->dy + t * c + i), du = load(b->du + t * c + i);
@@ -118,13 +120,11 @@ static void discretise_back(const block_buffers *b, const block_plan *p, const p
             store(b->d_mixed + t * p->mixed + i, du * dt + load(w->D + i) * dy);
             store(b->u + t * c + i, by_exponent * load(w->A + i) + du * x);
         }
-        memset(d_raw, 0, p->dts * sizeof(float)); /* the padding too: a NaN there would stay */
-        channels_to_heads(b->u + t * c, d_raw, p->s.heads, p->s.headdim);
-        for (long i = 0; i < p->dts; i += LANES) {
-            vec d = load(d_raw + i) * vsigmoid(load(raw + i) + load(w->dt_bias + i));
-            store(d_raw + i, d);
-            store(g->dt_bias + i, load(g->dt_bias + i) + d);
-        }
+    fold_channels(b->u, b->decay, n_frames, h, p->s.headdim, c);
+    for (long i = 0; i < n_frames * h; i += LANES) store(b->decay + i, load(b->decay + i) * vsigmoid(load(b->raw_dt + i)));
+    for (long t = 0; t < n_frames; t++) {
+        copy_floats(b->d_zx + t * p->row + c + p->mixed, b->decay + t * h, p->s.heads);
+        for (long i = 0; i < p->s.heads; i++) g->dt_bias[i] += b->decay[t * h + i];
     }
 }
 
@@ -134,7 +134,7 @@ static void convolve_back(const block_buffers *b, const block_plan *p, const pac
     long m = p->mixed, halo = p->halo;
     for (long t = 0; t < n_frames; t++)
         for (long j = 0; j < m; j += LANES) {
-            vec pre = load(b->pre + t * m + j), sigmoid = vsigmoid(pre);
+            vec pre = load(b->pre + t * m + j), sigmoid = load(b->mixed_sigmoid + t * m + j);
             vec d = load(b->d_mixed + t * m + j) * sigmoid * (splat(1.0f) + pre * (splat(1.0f) - sigmoid));
             store(b->d_pre + t * m + j, d);
         }

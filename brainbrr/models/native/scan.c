@@ -1,4 +1,5 @@
 /* The exact Mamba-2 scan, sequential in time, one sequence at a time in cache, threads over sequences. */
+#include "heads.h"
 #include "scan_tile.h"
 #include "threads.h"
 
@@ -9,7 +10,7 @@ typedef struct {
 
 typedef struct {
     scan_shape shape;
-    long channels, padded_channels, padded_states, padded_heads, tiles, n_groups;
+    long channels, padded_channels, padded_states, tile_heads, tiles, n_groups;
     const float *x, *dt, *A, *B, *C, *D, *initial, *dy, *dfinal;
     float *y, *final, *checkpoints; /* checkpoints (batch, tiles, padded_states * padded_channels) or NULL */
     float *dx, *ddt, *dA, *dB, *dC, *dD, *dinitial;
@@ -24,12 +25,12 @@ typedef struct {
 } tile_buffers;
 
 static size_t place(tile_buffers *b, const scan_task *k, float *memory) {
-    long c = k->padded_channels, n = k->padded_states, h = k->padded_heads;
+    long c = k->padded_channels, n = k->padded_states, h = k->tile_heads;
     size_t used = 0;
 #define PLACE(name, floats)                                     \
     b->name = memory ? memory + used : NULL;                    \
     used += round_up((floats), 16)
-    PLACE(A, h);
+    PLACE(A, TILE * h);
     PLACE(A_channel, c);
     PLACE(D_channel, c);
     PLACE(dt, TILE * h);
@@ -57,27 +58,25 @@ static void begin(tile_buffers *b, const scan_task *k, float *scratch) {
     const scan_shape *s = &k->shape;
     size_t used = place(b, k, scratch);
     memset(scratch, 0, used * sizeof(float)); /* the padding must be zero */
-    memcpy(b->A, k->A, s->heads * sizeof(float));
-    heads_to_channels(k->A, b->A_channel, s->heads, s->headdim);
-    heads_to_channels(k->D, b->D_channel, s->heads, s->headdim);
+    for (long t = 0; t < TILE; t++) copy_floats(b->A + t * k->tile_heads, k->A, s->heads);
+    spread_weights(k->A, b->A_channel, s->heads, s->headdim);
+    spread_weights(k->D, b->D_channel, s->heads, s->headdim);
 }
 
 static void load_tile(tile_buffers *b, const scan_task *k, long sequence, long start, long n_frames) {
     const scan_shape *s = &k->shape;
-    long c = k->padded_channels, h = k->padded_heads, n = k->padded_states;
+    long c = k->padded_channels, h = k->tile_heads, n = k->padded_states;
     for (long t = 0; t < n_frames; t++) {
         long frame = start + t;
-        memcpy(b->dt + t * h, k->dt + sequence * s->dt_batch + frame * s->dt_frame, s->heads * sizeof(float));
-        memcpy(b->x + t * c, k->x + sequence * s->x_batch + frame * s->x_frame, k->channels * sizeof(float));
-        memcpy(b->B + t * n, k->B + sequence * s->B_batch + frame * s->B_frame, s->d_state * sizeof(float));
-        memcpy(b->C + t * n, k->C + sequence * s->C_batch + frame * s->C_frame, s->d_state * sizeof(float));
-        for (long i = 0; i < h; i += LANES)
-            store(b->decay + t * h + i, vexp(load(b->dt + t * h + i) * load(b->A + i)));
-        heads_to_channels(b->decay + t * h, b->a + t * c, s->heads, s->headdim);
-        heads_to_channels(b->dt + t * h, b->dt_channel + t * c, s->heads, s->headdim);
-        for (long i = 0; i < c; i += LANES)
-            store(b->u + t * c + i, load(b->dt_channel + t * c + i) * load(b->x + t * c + i));
+        copy_floats(b->dt + t * h, k->dt + sequence * s->dt_batch + frame * s->dt_frame, s->heads);
+        copy_floats(b->x + t * c, k->x + sequence * s->x_batch + frame * s->x_frame, k->channels);
+        copy_floats(b->B + t * n, k->B + sequence * s->B_batch + frame * s->B_frame, s->d_state);
+        copy_floats(b->C + t * n, k->C + sequence * s->C_batch + frame * s->C_frame, s->d_state);
     }
+    for (long i = 0; i < n_frames * h; i += LANES) store(b->decay + i, vexp(load(b->dt + i) * load(b->A + i)));
+    spread_heads(b->decay, b->a, n_frames, h, s->headdim, c);
+    spread_heads(b->dt, b->dt_channel, n_frames, h, s->headdim, c);
+    for (long i = 0; i < n_frames * c; i += LANES) store(b->u + i, load(b->dt_channel + i) * load(b->x + i));
 }
 
 static inline long frames_in(const scan_shape *s, long tile) {
@@ -102,8 +101,7 @@ static void forward_group(void *task, long group, float *scratch) {
                     store(b.y + t * c + j, load(b.x + t * c + j) * load(b.D_channel + j));
             whole_tile_forward(b.state, b.a, b.u, b.y, c, b.B, b.C, k->padded_states, k->padded_states, n_frames);
             for (long t = 0; t < n_frames; t++)
-                memcpy(k->y + (i * s->length + tile * TILE + t) * k->channels, b.y + t * c,
-                       k->channels * sizeof(float));
+                copy_floats(k->y + (i * s->length + tile * TILE + t) * k->channels, b.y + t * c, k->channels);
         }
         state_out(k->final + i * plain, b.state, k->channels, s->d_state, c);
     }
@@ -122,11 +120,13 @@ static void give_back_tile(tile_buffers *b, const scan_task *k, long row, long n
             store(b->y + i, by_exponent * load(b->A_channel + j) + du * x);
             store(b->du + i, du * dt + load(b->D_channel + j) * dy);
         }
-        channels_to_heads(b->y + t * c, k->ddt + (row + t) * s->heads, s->heads, s->headdim);
-        memcpy(k->dx + (row + t) * k->channels, b->du + t * c, k->channels * sizeof(float));
-        memcpy(k->dB + (row + t) * s->d_state, b->dB + t * k->padded_states, s->d_state * sizeof(float));
-        memcpy(k->dC + (row + t) * s->d_state, b->dC + t * k->padded_states, s->d_state * sizeof(float));
+        copy_floats(k->dx + (row + t) * k->channels, b->du + t * c, k->channels);
+        copy_floats(k->dB + (row + t) * s->d_state, b->dB + t * k->padded_states, s->d_state);
+        copy_floats(k->dC + (row + t) * s->d_state, b->dC + t * k->padded_states, s->d_state);
     }
+    fold_channels(b->y, b->decay, n_frames, k->tile_heads, s->headdim, c);
+    for (long t = 0; t < n_frames; t++)
+        copy_floats(k->ddt + (row + t) * s->heads, b->decay + t * k->tile_heads, s->heads);
 }
 
 static void backward_group(void *task, long group, float *scratch) {
@@ -142,7 +142,7 @@ static void backward_group(void *task, long group, float *scratch) {
             long n_frames = frames_in(s, tile), row = i * s->length + tile * TILE;
             load_tile(&b, k, i, tile * TILE, n_frames);
             for (long t = 0; t < n_frames; t++)
-                memcpy(b.dy + t * c, k->dy + (row + t) * k->channels, k->channels * sizeof(float));
+                copy_floats(b.dy + t * c, k->dy + (row + t) * k->channels, k->channels);
             whole_tile_backward(b.ds, k->checkpoints + (i * k->tiles + tile) * state_floats, b.a, b.u, b.dy, b.da,
                                 b.du, c, b.B, b.C, n, n, n_frames, b.dB, b.dC, n, b.backward);
             give_back_tile(&b, k, row, n_frames, dA, dD);
@@ -156,7 +156,7 @@ static scan_task describe(const scan_shape *s) {
     k.shape = *s;
     k.channels = s->heads * s->headdim;
     k.padded_channels = round_up(k.channels, LANES);
-    k.padded_heads = round_up(s->heads, LANES);
+    k.tile_heads = heads_per_frame(s->heads, s->headdim);
     k.padded_states = round_up(s->d_state, SLICE);
     k.tiles = (s->length + TILE - 1) / TILE;
     k.n_groups = s->batch < MAX_GROUPS ? s->batch : MAX_GROUPS;
@@ -191,8 +191,8 @@ int brainbrr_scan_backward(const scan_shape *shape, const float *x, const float 
     int failed = share_out(backward_group, &k, k.n_groups, shape->threads, place(&sized, &k, NULL));
     for (long group = 1; group < k.n_groups; group++)
         for (long i = 0; i < 2 * c; i++) k.sums[i] += k.sums[group * 2 * c + i];
-    channels_to_heads(k.sums, dA, shape->heads, shape->headdim);
-    channels_to_heads(k.sums + c, dD, shape->heads, shape->headdim);
+    fold_weights(k.sums, dA, shape->heads, shape->headdim);
+    fold_weights(k.sums + c, dD, shape->heads, shape->headdim);
     free(k.sums);
     return failed;
 }

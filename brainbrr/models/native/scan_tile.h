@@ -100,7 +100,7 @@ static inline backward_scratch place_backward_scratch(float *memory) {
 
 INLINE void sum_rows(const float *rows, float *sums, float *out, long out_stride, long n_frames) {
     for (long i = 0; i < n_frames * SLICE; i += LANES) store(sums + i, sum_each(rows + i * LANES));
-    for (long t = 0; t < n_frames; t++) memcpy(out + t * out_stride, sums + t * SLICE, SLICE * sizeof(float));
+    for (long t = 0; t < n_frames; t++) copy_floats(out + t * out_stride, sums + t * SLICE, SLICE);
 }
 
 /* Writes dB, dC (n_frames rows of grad_bc_stride); da, du are begun here too. */

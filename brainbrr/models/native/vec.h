@@ -107,36 +107,11 @@ INLINE float sum_lanes(vec v) {
     return total;
 }
 
-#define FOR_EACH_HEADDIM(P, f) \
-    switch (P) {               \
-    case 2: f(2); break;       \
-    case 4: f(4); break;       \
-    case 8: f(8); break;       \
-    case 16: f(16); break;     \
-    case 32: f(32); break;     \
-    case 64: f(64); break;     \
-    default: f(P); break;      \
-    }
-
-/* Each head's number, repeated for its channels. */
-INLINE void heads_to_channels(const float *head, float *channel, long heads, long headdim) {
-#define EXPAND(P)                   \
-    for (long h = 0; h < heads; h++) \
-        for (long p = 0; p < (P); p++) channel[h * (P) + p] = head[h]
-    FOR_EACH_HEADDIM(headdim, EXPAND)
-#undef EXPAND
-}
-
-/* Each head's sum over its channels. */
-INLINE void channels_to_heads(const float *channel, float *head, long heads, long headdim) {
-#define FOLD(P)                                                         \
-    for (long h = 0; h < heads; h++) {                                  \
-        float total = 0.0f;                                             \
-        for (long p = 0; p < (P); p++) total += channel[h * (P) + p];   \
-        head[h] = total;                                                \
-    }
-    FOR_EACH_HEADDIM(headdim, FOLD)
-#undef FOLD
+/* Rows are short: a call of memcpy would cost more than the copy. */
+INLINE void copy_floats(float *to, const float *from, long n) {
+    long i = 0;
+    for (; i + LANES <= n; i += LANES) store(to + i, load(from + i));
+    for (; i < n; i++) to[i] = from[i];
 }
 
 #endif

@@ -184,8 +184,12 @@
   }
 
   function nudge(by) {
-    if (!current.querySelector("svg.eeg")) return;
-    setEdge(lastEdge, edgesOf(current)[lastEdge] + by * STEP_S);
+    const svg = current.querySelector("svg.eeg");
+    if (!svg) return;
+    const { start, stop } = span(svg);
+    const time = edgesOf(current)[lastEdge];
+    if (time < start || time > stop) return say(`The ${lastEdge} lies outside the picture: press O or E.`);
+    setEdge(lastEdge, time + by * STEP_S);
   }
 
   const actions = {

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.window_dataset import WindowBatch
 from brainbrr.data.window_index import Windowing
+from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
 from brainbrr.training.checkpoints import DurableCheckpoints
-from brainbrr.training.event_score import tuned_event_score
+from brainbrr.training.event_score import EventScore
 from brainbrr.training.fit import CallbackSet, FitResult, TrainerOptions, train
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.schedules import warmup_cosine
@@ -86,11 +88,28 @@ def corpus(folder: Path) -> list[ManifestRow]:
     return rows()
 
 
+def batch_of(size: int) -> WindowBatch:
+    """Random windows, without a corpus."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (size, N_ELECTRODES, WINDOWING.length)
+    eeg = torch.randint(-300, 300, shape, generator=generator).to(torch.int16)
+    label = torch.zeros(size, WINDOWING.length, dtype=torch.bool)
+    whole, numbers = torch.ones_like(label), torch.arange(size)
+    return WindowBatch(
+        eeg, label, whole, whole.float(), torch.ones(shape[:2], dtype=torch.bool),
+        torch.zeros(shape[:2]), torch.full(shape[:2], 10.0), numbers, numbers, numbers,
+    )  # fmt: skip
+
+
 def callback_set(
-    folder: Path, monitor: str | None = "val/event_f1", every_minutes: float = 0.0, **others: Any
+    folder: Path,
+    monitor: str | None = "val/event_f1",
+    every_minutes: float = 0.0,
+    every_n_epochs: int = 1,
+    **others: Any,
 ) -> CallbackSet:
     return CallbackSet(
-        validation=partial(Validation, trace_rate_hz=16.0),
+        validation=partial(Validation, trace_rate_hz=16.0, every_n_epochs=every_n_epochs),
         checkpoints=partial(DurableCheckpoints, folder / "checkpoints", monitor, every_minutes),
         **others,
     )
@@ -110,7 +129,7 @@ def run(folder: Path, rows: list[ManifestRow], cache: Path, **changes: Any) -> F
         "scheduler": partial(warmup_cosine, warmup_fraction=0.2, final_fraction=0.01),
         "trainer": TrainerOptions(max_epochs=3, accelerator="cpu", log_every_n_steps=1),
         "dataloader": LoaderOptions(batch_size=4, eval_batch_size=16),
-        "score": tuned_event_score,
+        "score": EventScore([row for row in rows if row.split == "val"], tune),
         "seed": 3,
     }
     parts |= changes

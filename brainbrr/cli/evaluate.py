@@ -1,0 +1,34 @@
+"""`brainbrr evaluate`: predict, score and report on a labelled corpus."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from brainbrr.cli.build import build
+from brainbrr.cli.device import choose_device
+from brainbrr.cli.evaluation import about, evaluate_rows
+from brainbrr.inference.artifact import load_detector
+from brainbrr.reporting.table import score_table
+
+
+def run(cfg: DictConfig) -> None:
+    """Score a released detector on one split of a corpus, prepared as the detector was trained."""
+    detector = load_detector(cfg.detector, device=choose_device(cfg.device))
+    prepared = build(cfg.prepare)(build(cfg.data), detector.preparation, splits=[cfg.split])
+    configuration: Any = OmegaConf.to_container(cfg, resolve=True)
+    command = f"brainbrr evaluate detector={cfg.detector} data={cfg.data.name} split={cfg.split}"
+    scores = evaluate_rows(
+        detector,
+        prepared.of_split(cfg.split),
+        prepared.folder,
+        Path(cfg.output),
+        score=build(cfg.scoring),
+        baselines={},
+        about=about(cfg.data.name, cfg.split, command, configuration),
+        n_cases=cfg.report_cases,
+    )
+    console = Console()
+    console.print(score_table(scores))
+    console.print(f"{cfg.output}: report.html, scores.json, reference/, hypothesis/, traces/")

@@ -1,0 +1,39 @@
+"""`brainbrr prepare`: a corpus to 19 electrodes and 256 Hz, once, into a cache."""
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from brainbrr.cli.build import build
+from brainbrr.cli.corpus_tables import corpus_tables
+from brainbrr.data.prepare_corpus import PreparedCorpus
+from brainbrr.data.summary import summarise
+
+QUARANTINED_SHOWN = 20
+
+
+def run(cfg: DictConfig) -> None:
+    """Prepare what the cache lacks and show what it holds."""
+    corpus, preparation = build(cfg.data), build(cfg.signal.preparation)
+    splits = () if cfg.split is None else (cfg.split,)
+    prepared: PreparedCorpus = build(cfg.prepare)(corpus, preparation, splits=splits)
+    console = Console()
+    reasons = [item.reason for item in prepared.quarantine]
+    for table in corpus_tables(corpus.name, summarise(prepared.rows, reasons)):
+        console.print(table)
+    if prepared.quarantine:
+        console.print(_quarantine_table(prepared))
+    n_held = len(prepared.rows) - prepared.n_prepared
+    console.print(
+        f"{prepared.n_prepared} prepared now, {max(n_held, 0)} held already: {prepared.folder}",
+        soft_wrap=True,
+    )
+
+
+def _quarantine_table(prepared: PreparedCorpus) -> Table:
+    table = Table("quarantined", "reason", "detail")
+    for item in prepared.quarantine[:QUARANTINED_SHOWN]:
+        table.add_row(item.source, item.reason, item.detail)
+    if len(prepared.quarantine) > QUARANTINED_SHOWN:
+        table.caption = f"the first {QUARANTINED_SHOWN} of {len(prepared.quarantine)}"
+    return table

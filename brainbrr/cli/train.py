@@ -1,0 +1,138 @@
+"""`brainbrr train`: prepare what is missing, train, test on unseen subjects, release."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from torch import nn
+
+from brainbrr.cli.baselines import score_baselines
+from brainbrr.cli.build import build, build_each
+from brainbrr.cli.evaluation import about, evaluate_rows
+from brainbrr.cli.lab_book import add_result, result_row
+from brainbrr.data.preparation import Preparation
+from brainbrr.data.prepare_corpus import PreparedCorpus
+from brainbrr.data.window_index import Windowing
+from brainbrr.durable import open_durable
+from brainbrr.inference.artifact import load_detector, save_detector
+from brainbrr.inference.card import add_card
+from brainbrr.inference.detector import Detector
+from brainbrr.models.registry import describe_model
+from brainbrr.reporting.table import score_table
+from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.training.event_score import EventScore
+from brainbrr.training.fit import FitResult, train
+from brainbrr.training.hardware import apply_settings
+from brainbrr.training.run_record import run_record, write_run_record
+
+log = logging.getLogger(__name__)
+
+CONFIGURATION = "config.yaml"
+
+
+def run(cfg: DictConfig) -> None:
+    """Train, test and release; the run folder alone is enough to go on from."""
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    resuming = cfg.resume is not None
+    cfg = OmegaConf.load(run_dir / CONFIGURATION) if resuming else _stored(cfg, run_dir)  # type: ignore[assignment]
+    apply_settings(
+        mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
+        n_threads=cfg.hardware_settings.n_threads,
+    )
+    torch.manual_seed(cfg.seed)
+    preparation: Preparation = build(cfg.signal.preparation)
+    prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
+    windowing = Windowing(cfg.signal.rate_hz, cfg.signal.window_s, cfg.signal.stride_s)
+    configuration: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    write_run_record(run_record(configuration, preparation.digest), run_dir)
+    network: nn.Module = build(cfg.model)
+    if cfg.init_from and not resuming:
+        network.load_state_dict(load_detector(cfg.init_from).network.state_dict())
+    result = train(
+        network=network,
+        rows=prepared.rows,
+        cache_folder=prepared.folder,
+        run_dir=run_dir,
+        windowing=windowing,
+        loss=build(cfg.loss),
+        optimizer=build(cfg.optimizer),
+        scheduler=build(cfg.scheduler),
+        trainer=build(cfg.trainer),
+        dataloader=build(cfg.dataloader),
+        callbacks=build(cfg.callbacks),
+        score=EventScore(prepared.of_split("val"), build(cfg.detect)),
+        loggers=build_each(cfg.logger),
+        augmentation=build(cfg.augmentation) if cfg.augmentation else None,
+        configuration=configuration,
+        seed=cfg.seed,
+        resume=resuming,
+    )
+    detector = _released(network, cfg, result, preparation, windowing)
+    save_detector(detector, run_dir / "detector")
+    _test(detector, cfg, prepared, run_dir)
+
+
+def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir: Path) -> None:
+    """Score the release on subjects that neither trained nor tuned it."""
+    score, tune = build(cfg.scoring), build(cfg.detect)
+    test = prepared.of_split("test")
+    baselines = score_baselines(
+        cfg.baselines, prepared.of_split("val"), test, prepared.folder, tune=tune, score=score
+    )
+    configuration: Any = OmegaConf.to_container(cfg, resolve=True)
+    command = f"brainbrr train --config-dir {run_dir} --config-name config"
+    told = about(cfg.data.name, "test", command, configuration)
+    scores = evaluate_rows(
+        detector,
+        test,
+        prepared.folder,
+        run_dir,
+        score=score,
+        baselines=baselines,
+        about=told,
+        n_cases=cfg.report_cases,
+    )
+    add_card(run_dir / "detector", scores)
+    add_result(cfg.experiment_name, result_row(scores, baselines, told))
+    console = Console()
+    console.print(score_table(scores, baselines))
+    console.print(
+        f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)"
+    )
+
+
+def _stored(cfg: DictConfig, run_dir: Path) -> DictConfig:
+    with open_durable(run_dir / CONFIGURATION) as file:
+        file.write(OmegaConf.to_yaml(cfg, resolve=True))
+    return cfg
+
+
+def _released(
+    network: nn.Module,
+    cfg: DictConfig,
+    result: FitResult,
+    preparation: Preparation,
+    windowing: Windowing,
+) -> Detector:
+    """The network with the weights of its best epoch, and the thresholds tuned there."""
+    state = read_checkpoint(result.best_checkpoint)["state_dict"]
+    network.load_state_dict({name.removeprefix("network."): value for name, value in state.items()})
+    provenance = {
+        "tuned_on": f"{cfg.data.name}, split val",
+        "best_metric": {cfg.monitor: result.best_metric},
+        "trained_on": f"{cfg.data.name}, split train",
+        "preparation_digest": preparation.digest,
+        "seed": cfg.seed,
+    }
+    return Detector(
+        network.eval(),
+        describe_model(OmegaConf.to_container(cfg.model, resolve=True)),  # type: ignore[arg-type]
+        preparation,
+        windowing,
+        result.detection or build(cfg.detect.base),
+        provenance,
+    )

@@ -1,0 +1,36 @@
+"""What an annotation calls an event, as a HED-SCORE code."""
+
+from brainbrr.events.event import BACKGROUND, SEIZURE, Event
+
+# Labels of NEDC's files (TUSZ v2) and of hand-made EDF+ annotations. Non-epileptic events keep
+# their label: no seizure.
+CODES = {
+    "seiz": SEIZURE,
+    "seizure": SEIZURE,
+    "fnsz": "sz_foc",
+    "spsz": "sz_foc_a",
+    "cpsz": "sz_foc_ia",
+    "gnsz": "sz_gen",
+    "absz": "sz_gen_nm",
+    "tnsz": "sz_gen_m_tonic",
+    "cnsz": "sz_gen_m_clonic",
+    "tcsz": "sz_gen_m_tonicClonic",
+    "atsz": "sz_gen_m_atonic",
+    "mysz": "sz_gen_m_myoclonic",
+    "background": BACKGROUND,
+}
+
+
+def event_code(label: str) -> str:
+    """The HED-SCORE code of a label; a seizure code written with dashes gets its underscores,
+    others stay as they are."""
+    label = label.strip()
+    code = CODES.get(label.lower(), label)
+    if code.lower().replace("-", "_").startswith(SEIZURE + "_"):
+        return code.replace("-", "_")
+    return SEIZURE if code.lower() == SEIZURE else code
+
+
+def names_seizure(code: str) -> bool:
+    """Whether a HED-SCORE code is that of a seizure."""
+    return Event(0.0, 1.0, code).is_seizure

@@ -1,0 +1,93 @@
+"""Where traces cross a set of thresholds: all that detection at any of them needs, found in one
+pass."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainbrr.events.detection import Runs, merge_runs, recorded_stretches, smoothed_level
+from brainbrr.events.trace import Trace
+from brainbrr.scoring.timeline import TICKS_HZ, Ticks, Timeline, unite
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """Traces reduced to the samples at which they cross a threshold; samples count through all
+    recordings.
+
+    Attributes:
+        thresholds: float32, ascending.
+        position: first sample of each piece between two crossings, `(pieces,)`.
+        height: how many thresholds the piece reaches; each recorded stretch ends with an empty
+            piece of height 0.
+        stretch_start: first sample of each recorded stretch.
+        recording_start: first sample of each recording.
+        rate_hz: of each recording.
+    """
+
+    thresholds: NDArray[np.float32]
+    position: NDArray[np.int64]
+    height: NDArray[np.int64]
+    stretch_start: NDArray[np.int64]
+    recording_start: NDArray[np.int64]
+    rate_hz: NDArray[np.float64]
+
+    def hysteresis(self, on: float, off: float) -> Runs:
+        """Runs at or above `off` that reach `on`; both must be among the thresholds."""
+        lower, upper = np.searchsorted(self.thresholds, np.asarray([off, on], np.float32)) + 1
+        edges = np.flatnonzero(np.diff(self.height >= lower, prepend=False)).reshape(-1, 2)
+        if len(edges):
+            edges = edges[np.maximum.reduceat(self.height, edges[:, 0]) >= upper]
+        return self.position[edges]
+
+    def events(
+        self, runs: Runs, merge_gap_s: float, min_duration_s: float, timeline: Timeline
+    ) -> Ticks:
+        """The events that `brainbrr.events.detection.detect` makes of these runs, on the corpus's
+        clock."""
+        stretch = np.searchsorted(self.stretch_start, runs[:, 0], side="right") - 1
+        merged = merge_runs(runs, stretch, merge_gap_s * self._rate_of(runs)[1:])
+        rate_hz = self._rate_of(merged)
+        merged = merged[merged[:, 1] - merged[:, 0] >= min_duration_s * rate_hz]
+        recording = self._recording_of(merged)
+        local = merged - self.recording_start[recording, None]
+        seconds = local / self.rate_hz[recording, None]
+        start, stop = timeline.start[recording, None], timeline.stop[recording, None]
+        return unite(np.minimum(np.rint(seconds * TICKS_HZ).astype(np.int64) + start, stop))
+
+    def _recording_of(self, runs: Runs) -> NDArray[np.intp]:
+        return np.searchsorted(self.recording_start, runs[:, 0], side="right") - 1
+
+    def _rate_of(self, runs: Runs) -> NDArray[np.float64]:
+        return self.rate_hz[self._recording_of(runs)]
+
+
+def find_crossings(
+    traces: Iterable[Trace], smoothing_s: float, thresholds: NDArray[np.float32]
+) -> Crossings:
+    """Reduce smoothed traces to their crossings of `thresholds` (float32, ascending); one trace at
+    a time is touched."""
+    positions, heights = [], []
+    stretch_starts, recording_starts, rates_hz = [], [], []
+    base = 0
+    for trace in traces:
+        level = smoothed_level(trace, smoothing_s)
+        for first, last in recorded_stretches(trace):
+            height = np.searchsorted(thresholds, level[first:last], side="right").astype(np.uint16)
+            change = np.concatenate([[0], np.flatnonzero(height[1:] != height[:-1]) + 1])
+            positions.append(np.append(change, last - first) + base + first)
+            heights.append(np.append(height[change], 0))
+            stretch_starts.append(base + first)
+        recording_starts.append(base)
+        rates_hz.append(trace.rate_hz)
+        base += trace.probability.size
+    return Crossings(
+        thresholds,
+        np.concatenate(positions),
+        np.concatenate(heights).astype(np.int64),
+        np.array(stretch_starts),
+        np.array(recording_starts),
+        np.array(rates_hz),
+    )

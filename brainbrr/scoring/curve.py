@@ -1,0 +1,182 @@
+"""Sensitivity against false alarms per 24 h over thresholds, on = off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainbrr.events.detection import Detection
+from brainbrr.events.trace import Trace
+from brainbrr.scoring.counts import DAY_S, Values, ratio
+from brainbrr.scoring.crossings import find_crossings
+from brainbrr.scoring.summary import Scores
+from brainbrr.scoring.sweep import Steps
+from brainbrr.scoring.szcore import SzcoreRules, event_counts
+from brainbrr.scoring.timeline import Ticks, Timeline
+
+TARGETS = {"10": 10.0, "5": 5.0, "2.5": 2.5, "1": 1.0}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Operating points by descending threshold, axes `(thresholds,)`.
+
+    Attributes:
+        threshold: each point holds from here up to the threshold before it.
+        sensitivity: NaN where there is no seizure.
+        fa_per_24h: false alarms in 24 h of recorded time.
+    """
+
+    threshold: NDArray[np.float64]
+    sensitivity: Values
+    fa_per_24h: Values
+
+    def sensitivity_at(self, fa_per_24h: float) -> float | None:
+        """The highest sensitivity of any threshold with at most so many false alarms; above all of
+        them it is 0."""
+        if np.isnan(self.sensitivity).any():
+            return None
+        return float(self.sensitivity[self.fa_per_24h <= fa_per_24h].max(initial=0.0))
+
+    def points(self, n_points: int) -> list[Scores]:
+        """At most `n_points` of the points, evenly taken, the first and the last among them."""
+        index = np.unique(np.linspace(0, len(self.threshold) - 1, n_points).round().astype(int))
+        return [
+            {
+                "threshold": float(self.threshold[i]),
+                "sensitivity": None
+                if np.isnan(self.sensitivity[i])
+                else float(self.sensitivity[i]),
+                "fa_per_24h": float(self.fa_per_24h[i]),
+            }
+            for i in (index if len(self.threshold) else [])
+        ]
+
+
+@dataclass(frozen=True)
+class SortedSteps:
+    """All steps of a corpus by descending threshold, each with its subject: what a curve is summed
+    from."""
+
+    threshold: NDArray[np.float32]
+    hit: NDArray[np.int8]
+    change: NDArray[np.int8]
+    subject: NDArray[np.intp]
+    n_seizures: Values
+    recorded_s: Values
+
+    @classmethod
+    def of(
+        cls, steps: Sequence[Steps], subject: NDArray[np.intp], n_subjects: int
+    ) -> "SortedSteps":
+        """Sort the steps of each recording into one list.
+
+        Args:
+            subject: index of each recording's subject.
+        """
+        found = [one.hits[one.hits > 0] for one in steps]
+        sizes = [len(hits) + len(one.alarms) for hits, one in zip(found, steps, strict=True)]
+        threshold = np.concatenate(
+            [part for hits, one in zip(found, steps, strict=True) for part in (hits, one.alarms)]
+        )
+        hit = np.concatenate(
+            [
+                np.repeat([1, 0], [len(hits), len(one.alarms)])
+                for hits, one in zip(found, steps, strict=True)
+            ]
+        ).astype(np.int8)
+        change = np.concatenate(
+            [
+                part
+                for hits, one in zip(found, steps, strict=True)
+                for part in (np.zeros(len(hits), np.int8), one.change)
+            ]
+        )
+        order = np.argsort(-threshold, kind="stable")
+        owner = np.repeat(subject, sizes)
+        return cls(
+            threshold[order],
+            hit[order],
+            change[order],
+            owner[order],
+            _summed([len(one.hits) for one in steps], subject, n_subjects),
+            _summed([one.recorded_s for one in steps], subject, n_subjects),
+        )
+
+    def curve(self, weights: Values | None = None) -> Curve:
+        """The exact curve over every threshold, of each subject as often as `weights` says, shape
+        `(subjects,)`."""
+        weights = np.ones(len(self.recorded_s)) if weights is None else weights
+        last = np.flatnonzero(np.diff(self.threshold, append=np.float32(-1.0)))
+        weight = weights[self.subject]
+        hits = np.cumsum(weight * self.hit)[last]
+        alarms = np.cumsum(weight * self.change)[last]
+        return Curve(
+            self.threshold[last].astype(np.float64),
+            ratio(hits, np.full(len(last), weights @ self.n_seizures)),
+            alarms * DAY_S / float(weights @ self.recorded_s),
+        )
+
+    def resampled_targets(self, weights: NDArray[np.float64]) -> dict[str, Values]:
+        """Sensitivity at each target in each resample, NaN where undefined."""
+        found: dict[str, list[float]] = {name: [] for name in TARGETS}
+        for row in weights:
+            curve = self.curve(row)
+            for name, target in TARGETS.items():
+                value = curve.sensitivity_at(target)
+                found[name].append(np.nan if value is None else value)
+        return {name: np.array(values) for name, values in found.items()}
+
+
+def szcore_curve(
+    traces: Sequence[Trace],
+    timeline: Timeline,
+    reference: Ticks,
+    detection: Detection,
+    *,
+    thresholds: NDArray[np.float32],
+    rules: SzcoreRules | None = None,
+) -> Curve:
+    """SzCORE's event scores, pooled, exact at each of the given thresholds.
+
+    Merging over 90 s and cutting at 300 s make the number of false alarms change with the length of
+    a detection too, so no closed form gives all thresholds at once.
+    """
+    thresholds = np.unique(thresholds)
+    crossings = find_crossings(traces, detection.smoothing_s, thresholds)
+    counts = [
+        event_counts(
+            timeline,
+            reference,
+            crossings.events(
+                crossings.hysteresis(float(value), float(value)),
+                detection.merge_gap_s,
+                detection.min_duration_s,
+                timeline,
+            ),
+            rules,
+        ).total()
+        for value in thresholds[::-1]
+    ]
+    return Curve(
+        thresholds[::-1].astype(np.float64),
+        np.array([one.sensitivity for one in counts], dtype=np.float64),
+        np.array([one.fp_per_day for one in counts], dtype=np.float64),
+    )
+
+
+def at_targets(curve: Curve) -> Scores:
+    """Sensitivity at 10, 5, 2.5 and 1 false alarms in 24 h."""
+    return {name: curve.sensitivity_at(target) for name, target in TARGETS.items()}
+
+
+def spread(values: NDArray[np.float32], n_values: int) -> NDArray[np.float32]:
+    """At most `n_values` of the distinct values, evenly taken by rank."""
+    values = np.unique(values)
+    index = np.unique(np.linspace(0, len(values) - 1, n_values).round().astype(int))
+    return values[index] if len(values) else np.array([0.5], np.float32)
+
+
+def _summed(values: Sequence[float], group: NDArray[np.intp], n_groups: int) -> Values:
+    return np.bincount(group, values, n_groups).astype(np.float64)

@@ -1,0 +1,99 @@
+"""Each reference with its hypothesis, or a refusal that names the recording."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.annotation import Annotation
+from brainbrr.scoring.timeline import EmptyCorpus
+
+NAMED = 5
+
+
+class MissingHypothesis(BrainbrrError):
+    """Recordings of the reference for which nothing was predicted."""
+
+
+class DurationMismatch(BrainbrrError):
+    """A hypothesis made for a recording of another length."""
+
+
+class InvalidMissing(BrainbrrError):
+    """An unknown policy for missing hypotheses."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """References and hypotheses in the same order.
+
+    Attributes:
+        names: recordings, sorted.
+        missing: those that had no hypothesis and were scored as one without events.
+        unreferenced: hypotheses that no reference asks for; not scored.
+    """
+
+    names: tuple[str, ...]
+    references: tuple[Annotation, ...]
+    hypotheses: tuple[Annotation, ...]
+    missing: tuple[str, ...] = ()
+    unreferenced: tuple[str, ...] = ()
+
+
+def pair(
+    references: Mapping[str, Annotation],
+    hypotheses: Mapping[str, Annotation],
+    missing: str = "raise",
+    duration_tolerance_s: float = 0.5,
+) -> Pairs:
+    """Match hypotheses to references by name.
+
+    Args:
+        missing: `raise`, or `empty` to score a missing hypothesis as one without events.
+        duration_tolerance_s: how far the two durations may lie apart.
+
+    Raises:
+        EmptyCorpus: no reference at all.
+        MissingHypothesis: a reference without hypothesis, under `missing="raise"`.
+        DurationMismatch: the two durations differ by more than the tolerance.
+    """
+    if missing not in ("raise", "empty"):
+        raise InvalidMissing(
+            "missing=raise or missing=empty", f"missing={missing}", "Choose one of the two."
+        )
+    if not references:
+        raise EmptyCorpus("at least one reference", "none", "Check the reference folder.")
+    names = sorted(references)
+    absent = [name for name in names if name not in hypotheses]
+    if absent and missing == "raise":
+        raise MissingHypothesis(
+            f"a hypothesis for each of {len(names)} references",
+            f"none for {len(absent)}: {listed(absent)}",
+            "Predict them, or score them as empty with missing=empty.",
+        )
+    claimed = [hypotheses.get(name, Annotation((), references[name].duration_s)) for name in names]
+    for name, hypothesis in zip(names, claimed, strict=True):
+        _check_duration(name, references[name], hypothesis, duration_tolerance_s)
+    return Pairs(
+        tuple(names),
+        tuple(references[name] for name in names),
+        tuple(claimed),
+        tuple(absent),
+        tuple(sorted(set(hypotheses) - set(references))),
+    )
+
+
+def listed(names: list[str]) -> str:
+    """The first few names of a list, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _check_duration(
+    name: str, reference: Annotation, hypothesis: Annotation, tolerance_s: float
+) -> None:
+    if abs(reference.duration_s - hypothesis.duration_s) > tolerance_s:
+        raise DurationMismatch(
+            f"{reference.duration_s} s for {name}, the reference's duration",
+            f"{hypothesis.duration_s} s",
+            "Predict the recording that was annotated, the whole of it.",
+        )

@@ -1,0 +1,75 @@
+"""Counts told as the dictionaries of `scores.json`."""
+
+from typing import Any
+
+import numpy as np
+
+from brainbrr.scoring.counts import Counts, Values, defined
+
+SZCORE_RATES = ("sensitivity", "precision", "f1", "fp_per_day")
+NEDC_RATES = ("sensitivity", "precision", "f1", "fa_per_24h")
+Scores = dict[str, Any]
+
+
+def szcore_scores(counts: Counts) -> Scores:
+    """Counts and rates of one set of recordings under SzCORE's names."""
+    numbers = {name: defined(getattr(counts, name)) for name in ("tp", "fp", "ref_true")}
+    return {**numbers, **{name: defined(getattr(counts, name)) for name in SZCORE_RATES}}
+
+
+def nedc_scores(counts: Counts, unit_s: float = 1.0) -> Scores:
+    """Counts and rates of one set of recordings under NEDC's names.
+
+    Args:
+        unit_s: what one false alarm lasts where false alarms are epochs; 1 where they are events.
+    """
+    numbers = {name: defined(getattr(counts, name)) for name in ("tp", "fp", "fn")}
+    rates = _nedc_rates(counts, unit_s)
+    return {**numbers, **{name: defined(rate) for name, rate in rates.items()}}
+
+
+def szcore_summary(subjects: Counts) -> Scores:
+    """Mean of the subjects' rates and the rates of the pooled counts.
+
+    Args:
+        subjects: counts of each subject, fields of shape `(subjects,)`.
+    """
+    rates = {name: getattr(subjects, name) for name in SZCORE_RATES}
+    means = {name: float(np.mean(getattr(subjects, name))) for name in ("tp", "fp", "ref_true")}
+    return {
+        "subject_mean": {**means, **subject_mean(rates)},
+        "pooled": szcore_scores(subjects.total()),
+    }
+
+
+def legacy_f1(subjects: Counts) -> Scores:
+    """F1 as it was defined before 2026, for comparison with older tables."""
+    mean = subject_mean({"f1": subjects.legacy_f1})
+    return {
+        "subject_mean": mean["f1"],
+        "pooled": defined(subjects.total().legacy_f1),
+        "n_subjects": mean["n_subjects"]["f1"],
+    }
+
+
+def nedc_summary(subjects: Counts, unit_s: float = 1.0) -> Scores:
+    """Rates of the pooled counts, and the mean of the subjects' rates beside them."""
+    rates = _nedc_rates(subjects, unit_s)
+    return {**nedc_scores(subjects.total(), unit_s), "subject_mean": subject_mean(rates)}
+
+
+def subject_mean(rates: dict[str, Values]) -> Scores:
+    """Mean of each rate over the subjects where it is defined, and under `n_subjects` how many
+    those are."""
+    valid = {name: rate[~np.isnan(rate)] for name, rate in rates.items()}
+    means = {name: float(rate.mean()) if rate.size else None for name, rate in valid.items()}
+    return {**means, "n_subjects": {name: rate.size for name, rate in valid.items()}}
+
+
+def _nedc_rates(counts: Counts, unit_s: float) -> dict[str, Values]:
+    return {
+        "sensitivity": counts.sensitivity,
+        "precision": counts.precision,
+        "f1": counts.f1,
+        "fa_per_24h": counts.fp_per_day * unit_s,
+    }

@@ -1,0 +1,229 @@
+"""Detection thresholds and post-processing chosen on the validation split, and on no other."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.annotation import Annotation
+from brainbrr.events.detection import Detection
+from brainbrr.events.trace import Trace
+from brainbrr.scoring.alarm_budget import choose_threshold
+from brainbrr.scoring.corpus import group_by_subject
+from brainbrr.scoring.counts import Counts, defined
+from brainbrr.scoring.crossings import Crossings, find_crossings
+from brainbrr.scoring.nedc import ovlp_counts
+from brainbrr.scoring.pairing import pair
+from brainbrr.scoring.splits import require_validation
+from brainbrr.scoring.summary import Scores, subject_mean
+from brainbrr.scoring.szcore import event_counts
+from brainbrr.scoring.timeline import Ticks, Timeline
+
+log = logging.getLogger(__name__)
+SCORERS = {"szcore": event_counts, "ovlp": ovlp_counts}
+OBJECTIVES = ("event_f1", "sensitivity")
+
+
+class InvalidTuning(BrainbrrError):
+    """Tuning was asked for something it does not know."""
+
+
+class Tuned(NamedTuple):
+    """The chosen detection, and how it was chosen (plain values, fit for JSON)."""
+
+    detection: Detection
+    table: Scores
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The settings to try; None keeps the base's.
+
+    Attributes:
+        on: thresholds.
+        off_over_on: lower threshold as a fraction of the upper one.
+    """
+
+    on: Sequence[float]
+    off_over_on: Sequence[float]
+    smoothing_s: Sequence[float]
+    merge_gap_s: Sequence[float]
+    min_duration_s: Sequence[float]
+
+
+def tune(
+    traces: Mapping[str, Trace],
+    references: Mapping[str, Annotation],
+    base: Detection | None = None,
+    *,
+    split: str,
+    subjects: Mapping[str, str] | None = None,
+    objective: str = "event_f1",
+    average: str = "subject_mean",
+    standard: str = "szcore",
+    target_fa_per_24h: float | None = None,
+    alarm_budget: float | None = None,
+    coverage: float = 0.9,
+    on: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99),
+    off_over_on: Sequence[float] = (1.0, 0.8, 0.5),
+    smoothing_s: Sequence[float] | None = None,
+    merge_gap_s: Sequence[float] | None = None,
+    min_duration_s: Sequence[float] | None = None,
+) -> Tuned:
+    """Choose how traces become events, on the validation split.
+
+    Args:
+        traces, references: validation recordings by name.
+        base: the settings where the grid does not say otherwise.
+        split: the split these recordings belong to; only the validation split is taken.
+        subjects: subject of each recording; None where each recording is a subject of its own.
+        objective: what to maximise: `event_f1`, or `sensitivity` within `target_fa_per_24h`.
+        average: `subject_mean`, the standard's, or `pooled`.
+        standard: whose events are counted: `szcore` or `ovlp`.
+        target_fa_per_24h: the most false alarms in 24 h, pooled, where sensitivity is maximised.
+        alarm_budget: false alarms in 24 h that a new patient shall not exceed; replaces the grid by
+            the conformal choice of `brainbrr.scoring.alarm_budget`, with on = off.
+        coverage: the probability with which the budget shall hold.
+        on, off_over_on, smoothing_s, merge_gap_s, min_duration_s: the grid; None keeps the base's
+            value.
+
+    Returns:
+        the detection, and a table with the split, the objective and one row for each setting that
+        was tried. Where the objective is undefined everywhere (no seizure, no alarm), or nothing
+        meets the target, the table says so.
+
+    Raises:
+        TuningOnEvaluation: `split` is not the validation split.
+        MissingHypothesis, DurationMismatch: the traces are not those of the references.
+    """
+    require_validation(split)
+    _check(objective, average, standard, target_fa_per_24h)
+    base = base or Detection()
+    corpus = _Corpus.of(traces, references, subjects)
+    if alarm_budget is not None:
+        budget = choose_threshold(
+            traces,
+            references,
+            base,
+            budget_per_24h=alarm_budget,
+            coverage=coverage,
+            subjects=subjects,
+        )
+        return Tuned(budget.detection, {"split": "val", "alarm_budget": budget.told(), "rows": []})
+    grid = Grid(
+        on,
+        off_over_on,
+        (base.smoothing_s,) if smoothing_s is None else smoothing_s,
+        (base.merge_gap_s,) if merge_gap_s is None else merge_gap_s,
+        (base.min_duration_s,) if min_duration_s is None else min_duration_s,
+    )
+    tried = [
+        _row(detection, SCORERS[standard](corpus.timeline, corpus.reference, events), corpus)
+        for detection, events in _candidates(traces, corpus, grid)
+    ]
+    table = {"split": "val", "objective": objective, "average": average, "standard": standard}
+    return _choose(base, tried, table, target_fa_per_24h)
+
+
+class _Corpus(NamedTuple):
+    names: tuple[str, ...]
+    timeline: Timeline
+    reference: Ticks
+    group: NDArray[np.intp]
+    n_subjects: int
+
+    @classmethod
+    def of(
+        cls,
+        traces: Mapping[str, Trace],
+        references: Mapping[str, Annotation],
+        subjects: Mapping[str, str] | None,
+    ) -> "_Corpus":
+        lengths = {name: Annotation((), trace.duration_s) for name, trace in traces.items()}
+        pairs = pair(references, lengths)
+        recorded_s = [traces[name].recorded_s for name in pairs.names]
+        timeline = Timeline.of([one.duration_s for one in pairs.references], recorded_s)
+        names, group = group_by_subject(pairs.names, subjects)
+        reference = timeline.place([one.seizure_intervals for one in pairs.references])
+        return cls(pairs.names, timeline, reference, group, len(names))
+
+
+def _candidates(
+    traces: Mapping[str, Trace], corpus: _Corpus, grid: Grid
+) -> Iterator[tuple[Detection, Ticks]]:
+    """Each setting of the grid with its events on the corpus's clock; the traces are gone through
+    once a smoothing."""
+    pairs = [(on, on * fraction) for on, fraction in product(grid.on, grid.off_over_on)]
+    thresholds = np.unique(np.asarray(pairs, dtype=np.float32))
+    ordered = [traces[name] for name in corpus.names]
+    for smoothing_s in grid.smoothing_s:
+        crossings: Crossings = find_crossings(ordered, smoothing_s, thresholds)
+        for on, off in pairs:
+            runs = crossings.hysteresis(on, off)
+            for gap_s, shortest_s in product(grid.merge_gap_s, grid.min_duration_s):
+                detection = Detection(on, off, smoothing_s, gap_s, shortest_s)
+                yield detection, crossings.events(runs, gap_s, shortest_s, corpus.timeline)
+
+
+def _row(detection: Detection, counts: Counts, corpus: _Corpus) -> Scores:
+    subjects = counts.grouped(corpus.group, corpus.n_subjects)
+    pooled = counts.total()
+    names = ("sensitivity", "precision", "f1", "fp_per_day")
+    mean = subject_mean({name: getattr(subjects, name) for name in names})
+    return {
+        **asdict(detection),
+        "subject_mean": mean,
+        "pooled": {name: defined(getattr(pooled, name)) for name in names},
+    }
+
+
+def _choose(
+    base: Detection, tried: list[Scores], table: Scores, target_fa_per_24h: float | None
+) -> Tuned:
+    measure = "f1" if table["objective"] == "event_f1" else "sensitivity"
+    allowed = tried
+    if target_fa_per_24h is not None:
+        allowed = [row for row in tried if row["pooled"]["fp_per_day"] <= target_fa_per_24h]
+        table = {**table, "target_fa_per_24h": target_fa_per_24h, "target_met": bool(allowed)}
+    valued = [row for row in allowed if row[table["average"]][measure] is not None]
+    # Among equals the fewest false alarms, then the highest threshold.
+    best = max(
+        valued,
+        key=lambda row: (
+            row[table["average"]][measure],
+            -row["pooled"]["fp_per_day"],
+            row["on"],
+            row["off"],
+        ),
+        default=None,
+    )
+    if best is None and target_fa_per_24h is not None and not allowed:
+        best = min(tried, key=lambda row: row["pooled"]["fp_per_day"])
+        log.warning("no setting stays within %g false alarms in 24 h", target_fa_per_24h)
+    if best is None:
+        log.warning("%s is undefined on these recordings; thresholds stay as they were", measure)
+        return Tuned(base, {**table, "chosen": None, "rows": tried})
+    settings = {name: best[name] for name in asdict(base)}
+    return Tuned(replace(base, **settings), {**table, "chosen": best, "rows": tried})
+
+
+def _check(objective: str, average: str, standard: str, target_fa_per_24h: float | None) -> None:
+    known = {
+        "objective": (objective, OBJECTIVES),
+        "average": (average, ("subject_mean", "pooled")),
+        "standard": (standard, tuple(SCORERS)),
+    }
+    for name, (value, choices) in known.items():
+        if value not in choices:
+            raise InvalidTuning(f"{name} in {', '.join(choices)}", f"{value!r}", "Choose one.")
+    if objective == "sensitivity" and target_fa_per_24h is None:
+        raise InvalidTuning(
+            "target_fa_per_24h with objective=sensitivity",
+            "none",
+            "Without a limit the lowest threshold always wins.",
+        )

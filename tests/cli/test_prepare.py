@@ -1,0 +1,56 @@
+import pytest
+
+from brainbrr.data.manifest import read_manifest
+
+
+@pytest.fixture
+def arguments(bids_root, tmp_path):
+    return (f"data.root={bids_root}", f"paths.cache={tmp_path / 'cache'}", "prepare.workers=1")
+
+
+def test_a_corpus_is_prepared_and_told(command, arguments, bids_root, tmp_path):
+    next(bids_root.rglob("sub-04*_eeg.edf")).write_bytes(b"broken")
+    code, out, err = command("prepare", *arguments)
+    assert code == 0, err
+    assert "5 prepared now, 0 held already" in out
+    assert "sz_foc_ia 3" in out
+    assert "NotAnEdf" in out
+    assert "ETA" in err
+    (manifest,) = (tmp_path / "cache").rglob("manifest.jsonl")
+    assert len(read_manifest(manifest)) == 5
+    code, out, err = command("prepare", *arguments)
+    assert code == 0, err
+    assert "0 prepared now, 5 held already" in out
+
+
+def test_one_split_alone(command, arguments):
+    code, out, err = command("prepare", *arguments, "split=dev")
+    assert code == 0, err
+    assert "1 prepared now" in out
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("data.root=/nonexistent", "NoSuchCorpus"),
+        ("data.unlabelled=perhaps", "UnknownPolicy"),
+        ("data=tusz", "EmptyCorpus"),
+        ("split=half", "UnknownSplit"),
+        ("data.find.labels=csv", "labels"),
+    ],
+)
+def test_a_user_s_error_is_one_line_and_exit_code_2(command, arguments, override, told):
+    code, _, err = command("prepare", *arguments, override)
+    assert code == 2
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_missing_labels_are_refused_unless_allowed(command, arguments, bids_root):
+    next(bids_root.rglob("sub-01*_events.tsv")).unlink()
+    code, _, err = command("prepare", *arguments)
+    assert code == 2
+    assert "data.unlabelled=allow" in err
+    code, out, err = command("prepare", *arguments, "data.unlabelled=allow")
+    assert code == 0, err
+    assert "unlabelled" in out

@@ -1,0 +1,53 @@
+import subprocess
+import sys
+import textwrap
+
+from brainbrr.data.claims import claim
+
+HOLDER = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from brainbrr.data.claims import claim
+    with claim(Path(sys.argv[1]), sys.argv[2], wait=False) as held:
+        print(held, flush=True)
+        time.sleep(60)
+    """
+)
+
+
+def holder(path, name):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path), name], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "True\n"
+    return process
+
+
+def test_a_claim_excludes_other_processes_until_its_holder_is_killed(tmp_path):
+    path = tmp_path / "claims"
+    process = holder(path, "a")
+    try:
+        with claim(path, "a", wait=False) as held:
+            assert not held
+        with claim(path, "b", wait=False) as held:
+            assert held
+    finally:
+        process.kill()
+        process.communicate()
+    with claim(path, "a", wait=True) as held:
+        assert held
+
+
+def test_waiting_gets_the_claim_when_its_holder_dies(tmp_path):
+    path = tmp_path / "claims"
+    process = holder(path, "a")
+    killer = subprocess.Popen(
+        [sys.executable, "-c", f"import os, time; time.sleep(0.3); os.kill({process.pid}, 9)"]
+    )
+    with claim(path, "a", wait=True) as held:
+        assert held
+        assert process.wait(timeout=5) == -9
+    killer.wait()
+    process.communicate()

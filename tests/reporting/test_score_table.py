@@ -1,0 +1,43 @@
+from io import StringIO
+
+from rich.console import Console
+
+from brainbrr.reporting.scoreboard import Measure, look_up, measure
+from brainbrr.reporting.table import score_table
+
+
+def shown(table):
+    console = Console(width=160, file=StringIO())
+    console.print(table)
+    return console.file.getvalue()
+
+
+def test_the_table_has_scores_intervals_dashes_and_baselines(scores):
+    text = shown(score_table(scores, {"line length": {"nedc": {"ovlp": {"sensitivity": 0.123}}}}))
+    lines = text.splitlines()
+    event = next(line for line in lines if "SzCORE events, mean of subjects" in line)
+    assert "0.417 (0.312\u20130.523)" in event
+    assert "\u2013 " in event
+    overlap = next(i for i, line in enumerate(lines) if "(OVLP)" in line)
+    assert "line length" in lines[overlap + 1]
+    assert "0.123" in lines[overlap + 1]
+    assert text.count("line length") == 1
+    assert "sensitivity at 2.5 false alarms per 24 h" in text
+    assert "0.290" in text
+    assert "AUROC" in text
+
+
+def test_definitions_without_scores_have_no_row(scores):
+    assert "TAES" not in shown(score_table(scores))
+
+
+def test_the_legacy_f1_has_its_own_row(scores):
+    row = next(line for line in shown(score_table(scores)).splitlines() if "before 2026" in line)
+    assert "0.611" in row
+
+
+def test_looking_up_a_path_that_is_not_there_gives_nothing():
+    assert look_up({"a": {"b": 1}}, "a.c.d") is None
+    assert look_up({"a": {"2.5": 7}}, "a.2.5") == 7
+    assert measure({"a": None}, "a") == Measure(None)
+    assert measure({"a": 1.0, "intervals_95": {"a": [0.5, None]}}, "a").shown_interval() == ""
