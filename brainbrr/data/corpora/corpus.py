@@ -48,6 +48,7 @@ class Corpus:
             `division` decides.
         division: gives each subject a split; without one, or with too few subjects for it,
             recordings have none.
+        corrections: a reviewer's table from a report, or None; it changes labels.
         max_recordings: keep this many at most, drawn evenly from the splits and from those with and
             without seizures.
     """
@@ -58,6 +59,7 @@ class Corpus:
     unlabelled: str = "refuse"
     official_split: bool = True
     division: Division | None = None
+    corrections: Path | None = None
     max_recordings: int | None = None
 
     def __post_init__(self) -> None:
