@@ -117,7 +117,7 @@ class InvalidPreparation(BrainbrrError):
 
 
 @dataclass(frozen=True)
-class _Job:
+class PlannedRecording:
     """A recording with everything decided that its samples need."""
 
     blocks: RecordingBlocks
