@@ -378,6 +378,25 @@ def test_what_a_killed_run_left_of_a_recording_is_made_good(corpus, cache, tmp_p
     assert content(resumed.folder) == expected
 
 
+def test_without_locks_the_cache_is_the_same_and_nothing_is_removed(
+    corpus, cache, tmp_path, monkeypatch
+):
+    expected = content(prepare(corpus, tmp_path / "whole").folder)
+
+    def refuse(*_arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    name = "sub-01_ses-01_task-szMonitoring_run-00"
+    others = cache / Preparation().digest / "made" / f".{name}.npy.4242.tmp"
+    others.parent.mkdir(parents=True)
+    others.write_bytes(b"of another process")
+    prepared = prepare(corpus, cache)
+    assert others.read_bytes() == b"of another process"
+    others.unlink()
+    assert content(prepared.folder) == expected
+
+
 def test_two_runs_share_one_cache(corpus, cache, tmp_path):
     expected = content(prepare(corpus, tmp_path / "whole").folder)
     runs = [start(tmp_path, corpus, cache) for _ in range(2)]
