@@ -100,8 +100,8 @@ def _seizure_uv(generator: Generator, subject: Subject, difficulty: float) -> fl
 def _artefact_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
     """As large as a seizure on the whole, but of a wider range, so that no threshold divides
     them."""
-    spread = np.exp(0.35 * generator.standard_normal())
-    size = (0.9 + 0.27 * difficulty) * spread
+    spread = np.exp(0.4 * generator.standard_normal())
+    size = (1.0 + 0.2 * difficulty) * spread
     return float(size * _seizure_uv(generator, subject, difficulty))
 
 
