@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.window_dataset import WindowBatch
 from brainbrr.data.window_index import Windowing
 from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
@@ -87,11 +88,28 @@ def corpus(folder: Path) -> list[ManifestRow]:
     return rows()
 
 
+def batch_of(size: int) -> WindowBatch:
+    """Random windows, without a corpus."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (size, N_ELECTRODES, WINDOWING.length)
+    eeg = torch.randint(-300, 300, shape, generator=generator).to(torch.int16)
+    label = torch.zeros(size, WINDOWING.length, dtype=torch.bool)
+    whole, numbers = torch.ones_like(label), torch.arange(size)
+    return WindowBatch(
+        eeg, label, whole, whole.float(), torch.ones(shape[:2], dtype=torch.bool),
+        torch.zeros(shape[:2]), torch.full(shape[:2], 10.0), numbers, numbers, numbers,
+    )  # fmt: skip
+
+
 def callback_set(
-    folder: Path, monitor: str | None = "val/event_f1", every_minutes: float = 0.0, **others: Any
+    folder: Path,
+    monitor: str | None = "val/event_f1",
+    every_minutes: float = 0.0,
+    every_n_epochs: int = 1,
+    **others: Any,
 ) -> CallbackSet:
     return CallbackSet(
-        validation=partial(Validation, trace_rate_hz=16.0),
+        validation=partial(Validation, trace_rate_hz=16.0, every_n_epochs=every_n_epochs),
         checkpoints=partial(DurableCheckpoints, folder / "checkpoints", monitor, every_minutes),
         **others,
     )

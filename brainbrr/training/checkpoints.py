@@ -100,17 +100,19 @@ class DurableCheckpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the best, where this epoch is, and then the last, which remembers that it is."""
-        if self.monitor is not None and self.monitor in trainer.callback_metrics:
-            metric = float(trainer.callback_metrics[self.monitor])
+        metrics = trainer.callback_metrics
+        validated = float(metrics.get("val/step", -1.0)) == trainer.global_step
+        if self.monitor is not None and validated:
+            if self.monitor not in metrics:
+                raise UnknownMonitor(
+                    f"one of {', '.join(sorted(metrics))}",
+                    f"monitor {self.monitor}",
+                    "Correct monitor.",
+                )
+            metric = float(metrics[self.monitor])
             if self.best_metric is None or metric > self.best_metric:
                 self.best_metric, self.best_step = metric, trainer.global_step
                 trainer.save_checkpoint(self.folder / BEST, weights_only=False)
-        elif self.monitor is not None and trainer.current_epoch + 1 == trainer.max_epochs:
-            raise UnknownMonitor(
-                f"one of {', '.join(sorted(trainer.callback_metrics)) or 'no metrics'}",
-                f"monitor {self.monitor}",
-                "Correct monitor.",
-            )
         self.save_last(trainer)
 
     def save_last(self, trainer: Trainer) -> None:

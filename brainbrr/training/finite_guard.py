@@ -69,19 +69,18 @@ class FiniteGuard(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: WindowBatch, batch_idx: int
     ) -> None:
-        """Remember the batches of the coming step, and the statistics that a forward pass would
-        change."""
+        """Remember the statistics that the forward passes of the coming step will change."""
         if not self._batches:
             self._buffers = {
                 name: value.clone() for name, value in pl_module.network.named_buffers()
             }
-        self._batches.append(batch)
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Remember the loss; reading it here would make the device wait."""
+        """Remember the loss and what it came from; reading it here would make the device wait."""
         self._losses.append(loss.detach())
+        self._batches.append(pl_module.seen)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -98,9 +97,9 @@ class FiniteGuard(Callback):
         if trainer.strategy.reduce_boolean_decision(bool(finite), all=True):
             self.in_a_row = 0
             return
+        report = self._evidence(trainer, network, losses, norm, batches)
         for name, buffer in network.named_buffers():
             buffer.copy_(self._buffers[name])
-        report = self._evidence(trainer, network, losses, norm, batches)
         optimizer.zero_grad(set_to_none=True)
         self.n_skipped, self.in_a_row = self.n_skipped + 1, self.in_a_row + 1
         if self.policy == "raise" or self.in_a_row >= self.max_in_a_row:

@@ -2,7 +2,9 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,16 @@ from brainbrr.training.resume import Fingerprint, fingerprint_of
 from brainbrr.training.validation import ScoreTraces, Validation
 
 log = logging.getLogger(__name__)
+
+
+MEANT_SO = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    "The number of training batches",
+    "Found .* module.* in eval mode at the start of training",
+    "Checkpoint directory .* exists and is not empty",
+)
+"""Beginnings of warnings by Lightning: its own use of torch, epochs shorter than the logging interval,
+a frozen part in evaluation mode, a resumed run's folder."""
 
 
 class EmptySplit(BrainbrrError):
@@ -220,9 +232,9 @@ def train(
     )  # fmt: skip
     checkpoints = callbacks.checkpoints(configuration=configuration)
     identity = Fingerprint()
-    quiet_lightning()
     acting = [identity, validation, *callbacks.others, checkpoints]
-    lightning = trainer.trainer(run_dir, acting, list(loggers))
+    with quiet_lightning():
+        lightning = trainer.trainer(run_dir, acting, list(loggers))
     _prepare(network, trainer)
     n_steps = trainer.n_steps(data.sampler(0, lightning.world_size).n_batches)
     module = SeizureModule(
@@ -237,14 +249,21 @@ def train(
     start = newest_checkpoint(checkpoints.folder) if resume else None
     if start is not None:
         identity.check(rewind(loggers, start), start)
-    lightning.fit(module, datamodule=data, ckpt_path=start)
+    with quiet_lightning():
+        lightning.fit(module, datamodule=data, ckpt_path=start)
     return _result(checkpoints, validation, fraction)
 
 
-def quiet_lightning() -> None:
-    """Silence the notes in which Lightning explains itself; its warnings stay."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence the notes in which Lightning explains itself, and its warnings about what is meant
+    so; other warnings stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in MEANT_SO:
+            warnings.filterwarnings("ignore", message)
+        yield
 
 
 def rewind(loggers: Sequence[Logger], start: Path) -> dict[str, Any]:

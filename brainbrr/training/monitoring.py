@@ -27,19 +27,18 @@ class Monitoring(Callback):
     def __init__(self) -> None:
         self._step = 0
         self._norm: Tensor | None = None
+        self._waited_s = 0.0
         self._clear()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self._step = trainer.global_step
         self._clear()
+        self._waited_s = trainer.train_dataloader.waited_s
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: WindowBatch, batch_idx: int
-    ) -> None:
-        """Count the wait for this batch."""
-        self._waited_s += time.perf_counter() - self._ended_s
-        self._windows += len(batch.eeg)
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the validation between two epochs out of the time."""
+        self._began_s += time.perf_counter() - self._ended_s
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -58,6 +57,7 @@ class Monitoring(Callback):
     ) -> None:
         """Add up, and write after a step whose turn it is."""
         self._ended_s = time.perf_counter()
+        self._windows += len(batch.eeg)
         self._losses.append(outputs["loss"].detach())
         self._seizure.append((batch.label & batch.valid).sum() / batch.valid.sum().clamp(min=1))
         if trainer.global_step == self._step:
@@ -71,14 +71,16 @@ class Monitoring(Callback):
 
     def _metrics(self, trainer: Trainer) -> dict[str, float]:
         elapsed_s = max(self._ended_s - self._began_s, 1e-9)
+        waited_s = trainer.train_dataloader.waited_s
         metrics = {
             # Lightning hands on the loss divided by the number of accumulated batches.
             "train/loss": float(torch.stack(self._losses).mean()) * trainer.accumulate_grad_batches,
             "train/seizure_fraction": float(torch.stack(self._seizure).mean()),
             "train/learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "train/windows_per_s": self._windows * trainer.world_size / elapsed_s,
-            "train/data_wait": self._waited_s / elapsed_s,
+            "train/data_wait": min((waited_s - self._waited_s) / elapsed_s, 1.0),
         }
+        self._waited_s = waited_s
         if self._norm is not None:
             metrics["train/gradient_norm"] = float(self._norm)
         for guard in trainer.callbacks:
@@ -90,7 +92,7 @@ class Monitoring(Callback):
 
     def _clear(self) -> None:
         self._began_s = self._ended_s = time.perf_counter()
-        self._waited_s, self._windows = 0.0, 0
+        self._windows = 0
         self._losses: list[Tensor] = []
         self._seizure: list[Tensor] = []
 

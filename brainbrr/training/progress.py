@@ -35,7 +35,8 @@ class ProgressLine(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock and, on a terminal, the bar."""
         self._began_s = self._ended_s = self._shown_s = time.monotonic()
-        self._waited_s, self._windows, self._batches = 0.0, 0, 0
+        self._windows, self._batches = 0, 0
+        self._waited_s = trainer.train_dataloader.waited_s
         self._total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
         self._done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
         if trainer.is_global_zero and self._console.is_terminal:
@@ -45,12 +46,6 @@ class ProgressLine(Callback):
             )  # fmt: skip
             self._task = self._bar.add_task("train", total=self._total, facts="")
             self._bar.start()
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: WindowBatch, batch_idx: int
-    ) -> None:
-        """Count the wait for this batch."""
-        self._waited_s += time.monotonic() - self._ended_s
 
     def on_train_batch_end(
         self,
@@ -71,6 +66,11 @@ class ProgressLine(Callback):
             self._shown_s = self._ended_s
             self._show(trainer)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show where it ended."""
+        if self._batches and trainer.is_global_zero:
+            self._show(trainer)
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leave the terminal as it was."""
         if self._bar is not None:
@@ -79,10 +79,11 @@ class ProgressLine(Callback):
 
     def _show(self, trainer: Trainer) -> None:
         elapsed_s = max(self._ended_s - self._began_s, 1e-9)
+        waited_s = trainer.train_dataloader.waited_s - self._waited_s
         facts = (
             f"loss {float(self._loss if self._loss is not None else 0.0):.4f}  "
             f"{self._windows / elapsed_s:.1f} windows/s  "
-            f"waits for data {100 * self._waited_s / elapsed_s:.0f} %"
+            f"waits for data {100 * waited_s / elapsed_s:.0f} %"
         )
         done = self._done + self._batches
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

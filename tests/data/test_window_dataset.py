@@ -27,9 +27,7 @@ def test_a_batch_is_the_signal_its_labels_and_what_is_padding(cache):
         recording = int(dataset.index.recording[window])
         start, stop = dataset.index.span[window]
         signal = np.load(cache / rows[recording].cache_file)
-        mask = to_mask(
-            rows[recording].annotation.seizure_intervals, signal.shape[1], tiny.RATE_HZ
-        )
+        mask = to_mask(rows[recording].annotation.seizure_intervals, signal.shape[1], tiny.RATE_HZ)
         width = stop - start
         assert np.array_equal(batch.eeg[place, :, :width], signal[:, start:stop])
         assert not batch.eeg[place, :, width:].any()
