@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -147,7 +147,7 @@ class WindowDataset(Dataset[WindowBatch]):
 
     def _usable(self, recording: int, span: NDArray[np.int64]) -> NDArray[np.bool_]:
         if not self._bad[recording]:
-            return self._observed[recording]  # type: ignore[no-any-return]
+            return self._observed[recording]
         limit = self.windowing.max_bad_fraction
         return observed_in(self._observed[recording], self._bad[recording], span[None], limit)[0]
 
@@ -168,7 +168,7 @@ def whole_batch(batch: WindowBatch) -> WindowBatch:
 
 
 def _fill(
-    row: NDArray[np.generic], stretches: NDArray[np.int64], span: NDArray[np.int64], value: object
+    row: NDArray[Any], stretches: NDArray[np.int64], span: NDArray[np.int64], value: float
 ) -> None:
     """Write `value` into a window wherever one of the recording's stretches lies."""
     start, stop = span

@@ -83,7 +83,7 @@ class TrainerOptions:
             accelerator=self.accelerator,
             devices=self.devices,
             strategy=self.strategy,
-            precision=self.precision,
+            precision=self.precision,  # type: ignore[arg-type]
             accumulate_grad_batches=self.accumulate_grad_batches,
             gradient_clip_val=self.gradient_clip_norm or None,
             log_every_n_steps=self.log_every_n_steps,
@@ -141,7 +141,7 @@ def checkpoint_children(network: nn.Module) -> None:
     Parameter names stay as they are.
     """
     for child in network.children():
-        child.forward = _recomputed(child.forward)  # type: ignore[method-assign]
+        child.forward = _recomputed(child.forward)
 
 
 def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
