@@ -17,11 +17,14 @@ def run(cfg: DictConfig) -> None:
         cfg.reference,
         cfg.hypothesis,
         cfg.missing,
+        against=cfg.against,
         scorer=build(cfg.scoring),
         track=lambda names: track(names, "reading", console=Console(stderr=True)),
     )
     console = Console()
     console.print(score_table(scores))
+    if "against" in scores:
+        console.print(difference_table(scores["against"]))
     files = scores["files"]
     console.print(f"{files['scored']} of {files['expected']} recordings scored")
     for kind in ("missing", "unreferenced"):
@@ -32,22 +35,43 @@ def run(cfg: DictConfig) -> None:
 
 
 def score_table(scores: Scores) -> Table:
-    """One row a metric: what was found, what was false, and the rates."""
-    table = Table("metric", "sensitivity", "precision", "F1", "false alarms / 24 h")
-    event, sample = scores["szcore"]["event"], scores["szcore"]["sample"]
+    """One row a metric: what was found, what was false, the rates, and F1's 95 % interval."""
+    table = Table("metric", "sens.", "prec.", "F1", "95 % interval", "FA / 24 h")
+    spread = scores["intervals_95"]
+    rows = [
+        (f"SzCORE {kind}, {told}", scores["szcore"][kind][part], spread["szcore"][kind][part])
+        for kind in ("event", "sample")
+        for part, told in (("subject_mean", "mean"), ("pooled", "pooled"))
+    ]
+    rows += [
+        (f"NEDC {name.upper()}", row, spread["nedc"][name])
+        for name, row in scores["nedc"].items()
+        if name != "ira"
+    ]
+    for name, row, intervals in rows:
+        low, high = intervals["f1"] or (None, None)
+        rate = row["fp_per_day"] if "fp_per_day" in row else row["fa_per_24h"]
+        numbers = [_told(row[key], 3) for key in ("sensitivity", "precision", "f1")]
+        table.add_row(name, *numbers, f"{_told(low, 3)} to {_told(high, 3)}", _told(rate, 2))
+    return table
+
+
+def difference_table(differences: Scores) -> Table:
+    """How far this system lies above the other on the same patients, with paired intervals."""
+    table = Table("above the other system", "difference", "95 % interval", "p")
     rows = {
-        "SzCORE event, subject mean": event["subject_mean"],
-        "SzCORE event, pooled": event["pooled"],
-        "SzCORE sample, subject mean": sample["subject_mean"],
-        "SzCORE sample, pooled": sample["pooled"],
-        **{f"NEDC {name.upper()}": row for name, row in scores["nedc"].items() if name != "ira"},
+        "SzCORE event F1, subject mean": differences["szcore"]["event"]["subject_mean"]["f1"],
+        "SzCORE event F1, pooled": differences["szcore"]["event"]["pooled"]["f1"],
+        "NEDC OVLP sensitivity": differences["nedc"]["ovlp"]["sensitivity"],
+        "NEDC OVLP false alarms / 24 h": differences["nedc"]["ovlp"]["fa_per_24h"],
+        "NEDC TAES F1": differences["nedc"]["taes"]["f1"],
     }
     for name, row in rows.items():
-        rate = row["fp_per_day"] if "fp_per_day" in row else row["fa_per_24h"]
-        numbers = [row["sensitivity"], row["precision"], row["f1"]]
-        table.add_row(name, *(_told(number, 3) for number in numbers), _told(rate, 2))
+        low, high = row["interval_95"] or (None, None)
+        spread = f"{_told(low, 3)} to {_told(high, 3)}"
+        table.add_row(name, _told(row["difference"], 3), spread, _told(row["p"], 3))
     return table
 
 
 def _told(number: float | None, digits: int) -> str:
-    return "undefined" if number is None else f"{number:.{digits}f}"
+    return "-" if number is None else f"{number:.{digits}f}"

@@ -75,7 +75,7 @@ def _duration(lines: list[str]) -> float | None:
     for line in lines:
         key, _, value = line.lstrip("# ").partition("=")
         if line.startswith("#") and key.strip() == "duration":
-            return float(value.split()[0])
+            return float(value.replace("secs", ""))
     return None
 
 

@@ -37,6 +37,7 @@ def score(
     hypothesis: str | Path,
     missing: str = "raise",
     *,
+    against: str | Path | None = None,
     scorer: Callable[..., Scores] | None = None,
     track: Track | None = None,
 ) -> Scores:
@@ -48,6 +49,7 @@ def score(
 
     Args:
         missing: `raise`, or `empty` to score a missing hypothesis as one without events.
+        against: folder of another system's hypotheses, for paired differences on the same patients.
         scorer: `score_corpus` with other settings.
         track: wraps the loop over recordings, for a progress bar.
 
@@ -60,33 +62,48 @@ def score(
         UnreadableHypothesis: a hypothesis cannot be read; `missing` does not cover it.
         MissingHypothesis, DurationMismatch: see `score_corpus`.
     """
-    references, hypotheses, unreferenced = read_pairs(Path(reference), Path(hypothesis), track)
-    subjects = {name: subject_of(name) for name in references}
-    scores = (scorer or score_corpus)(references, hypotheses, subjects=subjects, missing=missing)
+    references = read_references(Path(reference), track)
+    hypotheses, unreferenced = read_hypotheses(references, Path(hypothesis), track)
+    scores = (scorer or score_corpus)(
+        references,
+        hypotheses,
+        subjects={name: subject_of(name) for name in references},
+        missing=missing,
+        against=None if against is None else read_hypotheses(references, Path(against), track)[0],
+    )
     scores["files"]["unreferenced"] = unreferenced
     return scores
 
 
-def read_pairs(
-    reference: Path, hypothesis: Path, track: Track | None = None
-) -> tuple[dict[str, Annotation], dict[str, Annotation], list[str]]:
-    """Annotations of two folders by the references' names, and the hypotheses that no reference
-    asks for."""
-    reference_files = find_annotations(reference)
-    if not reference_files:
+def read_references(folder: Path, track: Track | None = None) -> dict[str, Annotation]:
+    """Annotations of a folder by recording.
+
+    Raises:
+        NoAnnotations: there is none.
+    """
+    files = find_annotations(folder)
+    if not files:
         raise NoAnnotations(
-            f"files ending in {', '.join(READERS)}", f"none below {reference}", "Check the path."
+            f"files ending in {', '.join(READERS)}", f"none below {folder}", "Check the path."
         )
-    hypothesis_files = match(reference_files, find_annotations(hypothesis), hypothesis)
-    references: dict[str, Annotation] = {}
-    hypotheses: dict[str, Annotation] = {}
-    names = list(reference_files)
-    for name in track(names) if track else names:
-        references[name] = read_annotation(reference_files[name])
-        if name in hypothesis_files:
-            duration_s = references[name].duration_s
-            hypotheses[name] = _read_hypothesis(hypothesis_files[name], duration_s)
-    return references, hypotheses, sorted(set(hypothesis_files) - set(reference_files))
+    return {name: read_annotation(files[name]) for name in (track(files) if track else files)}
+
+
+def read_hypotheses(
+    references: Mapping[str, Annotation], folder: Path, track: Track | None = None
+) -> tuple[dict[str, Annotation], list[str]]:
+    """Hypotheses under their references' names, and those that no reference asks for.
+
+    Raises:
+        UnreadableHypothesis, DuplicateAnnotation: see `score`.
+    """
+    files = match(references, find_annotations(folder), folder)
+    wanted = [name for name in files if name in references]
+    read = {
+        name: _read_hypothesis(files[name], references[name].duration_s)
+        for name in (track(wanted) if track else wanted)
+    }
+    return read, sorted(set(files) - set(references))
 
 
 def find_annotations(folder: Path) -> dict[str, Path]:
@@ -139,7 +156,7 @@ def subject_of(name: str) -> str:
 
 
 def match(
-    references: Mapping[str, Path], hypotheses: Mapping[str, Path], folder: Path
+    references: Iterable[str], hypotheses: Mapping[str, Path], folder: Path
 ) -> dict[str, Path]:
     """Hypothesis files under their references' names: equal paths first, then equal file names.
 
@@ -147,10 +164,11 @@ def match(
         DuplicateAnnotation: two hypotheses of one file name for the same reference, or one for two
             references.
     """
-    matched = {name: path for name, path in hypotheses.items() if name in references}
-    rest = {name: path for name, path in hypotheses.items() if name not in references}
+    names = set(references)
+    matched = {name: path for name, path in hypotheses.items() if name in names}
+    rest = {name: path for name, path in hypotheses.items() if name not in names}
     wanted: dict[str, list[str]] = {}
-    for name in references:
+    for name in names:
         wanted.setdefault(Path(name).name, []).append(name)
     for name, path in rest.items():
         targets = wanted.get(Path(name).name, [])

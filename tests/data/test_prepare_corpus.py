@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from brainbrr.data.prepare_corpus import (
     prepare_corpus,
 )
 from brainbrr.data.prepare_recording import CLAIMS, ENTRIES, CacheNotWritable
+from brainbrr.signal.electrodes import ELECTRODES
 
 CANARY = "Zebedee"
 
@@ -123,8 +125,6 @@ def test_corrected_labels_and_splits_need_no_preparation(corpus, cache, write_ev
 
 
 def test_some_recordings_of_some_splits(corpus, cache):
-    from dataclasses import replace
-
     tested = prepare(corpus, cache, splits=("eval",))
     assert [row.subject for row in tested.rows] == ["sub-06"]
     few = prepare(replace(corpus, max_recordings=3), cache)
@@ -199,8 +199,6 @@ def test_nothing_usable_is_refused(corpus, cache):
 
 
 def test_unlabelled_recordings_stay_unlabelled(corpus, cache):
-    from dataclasses import replace
-
     next(corpus.root.rglob("sub-01*_events.tsv")).unlink()
     prepared = prepare(replace(corpus, unlabelled="allow"), cache)
     assert [row.events for row in prepared.rows][:2] == [None, []]
@@ -305,6 +303,20 @@ def test_a_killed_run_goes_on_and_leaves_the_same_cache(corpus, cache, tmp_path,
     assert not list(cache.rglob("*.tmp"))
 
 
+@pytest.mark.slow
+def test_runs_killed_at_any_instant_end_in_the_same_cache(corpus, cache, tmp_path):
+    expected = content(prepare(corpus, tmp_path / "whole").folder)
+    generator = np.random.default_rng(5)
+    for _ in range(12):
+        process = start(tmp_path, corpus, cache, workers=2)
+        time.sleep(float(generator.uniform(0.5, 4.0)))
+        # The parent alone at times, so that its workers have to find out.
+        kill = os.kill if generator.random() < 0.5 else os.killpg
+        kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert content(prepare(corpus, cache).folder) == expected
+
+
 @pytest.mark.parametrize("remains", ["half a signal", "a signal without entry", "half an entry"])
 def test_what_a_killed_run_left_of_a_recording_is_made_good(corpus, cache, tmp_path, remains):
     expected = content(prepare(corpus, tmp_path / "whole").folder)
@@ -368,6 +380,34 @@ def test_nothing_that_identifies_a_person_leaves_the_source(
     told = capfd.readouterr()
     for text in (caplog.text, told.out, told.err, repr(prepared)):
         assert CANARY.lower() not in text.lower()
+
+
+def test_a_format_that_another_library_reads_leaves_no_name_either(tmp_path, cache, caplog, capfd):
+    import mne
+
+    root = tmp_path / "corpus"
+    root.mkdir()
+    info = mne.create_info(list(ELECTRODES), 256.0, "eeg")
+    info["subject_info"] = {"last_name": CANARY, "his_id": f"{CANARY}1"}
+    info["description"] = f"{CANARY} 2"
+    volts = 3e-5 * np.random.default_rng(0).standard_normal((19, 8 * 256))
+    whole = root / "a_1_raw.fif"
+    mne.io.RawArray(volts, info, verbose="ERROR").save(whole, verbose="ERROR")
+    content = whole.read_bytes()
+    (root / "b_1_raw.fif").write_bytes(content[: len(content) // 2])
+    (root / "c_1_raw.fif").write_bytes(content.replace(b"EEG", CANARY[:3].encode()))
+    corpus = Corpus("ward", root, partial(folder.find_recordings, annotations="ignore"))
+    corpus = replace(corpus, unlabelled="allow")
+    capfd.readouterr()
+    with caplog.at_level(logging.DEBUG):
+        prepared = prepare(corpus, cache)
+    assert "a_1_raw" in {row.recording_id for row in prepared.rows}
+    assert prepared.quarantine
+    told = capfd.readouterr()
+    texts = [path.read_bytes() for path in cache.rglob("*") if path.is_file()]
+    texts += [text.encode() for text in (caplog.text, told.out, told.err, repr(prepared))]
+    assert len(texts) > 8
+    assert not [text for text in texts if CANARY.lower().encode() in text.lower()]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])

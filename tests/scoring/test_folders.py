@@ -129,3 +129,10 @@ def test_seizeit2_against_itself(shared_data):
     scores = score(shared_data / "seizeit2_events", shared_data / "seizeit2_events")
     assert scores["szcore"]["event"]["pooled"]["f1"] == 1.0
     assert scores["files"]["scored"] == 486
+
+
+def test_another_system_is_compared(reference, tmp_path):
+    for subject, duration_s in (("01", 600), ("02", 900)):
+        write_tsv(annotation([], duration_s), tmp_path / "silent" / (STEM.format(subject) + ".tsv"))
+    scores = score(reference, reference, against=tmp_path / "silent")
+    assert scores["against"]["szcore"]["event"]["pooled"]["sensitivity"]["difference"] == 1.0
