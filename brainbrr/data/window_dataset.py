@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from brainbrr.data.cache import StaleCache, open_signal
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.window_index import (
     WindowIndex,
     Windowing,
     bad_samples,
     index_windows,
+    n_samples,
     observed_in,
     seizure_samples,
 )
@@ -69,10 +71,13 @@ class WeightedSpans(NamedTuple):
     weight: float
 
 
-def open_npy(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
-    """The prepared signal of a recording, `(electrodes, samples)` int16, mapped and not read."""
-    signal: NDArray[np.int16] = np.load(Path(cache_folder) / row.cache_file, mmap_mode="r")
-    return signal
+def open_mapped(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
+    """The prepared signal of a recording, `(electrodes, samples)` int16, mapped and not read.
+
+    Its content was compared with its digest when the corpus was prepared; doing so again would read
+    every file in every worker.
+    """
+    return open_signal(row, cache_folder, verify=False)
 
 
 class WindowDataset(Dataset[WindowBatch]):
@@ -94,7 +99,7 @@ class WindowDataset(Dataset[WindowBatch]):
         windowing: Windowing,
         *,
         weights: dict[str, WeightedSpans] | None = None,
-        open_signal: OpenSignal = open_npy,
+        open_signal: OpenSignal = open_mapped,
     ) -> None:
         self.rows = list(rows)
         self.cache_folder = Path(cache_folder)
@@ -157,7 +162,15 @@ class WindowDataset(Dataset[WindowBatch]):
             return self._signals[recording]
         if len(self._signals) >= OPEN_RECORDINGS:
             self._signals.popitem(last=False)
-        signal = self._open_signal(self.rows[recording], self.cache_folder)
+        row = self.rows[recording]
+        signal = self._open_signal(row, self.cache_folder)
+        expected = n_samples(row, self.windowing.rate_hz)
+        if signal.shape[1] != expected:
+            raise StaleCache(
+                f"{expected} samples of {row.recording_id}, as in its manifest row",
+                f"{signal.shape[1]}",
+                "Prepare the corpus again: brainbrr prepare prepare.rebuild=true.",
+            )
         self._signals[recording] = signal
         return signal
 

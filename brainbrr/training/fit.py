@@ -13,7 +13,7 @@ from torch import nn
 from brainbrr.data.augmentation import Augmentation
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_npy
+from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_mapped
 from brainbrr.data.window_index import Windowing
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.detection import Detection
@@ -77,7 +77,7 @@ def train(
     configuration: dict[str, Any] | None = None,
     seed: int = 0,
     resume: bool = False,
-    open_signal: OpenSignal = open_npy,
+    open_signal: OpenSignal = open_mapped,
 ) -> FitResult:
     """Train on the rows of split `train`, validate on those of split `val`, and keep the newest and
     the best.

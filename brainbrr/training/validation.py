@@ -13,7 +13,7 @@ from torch import Tensor
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WindowBatch, open_npy
+from brainbrr.data.window_dataset import OpenSignal, WindowBatch, open_mapped
 from brainbrr.data.window_index import Windowing, require_labels
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
@@ -80,7 +80,7 @@ class Validation(Callback):
         loss: Loss,
         every_n_epochs: int = 1,
         trace_rate_hz: float = 16.0,
-        open_signal: OpenSignal = open_npy,
+        open_signal: OpenSignal = open_mapped,
     ) -> None:
         require_labels(rows, "validation")
         if not any(row.annotation.seizures for row in rows):
