@@ -1,6 +1,7 @@
 import errno
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -492,6 +493,18 @@ def test_a_cache_that_cannot_be_made_is_refused(corpus, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(CacheNotWritable, match="Not a directory"):
         prepare(corpus, tmp_path / "file")
+
+
+def test_a_signal_that_finds_no_room_leaves_nothing_behind(corpus, cache):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
+    try:
+        with pytest.raises(CacheNotWritable, match="File too large"):
+            prepare(corpus, cache)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name for path in cache.rglob("*") if path.is_file()} == {CLAIMS}
+    assert len(prepare(corpus, cache).rows) == 6
 
 
 def test_a_full_file_system_is_refused(corpus):

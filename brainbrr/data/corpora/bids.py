@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from brainbrr.data.corpora.seizure_codes import seizure_code
 from brainbrr.data.corpora.source import Source, UnreadableLabels
 from brainbrr.errors import BrainbrrError
+from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 
 SUFFIXES = (".edf", ".bdf", ".vhdr", ".set", ".edf.gz")
