@@ -48,14 +48,8 @@ def probe_mains(
     n_probe = int(_PROBE_S * blocks.rate_hz)
     places = epoch_spans(spans, n_probe)
     chosen = places[np.unique(np.linspace(0, len(places) - 1, _N_PROBES).astype(int))]
-    votes = [
-        find_mains(blocks.read(int(a), min(int(b), int(a) + n_probe))[rows], blocks.rate_hz)
-        for a, b in chosen
-    ]
-    named = [vote for vote in votes if vote is not None]
-    if 3 * len(named) < len(votes) or not named:
-        return None
-    return max(sorted(set(named)), key=named.count)
+    probes = [blocks.read(a, min(b, a + n_probe))[rows] for a, b in chosen.tolist()]
+    return find_mains(probes, blocks.rate_hz)
 
 
 def survey(

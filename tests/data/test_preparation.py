@@ -1,6 +1,7 @@
 """One recording to 19 electrodes in average reference at 256 Hz."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -305,3 +306,68 @@ def test_an_edf_with_a_gap_keeps_its_clock_through_preparation(tmp_path):
     assert steps.shape == (19, 65 * 256)
     assert np.argmax(np.abs(steps[1])) == 50 * 256
     assert not steps[:, 20 * 256 : 45 * 256].any()
+
+
+CHB = [
+    "FP1-F7", "F7-T7", "T7-P7", "P7-O1", "FP1-F3", "F3-C3", "C3-P3", "P3-O1", "FP2-F4", "F4-C4",
+    "C4-P4", "P4-O2", "FP2-F8", "F8-T8", "T8-P8", "P8-O2", "FZ-CZ", "CZ-PZ", "P7-T7", "T7-FT9",
+    "FT9-FT10", "FT10-T8", "T8-P8",
+]  # fmt: skip
+MONTAGES = {
+    "common": [f"EEG {name}-REF" for name in ELECTRODES],
+    "linked ears": [f"EEG {name.upper()}-LE" for name in ELECTRODES],
+    "average": [f"{name}-Avg" for name in ELECTRODES],
+    "Cz": [f"{name}-Cz" for name in ELECTRODES if name != "Cz"],
+    "double banana": [label for label in CHAINS if label not in {"C3-Cz", "Cz-C4"}],
+    "CHB-MIT": CHB,
+}
+
+
+@pytest.fixture(scope="module")
+def prepared_from_every_montage(tmp_path_factory):
+    """One head recorded in six montages, each an EDF of 0.1-uV steps, prepared."""
+    folder = tmp_path_factory.mktemp("montages")
+    generator = np.random.default_rng(4)
+    eeg = scalp()
+    at = dict(zip([name.upper() for name in ELECTRODES], eeg, strict=True))
+    at |= {"T7": at["T3"], "T8": at["T4"], "P7": at["T5"], "P8": at["T6"], "AVG": eeg.mean(axis=0)}
+    for name in ("REF", "LE", "FT9", "FT10"):
+        at[name] = generator.standard_normal(eeg.shape[1]).cumsum() * 0.5
+    found = {}
+    for montage, labels in MONTAGES.items():
+        channels = []
+        for label in labels:
+            plus, minus = label.upper().removeprefix("EEG ").split("-")
+            steps = np.rint((at[plus] - at[minus]) * 10).astype(np.int16)
+            channels.append(Channel(steps, label))
+        (folder / "a.edf").write_bytes(EdfFile(channels).to_bytes())
+        header = prepare_file(folder / "a.edf", Preparation(), folder / "a.npy")
+        found[montage] = header, np.load(folder / "a.npy") * 0.1
+    return average(eeg), found
+
+
+@pytest.mark.parametrize("montage", MONTAGES)
+def test_what_a_montage_determines_is_recovered_to_its_rounding(
+    prepared_from_every_montage, montage
+):
+    """Within each linked part: 3 % of the signal at the filter's edges, and against one another
+    0.5 % from the rounding to 0.1 uV, which adds up along a chain."""
+    truth, found = prepared_from_every_montage
+    header, eeg = found[montage]
+    assert header.observed.all()
+    assert len(header.parts) == {"double banana": 3, "CHB-MIT": 2}.get(montage, 1)
+    for part in header.parts:
+        rows = [ELECTRODES.index(name) for name in part]
+        assert error(average(eeg[rows]), average(truth[rows])) < 0.03
+        assert error(average(eeg[rows]), average(found["common"][1][rows])) < 0.005
+
+
+def test_the_shipped_configuration_is_the_default():
+    from omegaconf import OmegaConf
+
+    from brainbrr.cli.build import build
+
+    node = OmegaConf.load(Path(__file__).parents[2] / "conf/signal/default.yaml")
+    signal = OmegaConf.create({"signal": node}).signal
+    assert build(signal.preparation) == Preparation()
+    assert (signal.n_electrodes, signal.window_s) == (19, 60)
