@@ -15,11 +15,13 @@ from brainbrr.data.window_index import Windowing
 from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
+from brainbrr.training.callback_set import CallbackSet
 from brainbrr.training.checkpoints import DurableCheckpoints
 from brainbrr.training.event_score import EventScore
-from brainbrr.training.fit import CallbackSet, FitResult, TrainerOptions, train
+from brainbrr.training.fit import FitResult, train
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.schedules import warmup_cosine
+from brainbrr.training.trainer_options import TrainerOptions
 from brainbrr.training.validation import Validation
 
 RATE_HZ = 32.0
@@ -48,7 +50,8 @@ def row(
     name = f"sub-{number:02d}"
     values = {
         "recording_id": name, "corpus": "tiny", "subject": name, "session": "01", "split": split,
-        "source": f"{name}.edf", "source_sha256": "", "duration_s": duration_s, "source_rate_hz": RATE_HZ,
+        "source": f"{name}.edf", "source_sha256": "", "duration_s": duration_s,
+        "source_rate_hz": RATE_HZ,
         "source_channels": [], "observed": [True] * N_ELECTRODES, "interpolated": [],
         "reference": "average", "mains_hz": None, "gaps": [], "bad_spans": [],
         "center_uv": [0.0] * N_ELECTRODES, "scale_uv": [10.0] * N_ELECTRODES, "events": events,

@@ -46,7 +46,7 @@ class LoaderOptions:
         return DataLoader(
             dataset,
             batch_sampler=batches,  # type: ignore[arg-type]
-            collate_fn=whole_batch,
+            collate_fn=whole_batch,  # type: ignore[arg-type]
             num_workers=self.num_workers,
             pin_memory=self.pin_memory,
             persistent_workers=self.persistent_workers and self.num_workers > 0,

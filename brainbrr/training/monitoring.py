@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -30,27 +30,25 @@ class Monitoring(Callback):
         self._waited_s = 0.0
         self._clear()
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock."""
         self._step = trainer.global_step
         self._clear()
         self._waited_s = trainer.train_dataloader.waited_s
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Leave the validation between two epochs out of the time."""
         self._began_s += time.perf_counter() - self._ended_s
 
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:
         """Keep the gradient's length before it is clipped, where this step will be logged."""
         if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:
             self._norm = gradient_norm(pl_module.network)
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
+        trainer: Any,
+        pl_module: Any,
         outputs: Any,
         batch: WindowBatch,
         batch_idx: int,
@@ -69,7 +67,7 @@ class Monitoring(Callback):
                 logger.log_metrics(metrics, step=self._step)
             self._clear()
 
-    def _metrics(self, trainer: Trainer) -> dict[str, float]:
+    def _metrics(self, trainer: Any) -> dict[str, float]:
         elapsed_s = max(self._ended_s - self._began_s, 1e-9)
         waited_s = trainer.train_dataloader.waited_s
         metrics = {
@@ -115,8 +113,11 @@ class SpikeWatch(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The moving mean and variance."""
         return {
-            "n_spikes": self.n_spikes, "seen": self._seen, "mean": self._mean, "variance": self._variance
-        }  # fmt: skip
+            "n_spikes": self.n_spikes,
+            "seen": self._seen,
+            "mean": self._mean,
+            "variance": self._variance,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
@@ -125,8 +126,8 @@ class SpikeWatch(Callback):
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
+        trainer: Any,
+        pl_module: Any,
         outputs: Any,
         batch: WindowBatch,
         batch_idx: int,

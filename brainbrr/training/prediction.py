@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WindowBatch, WindowDataset, open_npy
+from brainbrr.data.window_dataset import OpenSignal, WindowBatch, WindowDataset, open_mapped
 from brainbrr.data.window_index import Windowing, n_samples
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.trace import Trace
@@ -34,7 +34,7 @@ def predict_traces(
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     trace_rate_hz: float | None = None,
-    open_signal: OpenSignal = open_npy,
+    open_signal: OpenSignal = open_mapped,
     on_batch: Callable[[Tensor, WindowBatch], None] | None = None,
 ) -> Iterator[tuple[ManifestRow, Trace]]:
     """Run a network over recordings and stitch its windows: one trace a recording, in the rows'

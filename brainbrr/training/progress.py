@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -32,7 +32,7 @@ class ProgressLine(Callback):
         self._loss: Tensor | None = None
         self._task: Any = None
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock and, on a terminal, the bar."""
         self._began_s = self._ended_s = self._shown_s = time.monotonic()
         self._windows, self._batches = 0, 0
@@ -49,8 +49,8 @@ class ProgressLine(Callback):
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
+        trainer: Any,
+        pl_module: Any,
         outputs: Any,
         batch: WindowBatch,
         batch_idx: int,
@@ -66,18 +66,18 @@ class ProgressLine(Callback):
             self._shown_s = self._ended_s
             self._show(trainer)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Show where it ended."""
         if self._batches and trainer.is_global_zero:
             self._show(trainer)
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Leave the terminal as it was."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def _show(self, trainer: Trainer) -> None:
+    def _show(self, trainer: Any) -> None:
         elapsed_s = max(self._ended_s - self._began_s, 1e-9)
         waited_s = trainer.train_dataloader.waited_s - self._waited_s
         facts = (

@@ -10,9 +10,10 @@ from lightning.pytorch.loggers import Logger
 
 from brainbrr.cli.build import build, build_each
 from brainbrr.data.loader import LoaderOptions
-from brainbrr.training.fit import CallbackSet, TrainerOptions
+from brainbrr.training.callback_set import CallbackSet
 from brainbrr.training.hardware import PROFILES, apply_settings
 from brainbrr.training.parameter_groups import parameter_groups
+from brainbrr.training.trainer_options import TrainerOptions
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GROUPS = ("loss", "optimizer", "scheduler", "augmentation", "trainer", "callbacks", "dataloader")

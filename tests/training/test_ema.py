@@ -4,7 +4,7 @@ import torch
 from lightning import Callback
 
 from brainbrr.training.ema import Ema, InvalidDecay, released_weights
-from brainbrr.training.fit import TrainerOptions
+from brainbrr.training.trainer_options import TrainerOptions
 from brainbrr.training.validation import Validation
 
 

@@ -16,8 +16,8 @@ from brainbrr.training.finite_guard import (
     gradient_norm,
     stop_at_non_finite,
 )
-from brainbrr.training.fit import TrainerOptions
 from brainbrr.training.prediction import NonFiniteLogits
+from brainbrr.training.trainer_options import TrainerOptions
 
 
 class Poison:

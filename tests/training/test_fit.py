@@ -12,9 +12,10 @@ from brainbrr.training.checkpoint_file import NoCheckpoint, read_checkpoint
 from brainbrr.training.checkpoints import UnknownMonitor
 from brainbrr.training.early_stopping import EarlyStopping, InvalidPatience
 from brainbrr.training.ema import released_weights
-from brainbrr.training.fit import EmptySplit, TrainerOptions, checkpoint_children
+from brainbrr.training.fit import EmptySplit
 from brainbrr.training.module import step_seed
 from brainbrr.training.resume import ResumeMismatch
+from brainbrr.training.trainer_options import TrainerOptions, checkpoint_children
 from brainbrr.training.validation import NothingToValidate, ValidationScore
 
 QUICK = TrainerOptions(max_epochs=1, accelerator="cpu", limit_train_batches=2)

@@ -9,10 +9,10 @@ from lightning import Callback
 from rich.console import Console
 
 from brainbrr.training.finite_guard import FiniteGuard
-from brainbrr.training.fit import TrainerOptions
 from brainbrr.training.metrics_file import MetricsFile, read_metrics
 from brainbrr.training.monitoring import Monitoring, SpikeWatch
 from brainbrr.training.progress import ProgressLine
+from brainbrr.training.trainer_options import TrainerOptions
 
 QUICK = TrainerOptions(
     max_epochs=1,

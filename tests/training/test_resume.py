@@ -16,8 +16,8 @@ from brainbrr.data.augmentation import ChannelDropout, Gain, Sequential
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.training.checkpoint_file import read_checkpoint
 from brainbrr.training.ema import Ema
-from brainbrr.training.fit import TrainerOptions
 from brainbrr.training.preemption import EXIT_INTERRUPTED, EXIT_PREEMPTED
+from brainbrr.training.trainer_options import TrainerOptions
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
 ROOT = PROGRAM.parents[2]

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -27,7 +28,7 @@ def test_the_cosine_ends_at_its_final_rate():
     seen = rates(warmup_cosine, 101, warmup_fraction=0.0, final_fraction=0.1)
     assert seen[0] == 2.0 and seen[-1] == pytest.approx(0.2)
     assert seen[50] == pytest.approx(0.2 + 1.8 * (1 + math.cos(math.pi / 2)) / 2)
-    assert all(a > b for a, b in zip(seen, seen[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(seen))
 
 
 def test_a_constant_rate_after_the_warm_up():
