@@ -100,7 +100,7 @@ def open_foreign(path: Path) -> MneBlocks:
     except NoSignal:
         raise
     # MNE raises anything at a damaged file, bare Exception too.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise ForeignReaderFailed(
             f"a {path.suffix} file that MNE reads",
             type(error).__name__,

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edf_writer import Channel, EdfFile, electrode_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from brainbrr.data import conditioning
 from brainbrr.data.blocks import BlocksOfRecording
@@ -24,10 +26,12 @@ from brainbrr.data.preparation import (
 from brainbrr.data.read import read_recording
 from brainbrr.data.recording import Recording
 from brainbrr.data.refusals import GitLfsPointer
+from brainbrr.data.survey import NotFinite
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.filters import design_filter, filter_zero_phase
 from brainbrr.signal.labels import derivations
 from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.windows import recorded_spans
 
 CHAINS = [
     "Fp1-F3", "F3-C3", "C3-P3", "P3-O1", "Fp1-F7", "F7-T3", "T3-T5", "T5-O1", "Fz-Cz", "Cz-Pz",
@@ -371,3 +375,51 @@ def test_the_shipped_configuration_is_the_default():
     signal = OmegaConf.create({"signal": node}).signal
     assert build(signal.preparation) == Preparation()
     assert (signal.n_electrodes, signal.window_s) == (19, 60)
+
+
+def test_samples_that_are_no_numbers_are_refused():
+    for value in (np.nan, np.inf):
+        eeg = scalp(10.0)
+        eeg[3, 700] = value
+        with pytest.raises(NotFinite, match="between 0 and 10 s"):
+            prepare(recording(eeg), Preparation(mains=None))
+
+
+def test_crumbs_between_gaps_are_prepared_as_they_are():
+    eeg = scalp(20.0)
+    second = 1 / 256
+    gaps = [[5, 8], [8 + second, 9], [9 + 3 * second, 12]]
+    for first, last in gaps:
+        eeg[:, round(first * 256) : round(last * 256)] = 0
+    header, prepared = prepare(recording(eeg, gaps=gaps), Preparation(mains=50.0))
+    assert np.isfinite(prepared).all()
+    for first, last in header.gaps:
+        assert not prepared[:, round(first * 256) : round(last * 256)].any()
+    alone = prepare(recording(eeg[:, 12 * 256 :]), Preparation(mains=50.0))[1]
+    np.testing.assert_allclose(prepared[:, 12 * 256 :], alone, atol=1e-3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.floats(0.01, 19.99), min_size=2, max_size=8, unique=True),
+    st.sampled_from([256.0, 200.0, 512.0]),
+)
+def test_any_gaps_at_any_rate_stay_empty(edges, rate_hz):
+    edges = np.rint(np.sort(edges) * rate_hz)[: len(edges) // 2 * 2].reshape(-1, 2) / rate_hz
+    gaps = edges[edges[:, 1] > edges[:, 0]]
+    eeg = np.random.default_rng(0).standard_normal((19, int(20 * rate_hz))) * 30
+    for first, last in gaps:
+        eeg[:, round(first * rate_hz) : round(last * rate_hz)] = 0
+    try:
+        header, prepared = prepare(
+            recording(eeg, rate_hz=rate_hz, gaps=gaps), Preparation(mains=None)
+        )
+    except TooShort:
+        return
+    assert np.isfinite(prepared).all()
+    recorded = np.zeros(prepared.shape[1], dtype=bool)
+    for start, stop in recorded_spans(
+        header.n_samples, 256.0, np.array(header.gaps).reshape(-1, 2)
+    ):
+        recorded[start:stop] = True
+    assert not prepared[:, ~recorded].any()
