@@ -5,12 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import hypothesis
 import pytest
 from edfio import Edf, EdfAnnotation, EdfSignal, Patient, Recording
 
 from brainbrr.signal.electrodes import ELECTRODES
 
 WriteEdf = Callable[..., Path]
+
+# A busy machine is no failure: examples have no deadline, the test's own time limit remains.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 ROOT = Path(__file__).resolve().parent.parent
 
