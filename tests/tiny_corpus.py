@@ -10,15 +10,18 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.window_dataset import WindowBatch
 from brainbrr.data.window_index import Windowing
 from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
+from brainbrr.training.callback_set import CallbackSet
 from brainbrr.training.checkpoints import DurableCheckpoints
 from brainbrr.training.event_score import EventScore
-from brainbrr.training.fit import CallbackSet, FitResult, TrainerOptions, train
+from brainbrr.training.fit import FitResult, train
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.schedules import warmup_cosine
+from brainbrr.training.trainer_options import TrainerOptions
 from brainbrr.training.validation import Validation
 
 RATE_HZ = 32.0
@@ -47,7 +50,8 @@ def row(
     name = f"sub-{number:02d}"
     values = {
         "recording_id": name, "corpus": "tiny", "subject": name, "session": "01", "split": split,
-        "source": f"{name}.edf", "source_sha256": "", "duration_s": duration_s, "source_rate_hz": RATE_HZ,
+        "source": f"{name}.edf", "source_sha256": "", "duration_s": duration_s,
+        "source_rate_hz": RATE_HZ,
         "source_channels": [], "observed": [True] * N_ELECTRODES, "interpolated": [],
         "reference": "average", "mains_hz": None, "gaps": [], "bad_spans": [],
         "center_uv": [0.0] * N_ELECTRODES, "scale_uv": [10.0] * N_ELECTRODES, "events": events,
@@ -87,11 +91,28 @@ def corpus(folder: Path) -> list[ManifestRow]:
     return rows()
 
 
+def batch_of(size: int) -> WindowBatch:
+    """Random windows, without a corpus."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (size, N_ELECTRODES, WINDOWING.length)
+    eeg = torch.randint(-300, 300, shape, generator=generator).to(torch.int16)
+    label = torch.zeros(size, WINDOWING.length, dtype=torch.bool)
+    whole, numbers = torch.ones_like(label), torch.arange(size)
+    return WindowBatch(
+        eeg, label, whole, whole.float(), torch.ones(shape[:2], dtype=torch.bool),
+        torch.zeros(shape[:2]), torch.full(shape[:2], 10.0), numbers, numbers, numbers,
+    )  # fmt: skip
+
+
 def callback_set(
-    folder: Path, monitor: str | None = "val/event_f1", every_minutes: float = 0.0, **others: Any
+    folder: Path,
+    monitor: str | None = "val/event_f1",
+    every_minutes: float = 0.0,
+    every_n_epochs: int = 1,
+    **others: Any,
 ) -> CallbackSet:
     return CallbackSet(
-        validation=partial(Validation, trace_rate_hz=16.0),
+        validation=partial(Validation, trace_rate_hz=16.0, every_n_epochs=every_n_epochs),
         checkpoints=partial(DurableCheckpoints, folder / "checkpoints", monitor, every_minutes),
         **others,
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from brainbrr.data.edf_channel import EdfChannel
 from brainbrr.data.edf_clock import Clock, read_clock
-from brainbrr.data.edf_header import EdfChannel, EdfHeader, parse_header
+from brainbrr.data.edf_header import EdfHeader, parse_header
 from brainbrr.data.refusals import (
     AnnotationOnly,
     HeaderMismatch,

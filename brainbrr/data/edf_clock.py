@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.data.edf_header import EdfChannel, EdfHeader
+from brainbrr.data.edf_channel import EdfChannel
+from brainbrr.data.edf_header import EdfHeader
 from brainbrr.data.refusals import CorruptRecords
 from brainbrr.data.tal import TimedText, read_annotations, record_time_s
 from brainbrr.events.event import Event
@@ -75,8 +76,8 @@ def _runs(
     """Runs of records that follow one another without a break.
 
     Raises:
-        CorruptRecords: a record begins before the one ahead of it ends, or the breaks add up to more
-            than a week.
+        CorruptRecords: a record begins before the one ahead of it ends, or the breaks add up to
+            more than a week.
     """
     rate_hz = n_samples / header.record_s
     times_s = times_s - times_s[0]
@@ -126,8 +127,7 @@ def read_clock(path: Path, header: EdfHeader, n_samples: int) -> Clock:
 
     Raises:
         CorruptRecords: stamps are missing or damaged in a discontinuous file, run backwards, or
-        disagree with the
-            length of a record.
+                    disagree with the length of a record.
     """
     rate_hz = n_samples / header.record_s
     channels = [c for c in header.channels if c.is_annotation and c.n_samples > 0]

@@ -5,12 +5,12 @@ mended only where a second fact in the file confirms the mend; each mend is told
 the file is refused by name.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from brainbrr.data.edf_channel import EdfChannel, number, parse_channels, whole
 from brainbrr.data.refusals import (
     AnnotationOnly,
     CompressedFile,
@@ -23,40 +23,7 @@ from brainbrr.data.refusals import (
 
 FIXED_BYTES = 256
 _MAX_SIGNALS = 4096
-_WIDTHS = {
-    "label": 16, "transducer": 80, "unit": 8, "physical_min": 8, "physical_max": 8,
-    "digital_min": 8, "digital_max": 8, "prefilter": 80, "samples": 8, "reserved": 32,
-}  # fmt: skip
-_UV_PER_UNIT = {
-    "v": 1e6, "volt": 1e6, "volts": 1e6, "mv": 1e3, "millivolt": 1e3, "nv": 1e-3,
-    "uv": 1.0, "µv": 1.0, "âµv": 1.0, "î¼v": 1.0, "æv": 1.0, "microvolt": 1.0, "microv": 1.0,
-}  # fmt: skip
-"""Units in lower case; the odd ones are a micro sign in UTF-8 and in the code page of DOS."""
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")
-
-
-@dataclass(frozen=True)
-class EdfChannel:
-    """One signal of the file.
-
-    Attributes:
-        label: as the file spells it.
-        n_samples: in each data record.
-        first_sample: offset in the data record, in samples.
-        gain_uv: microvolts a digital step.
-        offset_uv: microvolts of digital 0.
-        flaw: why its samples cannot be scaled to microvolts: `number`, `range`, `unit`, or None.
-        is_annotation: whether it holds annotation lists.
-    """
-
-    label: str
-    n_samples: int
-    first_sample: int
-    gain_uv: float
-    offset_uv: float
-    flaw: str | None
-    is_annotation: bool
 
 
 @dataclass(frozen=True)
@@ -95,18 +62,6 @@ class EdfHeader:
     def record_bytes(self) -> int:
         """Bytes of one data record."""
         return self.record_samples * self.sample_bytes
-
-
-def number(text: str) -> float | None:
-    """A header's number; decimal commas are understood, anything else not finite is None."""
-    text = text.strip(" \0").replace(",", ".")
-    value = float(text) if _NUMBER.fullmatch(text) else math.nan
-    return value if math.isfinite(value) else None
-
-
-def _whole(text: str) -> int | None:
-    value = number(text)
-    return int(value) if value is not None and value == int(value) else None
 
 
 def _required(value: float | None, field: str) -> float:
@@ -154,55 +109,6 @@ def _start(date: str, time: str) -> datetime | None:
         return datetime(year + (1900 if year >= 85 else 2000), month, day, hour, minute, second)
     except ValueError:
         return None
-
-
-def _channel(fields: dict[str, str], first_sample: int, sample_bytes: int) -> EdfChannel:
-    label = fields["label"].strip(" \0")
-    n_samples = _whole(fields["samples"])
-    if n_samples is None or n_samples < 0:
-        raise UnreadableHeader(
-            "a number of samples in each record of each channel",
-            "something else",
-            "Export the recording again.",
-        )
-    is_annotation = label in {"EDF Annotations", "BDF Annotations"}
-    ranges = [
-        number(fields[k]) for k in ("physical_min", "physical_max", "digital_min", "digital_max")
-    ]
-    scale = _UV_PER_UNIT.get(fields["unit"].strip(" \0").lower())
-    gain, offset, flaw = 0.0, 0.0, None
-    if any(value is None for value in ranges):
-        flaw = "number"
-    else:
-        low, high, digital_low, digital_high = (float(v) for v in ranges if v is not None)
-        limit = 2.0 ** (8 * sample_bytes - 1)
-        if (
-            low == high
-            or digital_low >= digital_high
-            or digital_low < -limit
-            or digital_high > limit
-        ):
-            flaw = "range"
-        elif scale is None:
-            flaw = "unit"
-        else:
-            gain = (high - low) / (digital_high - digital_low) * scale
-            offset = low * scale - gain * digital_low
-    return EdfChannel(label, n_samples, first_sample, gain, offset, flaw, is_annotation)
-
-
-def _channels(block: bytes, n_signals: int, sample_bytes: int) -> tuple[EdfChannel, ...]:
-    text = block.decode("latin-1")
-    columns: dict[str, list[str]] = {}
-    at = 0
-    for field, width in _WIDTHS.items():
-        columns[field] = [text[at + i * width : at + (i + 1) * width] for i in range(n_signals)]
-        at += n_signals * width
-    channels: list[EdfChannel] = []
-    for i in range(n_signals):
-        first = channels[-1].first_sample + channels[-1].n_samples if channels else 0
-        channels.append(_channel({k: v[i] for k, v in columns.items()}, first, sample_bytes))
-    return tuple(channels)
 
 
 def _count_records(declared: int, n_bytes: int, record_bytes: int) -> tuple[int, bool, list[str]]:
@@ -257,7 +163,7 @@ def parse_header(path: Path) -> EdfHeader:
                 "a header of 256 bytes", f"{len(fixed)} bytes", "Copy the file again."
             )
         text = fixed.decode("latin-1")
-        n_signals = int(_required(_whole(text[252:256]), "number of signals"))
+        n_signals = int(_required(whole(text[252:256]), "number of signals"))
         if not 0 < n_signals <= _MAX_SIGNALS:
             raise UnreadableHeader(
                 f"1 to {_MAX_SIGNALS} signals", f"{n_signals}", "Export the recording again."
@@ -268,7 +174,7 @@ def parse_header(path: Path) -> EdfHeader:
         raise TruncatedEdf(
             f"a header of {header_bytes} bytes", f"{n_file_bytes} bytes", "Copy the file again."
         )
-    channels = _channels(block, n_signals, sample_bytes)
+    channels = parse_channels(block, n_signals, sample_bytes)
     return _checked(text, channels, header_bytes, sample_bytes, n_file_bytes)
 
 
@@ -288,11 +194,11 @@ def _checked(
             "data records longer than 0 s", f"{record_s} s", "Export the recording again."
         )
     record_bytes = sum(channel.n_samples for channel in channels) * sample_bytes
-    declared = int(_required(_whole(text[236:244]), "number of data records"))
+    declared = int(_required(whole(text[236:244]), "number of data records"))
     n_records, confirmed, repairs = _count_records(
         declared, n_file_bytes - header_bytes, record_bytes
     )
-    if _whole(text[184:192]) != header_bytes:
+    if whole(text[184:192]) != header_bytes:
         if not confirmed:
             raise HeaderMismatch(
                 f"a header length of {header_bytes} bytes for {len(channels)} signals",

@@ -21,6 +21,11 @@ FOREIGN_SUFFIXES = frozenset(
 )
 _SKIPPED = "BAD_ACQ_SKIP"
 
+_FAULTS = (
+    ValueError, RuntimeError, OSError, LookupError, TypeError, AttributeError, ImportError,
+)  # fmt: skip
+"""What MNE raises at files that are damaged or not what their extension says."""
+
 
 class MneBlocks:
     """An `mne.io.Raw` as `RecordingBlocks`: its EEG channels in microvolts.
@@ -69,8 +74,17 @@ class MneBlocks:
         ]
 
     def read(self, first: int, last: int) -> NDArray[np.float32]:
-        """Microvolts `(channels, last - first)` of samples `[first, last)`."""
-        volts = self._raw.get_data(picks=self._picks, start=first, stop=last, verbose="ERROR")
+        """Microvolts `(channels, last - first)` of samples `[first, last)`.
+
+        Raises:
+            ForeignReaderFailed: MNE fails at these samples, as in a file cut short.
+        """
+        try:
+            volts = self._raw.get_data(picks=self._picks, start=first, stop=last, verbose="ERROR")
+        except _FAULTS as error:
+            raise ForeignReaderFailed(
+                "samples that MNE reads", type(error).__name__, "Copy the file again."
+            ) from error
         return (volts * 1e6).astype(np.float32)
 
 
@@ -84,15 +98,7 @@ def open_foreign(path: Path) -> MneBlocks:
 
     try:
         return MneBlocks(mne.io.read_raw(path, preload=False, verbose="ERROR"))
-    except (
-        ValueError,
-        RuntimeError,
-        OSError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ImportError,
-    ) as error:
+    except _FAULTS as error:
         raise ForeignReaderFailed(
             f"a {path.suffix} file that MNE reads",
             type(error).__name__,

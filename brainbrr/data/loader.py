@@ -1,6 +1,7 @@
 """Batches in a fixed order that can be taken up again in the middle of an epoch, with any number of
 workers."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -45,7 +46,7 @@ class LoaderOptions:
         return DataLoader(
             dataset,
             batch_sampler=batches,  # type: ignore[arg-type]
-            collate_fn=whole_batch,
+            collate_fn=whole_batch,  # type: ignore[arg-type]
             num_workers=self.num_workers,
             pin_memory=self.pin_memory,
             persistent_workers=self.persistent_workers and self.num_workers > 0,
@@ -73,6 +74,8 @@ class ResumableLoader:
         """Where Lightning looks for `set_epoch`."""
         self.epoch = 0
         self.handed_out = 0
+        self.waited_s = 0.0
+        """Seconds in which whoever learns had to wait for a batch."""
         self._remaining = _Remaining()
         self._loader = options.loader(dataset, self._remaining)
 
@@ -86,9 +89,12 @@ class ResumableLoader:
         set.
         """
         self._remaining.batches = self.balanced.batches(self.epoch)[self.handed_out :]
+        asked_s = time.perf_counter()
         for batch in self._loader:
+            self.waited_s += time.perf_counter() - asked_s
             self.handed_out += 1
             yield batch
+            asked_s = time.perf_counter()
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; its beginning, unless it is the one already under way."""

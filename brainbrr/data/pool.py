@@ -1,10 +1,12 @@
 """One function over many items, in as many processes as there are cores."""
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 from brainbrr.errors import BrainbrrError
@@ -34,7 +36,9 @@ def each_in_pool(
         yield from ((item, function(item)) for item in items)
         return
     # Spawned, not forked: a fork would copy the locks of other threads in whatever state they are.
-    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        n_workers, mp_context=get_context("spawn"), initializer=_tie_to_parent
+    ) as pool:
         futures: dict[Future[Result], Item] = {pool.submit(function, item): item for item in items}
         try:
             for future in as_completed(futures):
@@ -47,3 +51,16 @@ def each_in_pool(
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _tie_to_parent() -> None:
+    """Leave Ctrl-C to the parent, and end with it, however it ends: orphans would wait for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

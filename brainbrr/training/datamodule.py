@@ -10,7 +10,7 @@ from lightning import LightningDataModule
 from brainbrr.data.loader import LoaderOptions, ResumableLoader
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.sampler import BalancedSampler
-from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, WindowDataset, open_npy
+from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, WindowDataset, open_mapped
 from brainbrr.data.window_index import Windowing, require_labels
 
 
@@ -41,7 +41,7 @@ class WindowDataModule(LightningDataModule):
         options: LoaderOptions,
         seed: int,
         weights: dict[str, WeightedSpans] | None = None,
-        open_signal: OpenSignal = open_npy,
+        open_signal: OpenSignal = open_mapped,
     ) -> None:
         super().__init__()
         require_labels(rows, "training")

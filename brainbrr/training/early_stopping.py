@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 
 from brainbrr.errors import BrainbrrError
 
@@ -42,11 +42,11 @@ class EarlyStopping(Callback):
         self.best, self.waited = state_dict["best"], state_dict["waited"]
         self._seen_step = state_dict["seen_step"]
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """A run that had waited long enough does not start again."""
         trainer.should_stop = trainer.should_stop or self.waited >= self.patience
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Count this epoch's validation, where there was one."""
         step = trainer.callback_metrics.get("val/step")
         if step is None or float(step) == self._seen_step:

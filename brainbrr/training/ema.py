@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from torch import Tensor, nn
 
 from brainbrr.errors import BrainbrrError
@@ -42,7 +42,7 @@ class Ema(Callback):
         """Go on from that average."""
         self.average, self.n_updates = state_dict["average"], state_dict["n_updates"]
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin with the weights as they are, or with the average of the run that is continued."""
         self._step = trainer.global_step
         now = pl_module.network.state_dict()
@@ -50,7 +50,7 @@ class Ema(Callback):
         self.average = {name: start[name].detach().to(now[name].device, copy=True) for name in now}
 
     @torch.no_grad()
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
         """Move the average after each step that changed the weights."""
         if trainer.global_step == self._step or not pl_module.stepped:
             return

@@ -1,4 +1,4 @@
-"""What validation traces are worth: thresholds tuned on them, and the release's score with these."""
+"""What validation traces are worth: thresholds tuned on them, and the score with these."""
 
 from collections.abc import Callable, Sequence
 
@@ -49,7 +49,7 @@ class EventScore:
 
 
 def average_precision(traces: Sequence[Trace], references: Sequence[Annotation]) -> float:
-    """Mean precision over all thresholds, sample by sample over the recorded time of all recordings.
+    """Mean precision over all thresholds, sample by sample over all recorded time.
 
     The step-wise sum of precision times the gain in recall, equal probabilities taken together; 0
     where there is no seizure.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
@@ -30,7 +30,7 @@ class FiniteGuard(Callback):
     weight.
 
     Clipping does not help here: one NaN in a gradient makes its norm NaN, and clipping spreads it
-        to all of them.
+    to all of them.
     What a bad step was made of goes to `folder`: its batches, its recordings and the first module
     whose output is not finite.
 
@@ -67,25 +67,20 @@ class FiniteGuard(Callback):
         self.n_skipped, self.in_a_row = state_dict["n_skipped"], state_dict["in_a_row"]
 
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: WindowBatch, batch_idx: int
+        self, trainer: Any, pl_module: Any, batch: WindowBatch, batch_idx: int
     ) -> None:
-        """Remember the batches of the coming step, and the statistics that a forward pass would
-        change."""
+        """Remember the statistics that the forward passes of the coming step will change."""
         if not self._batches:
             self._buffers = {
                 name: value.clone() for name, value in pl_module.network.named_buffers()
             }
-        self._batches.append(batch)
 
-    def on_before_backward(
-        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
-    ) -> None:
-        """Remember the loss; reading it here would make the device wait."""
+    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:
+        """Remember the loss and what it came from; reading it here would make the device wait."""
         self._losses.append(loss.detach())
+        self._batches.append(pl_module.seen)
 
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:
         """Let a finite step pass; leave out or refuse any other."""
         network = pl_module.network
         losses, batches = torch.stack(self._losses), self._batches
@@ -98,9 +93,9 @@ class FiniteGuard(Callback):
         if trainer.strategy.reduce_boolean_decision(bool(finite), all=True):
             self.in_a_row = 0
             return
+        report = self._keep_evidence(trainer, network, losses, norm, batches)
         for name, buffer in network.named_buffers():
             buffer.copy_(self._buffers[name])
-        report = self._evidence(trainer, network, losses, norm, batches)
         optimizer.zero_grad(set_to_none=True)
         self.n_skipped, self.in_a_row = self.n_skipped + 1, self.in_a_row + 1
         if self.policy == "raise" or self.in_a_row >= self.max_in_a_row:
@@ -112,9 +107,9 @@ class FiniteGuard(Callback):
             )
         log.warning("Step %d left out: %s", report["step"], report)
 
-    def _evidence(
+    def _keep_evidence(
         self,
-        trainer: Trainer,
+        trainer: Any,
         network: nn.Module,
         losses: Tensor,
         norm: Tensor,
@@ -124,8 +119,9 @@ class FiniteGuard(Callback):
         report = {
             "step": trainer.global_step,
             "epoch": trainer.current_epoch,
-            "losses": losses.tolist(),
-            "gradient_norm": norm.item(),
+            # Text, because JSON cannot spell what is not a number.
+            "losses": [str(loss) for loss in losses.tolist()],
+            "gradient_norm": str(norm.item()),
             "first_non_finite": first_non_finite(network, batches),
             "windows": [
                 {"recording": rows[recording].recording_id, "start_sample": start}
@@ -137,9 +133,7 @@ class FiniteGuard(Callback):
         }
         stem = f"step-{trainer.global_step:08d}-rank-{trainer.global_rank}"
         with open_durable(self.folder / f"{stem}.json") as file:
-            # Not a number has no spelling in JSON: written as text.
-            json.dump(report | {"losses": [str(value) for value in report["losses"]],
-                                "gradient_norm": str(report["gradient_norm"])}, file, indent=1)  # fmt: skip
+            json.dump(report, file, indent=1)
         with open_durable(self.folder / f"{stem}.pt", "wb") as file:
             torch.save([[part.cpu() for part in batch] for batch in batches], file)
         return report

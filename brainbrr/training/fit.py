@@ -2,32 +2,31 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from brainbrr.data.augmentation import Augmentation
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_npy
+from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_mapped
 from brainbrr.data.window_index import Windowing
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.detection import Detection
+from brainbrr.training.batch_size import with_fitting_batch
+from brainbrr.training.callback_set import CallbackSet
 from brainbrr.training.checkpoint_file import BEST, LAST, newest_checkpoint, read_checkpoint
-from brainbrr.training.checkpoints import DurableCheckpointIO, DurableCheckpoints
+from brainbrr.training.checkpoints import DurableCheckpoints
 from brainbrr.training.datamodule import WindowDataModule
-from brainbrr.training.finite_guard import stop_at_non_finite
 from brainbrr.training.losses import Loss
 from brainbrr.training.metrics_file import MetricsFile
 from brainbrr.training.module import MakeOptimizer, MakeScheduler, SeizureModule
-from brainbrr.training.parameter_groups import freeze
 from brainbrr.training.resume import Fingerprint, fingerprint_of
+from brainbrr.training.trainer_options import TrainerOptions, prepare_network, quiet_lightning
 from brainbrr.training.validation import ScoreTraces, Validation
 
 log = logging.getLogger(__name__)
@@ -35,113 +34,6 @@ log = logging.getLogger(__name__)
 
 class EmptySplit(BrainbrrError):
     """A split without recordings."""
-
-
-@dataclass(frozen=True)
-class TrainerOptions:
-    """How long, where and how precisely to train.
-
-    Attributes:
-        max_epochs: passes over the balanced windows.
-        accelerator, devices, strategy: as Lightning names them (`auto`, `gpu`, `cpu`; 2; `ddp`).
-        precision: `32-true`, `bf16-mixed` or `16-mixed`.
-        accumulate_grad_batches: batches whose gradients make one step; the effective batch is this
-            times the batch size.
-        gradient_clip_norm: longest gradient; 0 for no limit.
-        log_every_n_steps: steps from one logged loss to the next.
-        limit_train_batches: batches of an epoch, or share of them where it is a fraction of 1.
-        matmul_precision: `highest`, `high` (TF32 on Ampere and newer) or `medium`.
-        benchmark: let cuDNN search its fastest algorithm.
-        deterministic: refuse algorithms whose result depends on timing.
-        compile_network: translate the network with torch.compile; the first steps take minutes.
-        checkpoint_gradients: recompute each child of the network in the backward pass: less memory,
-            more time.
-        freeze: names of parameters to hold, as shell patterns.
-        watch_modules: stop at the first module whose output is not finite; slow.
-        detect_anomaly: let torch name the operation whose gradient is not a number; very slow.
-    """
-
-    max_epochs: int
-    accelerator: str = "auto"
-    devices: int | str = 1
-    strategy: str = "auto"
-    precision: str = "32-true"
-    accumulate_grad_batches: int = 1
-    gradient_clip_norm: float = 1.0
-    log_every_n_steps: int = 10
-    limit_train_batches: int | float = 1.0
-    matmul_precision: str = "highest"
-    benchmark: bool = False
-    deterministic: bool = False
-    compile_network: bool = False
-    checkpoint_gradients: bool = False
-    freeze: Sequence[str] = ()
-    watch_modules: bool = False
-    detect_anomaly: bool = False
-
-    def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
-        """Lightning's trainer with this project's checkpoints, and without what the project does
-        itself."""
-        return Trainer(
-            max_epochs=self.max_epochs,
-            accelerator=self.accelerator,
-            devices=self.devices,
-            strategy=self.strategy,
-            precision=self.precision,
-            accumulate_grad_batches=self.accumulate_grad_batches,
-            gradient_clip_val=self.gradient_clip_norm or None,
-            log_every_n_steps=self.log_every_n_steps,
-            limit_train_batches=self.limit_train_batches,
-            benchmark=self.benchmark,
-            deterministic=self.deterministic,
-            detect_anomaly=self.detect_anomaly,
-            default_root_dir=run_dir,
-            callbacks=callbacks,
-            logger=loggers,
-            plugins=[DurableCheckpointIO()],
-            use_distributed_sampler=False,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-
-    def n_steps(self, n_batches: int) -> int:
-        """Optimiser steps in the whole run of epochs of this many batches."""
-        limit = self.limit_train_batches
-        used = min(n_batches, limit) if isinstance(limit, int) else int(n_batches * limit)
-        return self.max_epochs * math.ceil(used / self.accumulate_grad_batches)
-
-
-@dataclass(frozen=True)
-class CallbackSet:
-    """What happens besides the training itself; each may be absent but the first two.
-
-    Attributes:
-        validation: makes the `Validation`, given what only the run knows.
-        checkpoints: makes the `DurableCheckpoints`, given the configuration.
-        extra: any other Lightning callbacks.
-    """
-
-    validation: Callable[..., Validation]
-    checkpoints: Callable[..., DurableCheckpoints]
-    early_stopping: Callback | None = None
-    finite_guard: Callback | None = None
-    spike_watch: Callback | None = None
-    ema: Callback | None = None
-    preemption: Callback | None = None
-    progress: Callback | None = None
-    monitoring: Callback | None = None
-    extra: Sequence[Callback] = ()
-
-    @property
-    def others(self) -> list[Callback]:
-        """All that need nothing more, in the order in which they act."""
-        every = (
-            self.finite_guard, self.ema, self.spike_watch, self.monitoring,
-            self.early_stopping, self.progress, self.preemption, *self.extra,
-        )  # fmt: skip
-        return [callback for callback in every if callback is not None]
 
 
 @dataclass(frozen=True)
@@ -185,7 +77,7 @@ def train(
     configuration: dict[str, Any] | None = None,
     seed: int = 0,
     resume: bool = False,
-    open_signal: OpenSignal = open_npy,
+    open_signal: OpenSignal = open_mapped,
 ) -> FitResult:
     """Train on the rows of split `train`, validate on those of split `val`, and keep the newest and
     the best.
@@ -207,6 +99,13 @@ def train(
         NoCheckpoint, ResumeMismatch: nothing to continue, or another run than this one.
     """
     fitting, validating = (_split(rows, name) for name in ("train", "val"))
+    checkpoints = callbacks.checkpoints(configuration=configuration)
+    start = newest_checkpoint(checkpoints.folder) if resume else None
+    stored = None if start is None else rewind(loggers, start)
+    if trainer.fit_batch:
+        trainer, dataloader = with_fitting_batch(
+            network, trainer, dataloader, windowing.length, stored
+        )
     data = WindowDataModule(
         fitting, cache_folder, windowing=windowing, options=dataloader,
         seed=seed, weights=weights, open_signal=open_signal,
@@ -218,12 +117,11 @@ def train(
         validating, cache_folder, windowing=windowing, options=dataloader, score=score, loss=loss,
         open_signal=open_signal,
     )  # fmt: skip
-    checkpoints = callbacks.checkpoints(configuration=configuration)
     identity = Fingerprint()
-    quiet_lightning()
     acting = [identity, validation, *callbacks.others, checkpoints]
-    lightning = trainer.trainer(run_dir, acting, list(loggers))
-    _prepare(network, trainer)
+    with quiet_lightning():
+        lightning = trainer.trainer(run_dir, acting, list(loggers))
+    prepare_network(network, trainer)
     n_steps = trainer.n_steps(data.sampler(0, lightning.world_size).n_batches)
     module = SeizureModule(
         network, loss, optimizer, scheduler, n_steps=n_steps, augmentation=augmentation, seed=seed
@@ -234,17 +132,11 @@ def train(
         accumulate=trainer.accumulate_grad_batches,
         callbacks=sorted(callback.state_key for callback in acting if callback.state_dict()),
     )  # fmt: skip
-    start = newest_checkpoint(checkpoints.folder) if resume else None
-    if start is not None:
-        identity.check(rewind(loggers, start), start)
-    lightning.fit(module, datamodule=data, ckpt_path=start)
+    if start is not None and stored is not None:
+        identity.check(stored, start)
+    with quiet_lightning():
+        lightning.fit(module, datamodule=data, ckpt_path=start)
     return _result(checkpoints, validation, fraction)
-
-
-def quiet_lightning() -> None:
-    """Silence the notes in which Lightning explains itself; its warnings stay."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
 
 
 def rewind(loggers: Sequence[Logger], start: Path) -> dict[str, Any]:
@@ -266,37 +158,6 @@ def _split(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:
             "Prepare the corpus with a split.",
         )
     return chosen
-
-
-def _prepare(network: nn.Module, options: TrainerOptions) -> None:
-    torch.set_float32_matmul_precision(options.matmul_precision)
-    if options.freeze:
-        log.info("Frozen: %d values", freeze(network, options.freeze))
-    if options.watch_modules:
-        stop_at_non_finite(network)
-    if options.checkpoint_gradients:
-        checkpoint_children(network)
-    if options.compile_network:
-        network.compile()
-
-
-def checkpoint_children(network: nn.Module) -> None:
-    """Let each child of a network recompute its forward pass in the backward one, instead of
-    keeping it in memory.
-
-    Parameter names stay as they are.
-    """
-    for child in network.children():
-        child.forward = _recomputed(child.forward)  # type: ignore[method-assign]
-
-
-def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
-    def recomputed(*args: Any, **kwargs: Any) -> Any:
-        if not torch.is_grad_enabled():
-            return forward(*args, **kwargs)
-        return torch.utils.checkpoint.checkpoint(forward, *args, use_reentrant=False, **kwargs)
-
-    return recomputed
 
 
 def _result(checkpoints: DurableCheckpoints, validation: Validation, fraction: float) -> FitResult:

@@ -60,7 +60,7 @@ PROFILES = (
     ("turing", (7, 1), 0.0),
     ("v100", (0, 0), 0.0),
 )
-"""CUDA profiles with the least compute capability and memory (GiB) each needs; the first that fits."""
+"""CUDA profiles, with the least compute capability and memory in GiB; the first that fits."""
 
 
 def profile_for(machine: Machine) -> str:

@@ -8,7 +8,7 @@ and beyond, where `log(sigmoid(x))` has long been minus infinity.
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 import torch
 import torch.nn.functional as F
@@ -62,7 +62,7 @@ class BinaryCrossEntropy:
     def for_seizure_fraction(self, fraction: float) -> Self:
         """The same with the positive weight that this fraction of seizure asks for, where none was
         given."""
-        return _weighted(self, fraction)
+        return replace(self, positive_weight=_positive_weight(self, fraction))
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class FocalLoss:
     def for_seizure_fraction(self, fraction: float) -> Self:
         """The same with the positive weight that this fraction of seizure asks for, where none was
         given."""
-        return _weighted(self, fraction)
+        return replace(self, positive_weight=_positive_weight(self, fraction))
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,10 @@ def _positive(label: Tensor, positive_weight: float | None) -> Tensor:
     return 1 + label * ((1.0 if positive_weight is None else positive_weight) - 1)
 
 
-_Weighable = TypeVar("_Weighable", BinaryCrossEntropy, FocalLoss)
-
-
-def _weighted(loss: _Weighable, fraction: float) -> _Weighable:
+def _positive_weight(loss: BinaryCrossEntropy | FocalLoss, fraction: float) -> float | None:
     if loss.positive_weight is not None or not 0.0 < fraction < 1.0:
-        return loss
-    return replace(loss, positive_weight=positive_weight_of(fraction))
+        return loss.positive_weight
+    return positive_weight_of(fraction)
 
 
 def _boundary(label: Tensor, loss: BinaryCrossEntropy | FocalLoss) -> Tensor | float:

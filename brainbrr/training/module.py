@@ -50,6 +50,8 @@ class SeizureModule(LightningModule):
         self.stepped = True
         """Whether the last optimiser step changed weights; a step the gradient scaler skipped did
         not."""
+        self.seen: WindowBatch | None = None
+        """The batch last learned from, as augmentation left it."""
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._n_steps, self._seed = n_steps, seed
 
@@ -69,6 +71,7 @@ class SeizureModule(LightningModule):
         torch.manual_seed(seed)
         if self.augmentation is not None:
             batch = self.augmentation(batch, torch.Generator().manual_seed(seed))
+        self.seen = batch
         eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         logits = self.network(eeg, batch.observed)
         return self.loss(logits, batch.label, batch.weight * batch.valid)

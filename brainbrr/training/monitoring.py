@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -27,37 +27,35 @@ class Monitoring(Callback):
     def __init__(self) -> None:
         self._step = 0
         self._norm: Tensor | None = None
+        self._waited_s = 0.0
         self._clear()
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock."""
         self._step = trainer.global_step
         self._clear()
+        self._waited_s = trainer.train_dataloader.waited_s
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: WindowBatch, batch_idx: int
-    ) -> None:
-        """Count the wait for this batch."""
-        self._waited_s += time.perf_counter() - self._ended_s
-        self._windows += len(batch.eeg)
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Leave the validation between two epochs out of the time."""
+        self._began_s += time.perf_counter() - self._ended_s
 
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:
         """Keep the gradient's length before it is clipped, where this step will be logged."""
         if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:
             self._norm = gradient_norm(pl_module.network)
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
+        trainer: Any,
+        pl_module: Any,
         outputs: Any,
         batch: WindowBatch,
         batch_idx: int,
     ) -> None:
         """Add up, and write after a step whose turn it is."""
         self._ended_s = time.perf_counter()
+        self._windows += len(batch.eeg)
         self._losses.append(outputs["loss"].detach())
         self._seizure.append((batch.label & batch.valid).sum() / batch.valid.sum().clamp(min=1))
         if trainer.global_step == self._step:
@@ -69,16 +67,18 @@ class Monitoring(Callback):
                 logger.log_metrics(metrics, step=self._step)
             self._clear()
 
-    def _metrics(self, trainer: Trainer) -> dict[str, float]:
+    def _metrics(self, trainer: Any) -> dict[str, float]:
         elapsed_s = max(self._ended_s - self._began_s, 1e-9)
+        waited_s = trainer.train_dataloader.waited_s
         metrics = {
             # Lightning hands on the loss divided by the number of accumulated batches.
             "train/loss": float(torch.stack(self._losses).mean()) * trainer.accumulate_grad_batches,
             "train/seizure_fraction": float(torch.stack(self._seizure).mean()),
             "train/learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "train/windows_per_s": self._windows * trainer.world_size / elapsed_s,
-            "train/data_wait": self._waited_s / elapsed_s,
+            "train/data_wait": min((waited_s - self._waited_s) / elapsed_s, 1.0),
         }
+        self._waited_s = waited_s
         if self._norm is not None:
             metrics["train/gradient_norm"] = float(self._norm)
         for guard in trainer.callbacks:
@@ -90,7 +90,7 @@ class Monitoring(Callback):
 
     def _clear(self) -> None:
         self._began_s = self._ended_s = time.perf_counter()
-        self._waited_s, self._windows = 0.0, 0
+        self._windows = 0
         self._losses: list[Tensor] = []
         self._seizure: list[Tensor] = []
 
@@ -113,8 +113,11 @@ class SpikeWatch(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The moving mean and variance."""
         return {
-            "n_spikes": self.n_spikes, "seen": self._seen, "mean": self._mean, "variance": self._variance
-        }  # fmt: skip
+            "n_spikes": self.n_spikes,
+            "seen": self._seen,
+            "mean": self._mean,
+            "variance": self._variance,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
@@ -123,8 +126,8 @@ class SpikeWatch(Callback):
 
     def on_train_batch_end(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
+        trainer: Any,
+        pl_module: Any,
         outputs: Any,
         batch: WindowBatch,
         batch_idx: int,

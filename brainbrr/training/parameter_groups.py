@@ -22,7 +22,8 @@ def parameter_groups(network: nn.Module) -> list[dict[str, object]]:
     `dt_bias`, and whatever
     carries the attribute `_no_weight_decay`.
     """
-    decayed, kept = [], []
+    decayed: list[nn.Parameter] = []
+    kept: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue

@@ -11,11 +11,16 @@ from torch import Tensor, nn
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WindowBatch, WindowDataset, open_npy
+from brainbrr.data.window_dataset import OpenSignal, WindowBatch, WindowDataset, open_mapped
 from brainbrr.data.window_index import Windowing, n_samples
+from brainbrr.errors import BrainbrrError
 from brainbrr.events.trace import Trace
 from brainbrr.models.scaling import standardise
 from brainbrr.signal.windows import Stitcher, recorded_spans
+
+
+class NonFiniteLogits(BrainbrrError):
+    """A network whose output is not a number."""
 
 
 @torch.no_grad()
@@ -29,7 +34,7 @@ def predict_traces(
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     trace_rate_hz: float | None = None,
-    open_signal: OpenSignal = open_npy,
+    open_signal: OpenSignal = open_mapped,
     on_batch: Callable[[Tensor, WindowBatch], None] | None = None,
 ) -> Iterator[tuple[ManifestRow, Trace]]:
     """Run a network over recordings and stitch its windows: one trace a recording, in the rows'
@@ -45,6 +50,9 @@ def predict_traces(
             keeps each sample.
         open_signal: maps a recording's prepared signal.
         on_batch: sees each batch with its float32 logits, on the device.
+
+    Raises:
+        NonFiniteLogits: the network gave something that is no number, in a named recording.
     """
     dataset = WindowDataset(rows, cache_folder, windowing, open_signal=open_signal)
     order = [
@@ -63,10 +71,22 @@ def predict_traces(
             logits = logits.float()
             if on_batch is not None:
                 on_batch(logits, there)
+            _require_finite(logits, batch, dataset)
             yield from stitching.add(torch.sigmoid(logits).cpu().numpy(), batch)
     finally:
         network.train(was_training)
     yield from stitching.finish()
+
+
+def _require_finite(logits: Tensor, batch: WindowBatch, dataset: WindowDataset) -> None:
+    finite = torch.isfinite(logits).all(dim=1).cpu()
+    if not finite.all():
+        first = int(batch.recording[~finite][0])
+        raise NonFiniteLogits(
+            "finite logits",
+            f"{int((~finite).sum())} windows without, first in {dataset.rows[first].recording_id}",
+            "The weights are damaged: go back to an earlier checkpoint.",
+        )
 
 
 class _Stitching:

@@ -6,7 +6,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 
 from brainbrr.training.checkpoints import DurableCheckpoints
 from brainbrr.training.validation import Validation
@@ -38,7 +38,7 @@ class Preemption(Callback):
         self._validations: list[Validation] = []
         self._step = 0
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Listen; only a process's main thread can."""
         self._step = trainer.global_step
         self._validations = [each for each in trainer.callbacks if isinstance(each, Validation)]
@@ -46,7 +46,7 @@ class Preemption(Callback):
             for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
                 self._before[number] = signal.signal(number, self._note)
 
-    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Any, *_: object) -> None:
         """Where a step is complete, save and go, if any process was asked to."""
         if trainer.global_step == self._step:
             return
@@ -59,7 +59,7 @@ class Preemption(Callback):
                 callback.save_last(trainer)
         self._leave()
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Give the signals back."""
         for number, handler in self._before.items():
             signal.signal(number, handler)

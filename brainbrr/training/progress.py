@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -32,10 +32,11 @@ class ProgressLine(Callback):
         self._loss: Tensor | None = None
         self._task: Any = None
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock and, on a terminal, the bar."""
         self._began_s = self._ended_s = self._shown_s = time.monotonic()
-        self._waited_s, self._windows, self._batches = 0.0, 0, 0
+        self._windows, self._batches = 0, 0
+        self._waited_s = trainer.train_dataloader.waited_s
         self._total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
         self._done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
         if trainer.is_global_zero and self._console.is_terminal:
@@ -46,16 +47,10 @@ class ProgressLine(Callback):
             self._task = self._bar.add_task("train", total=self._total, facts="")
             self._bar.start()
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: WindowBatch, batch_idx: int
-    ) -> None:
-        """Count the wait for this batch."""
-        self._waited_s += time.monotonic() - self._ended_s
-
     def on_train_batch_end(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
+        trainer: Any,
+        pl_module: Any,
         outputs: Any,
         batch: WindowBatch,
         batch_idx: int,
@@ -71,18 +66,24 @@ class ProgressLine(Callback):
             self._shown_s = self._ended_s
             self._show(trainer)
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Show where it ended."""
+        if self._batches and trainer.is_global_zero:
+            self._show(trainer)
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Leave the terminal as it was."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def _show(self, trainer: Trainer) -> None:
+    def _show(self, trainer: Any) -> None:
         elapsed_s = max(self._ended_s - self._began_s, 1e-9)
+        waited_s = trainer.train_dataloader.waited_s - self._waited_s
         facts = (
             f"loss {float(self._loss if self._loss is not None else 0.0):.4f}  "
             f"{self._windows / elapsed_s:.1f} windows/s  "
-            f"waits for data {100 * self._waited_s / elapsed_s:.0f} %"
+            f"waits for data {100 * waited_s / elapsed_s:.0f} %"
         )
         done = self._done + self._batches
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from torch import nn
 
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.sampler import Balance
 from brainbrr.data.window_index import Windowing
 from brainbrr.errors import BrainbrrError
+
 
 class ResumeMismatch(BrainbrrError):
     """A checkpoint of another network, other data or another course of training."""
@@ -26,9 +27,7 @@ class Fingerprint(Callback):
     def __init__(self) -> None:
         self.content: dict[str, Any] = {}
 
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Put the fingerprint into the checkpoint."""
         checkpoint["fingerprint"] = self.content
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback
 from torch import Tensor
 
 from brainbrr.data.loader import LoaderOptions
 from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WindowBatch, open_npy
+from brainbrr.data.window_dataset import OpenSignal, WindowBatch, open_mapped
 from brainbrr.data.window_index import Windowing, require_labels
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
@@ -80,7 +80,7 @@ class Validation(Callback):
         loss: Loss,
         every_n_epochs: int = 1,
         trace_rate_hz: float = 16.0,
-        open_signal: OpenSignal = open_npy,
+        open_signal: OpenSignal = open_mapped,
     ) -> None:
         require_labels(rows, "validation")
         if not any(row.annotation.seizures for row in rows):
@@ -109,7 +109,7 @@ class Validation(Callback):
         detection = state_dict["detection"]
         self.detection = None if detection is None else Detection(**detection)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Validate, where it is this epoch's turn."""
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
@@ -127,9 +127,7 @@ class Validation(Callback):
         for logger in trainer.loggers:
             logger.log_metrics(metrics, step=trainer.global_step)
 
-    def _with_average(
-        self, trainer: Trainer, pl_module: LightningModule
-    ) -> tuple[list[Trace], float]:
+    def _with_average(self, trainer: Any, pl_module: Any) -> tuple[list[Trace], float]:
         averages = [each for each in trainer.callbacks if isinstance(each, Ema)]
         self.running = True
         for average in averages:
@@ -141,7 +139,7 @@ class Validation(Callback):
                 average.exchange(pl_module.network)
             self.running = False
 
-    def predict(self, trainer: Trainer, pl_module: LightningModule) -> tuple[list[Trace], float]:
+    def predict(self, trainer: Any, pl_module: Any) -> tuple[list[Trace], float]:
         """Traces of all recordings in order, and the mean loss; the recordings are shared among the
         processes."""
         mine = self.rows[trainer.global_rank :: trainer.world_size]

@@ -82,7 +82,9 @@ def test_mirroring_swaps_sides_and_twice_is_nothing(batch):
     mirrored = Mirror(1.0)(batch, generator())
     left, right = ELECTRODES.index("T3"), ELECTRODES.index("T4")
     assert torch.equal(mirrored.eeg[:, left], batch.eeg[:, right])
-    assert torch.equal(mirrored.eeg[:, ELECTRODES.index("Cz")], batch.eeg[:, ELECTRODES.index("Cz")])
+    assert torch.equal(
+        mirrored.eeg[:, ELECTRODES.index("Cz")], batch.eeg[:, ELECTRODES.index("Cz")]
+    )
     twice = Mirror(1.0)(mirrored, generator())
     assert all(torch.equal(a, b) for a, b in zip(twice, batch, strict=True))
     assert sorted(MIRRORED) == list(range(len(ELECTRODES)))

@@ -148,6 +148,22 @@ def test_the_report_is_plain_json_without_digests(bids_root):
     assert "digests" not in report["recordings"][0]
 
 
+def test_nothing_that_identifies_a_person_is_in_the_report(tmp_path, write_edf):
+    labels = (*(f"EEG {name}-REF" for name in ELECTRODES), "Zebedee 1")
+    notes = ((1.0, 6.0, "seizure"), (3.0, None, "Zebedee moves"))
+    write_edf(
+        tmp_path / "a_1.edf",
+        labels=labels,
+        annotations=notes,
+        patient=Patient(name="Zebedee", code="Zebedee2"),
+        transducer="Zebedee 3",
+    )
+    found = inspect(tmp_path, folder.find_recordings)
+    assert found.recordings[0].n_channels == 20
+    assert len(found.recordings[0].source_channels) == 19
+    assert "zebedee" not in json.dumps(found.as_dict()).lower()
+
+
 def test_real_copies_are_found(shared_data):
     found = inspect(shared_data / "odd_edf", partial(folder.find_recordings, annotations="ignore"))
     assert [pair["recordings"] for pair in found.copies] == [["test_subsecond", "test_utf8"]]

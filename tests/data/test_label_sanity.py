@@ -33,7 +33,11 @@ def test_ordinary_labels_raise_no_doubt():
     ],
 )
 def test_each_oddity_is_told(spans, stated_s, gaps, expected):
-    (found,) = doubts(source(*spans, stated_s=stated_s), 4000.0 if stated_s is None else 3600.0, as_intervals(gaps))
+    (found,) = doubts(
+        source(*spans, stated_s=stated_s),
+        4000.0 if stated_s is None else 3600.0,
+        as_intervals(gaps),
+    )
     assert expected in found
 
 

@@ -1,8 +1,13 @@
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from brainbrr.data import pool
 from brainbrr.data.pool import WorkerDied, each_in_pool
 
 
@@ -30,3 +35,39 @@ def test_workers_are_other_processes():
 def test_a_worker_that_is_killed_is_told():
     with pytest.raises(WorkerDied, match="most likely for want of memory.*workers=1"):
         list(each_in_pool(die, [1, 2], 2))
+
+
+def is_running(process):
+    state = Path(f"/proc/{process}/stat")
+    return state.exists() and state.read_text().split(")")[1].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
+def test_workers_end_with_their_parent(tmp_path):
+    script = tmp_path / "sleepers.py"
+    script.write_text(
+        "import os, time\n"
+        "from brainbrr.data.pool import each_in_pool\n"
+        "def sleep(seconds):\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    time.sleep(seconds)\n"
+        "if __name__ == '__main__':\n"
+        "    list(each_in_pool(sleep, [60, 60], 2))\n"
+    )
+    root = str(Path(pool.__file__).parents[2])
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert parent.stdout is not None
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    assert all(is_running(worker) for worker in workers)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlives its parent"
+        time.sleep(0.02)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from brainbrr.data import prepare_recording
 from brainbrr.data.cache import StaleCache, open_signal
 from brainbrr.data.corpora import bids, folder
 from brainbrr.data.corpora.corpus import Corpus
+from brainbrr.data.labelled import CorrectionOfUnlabelled
 from brainbrr.data.manifest import read_manifest
 from brainbrr.data.pool import WorkerDied
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_corpus import (
     MANIFEST,
     QUARANTINE,
+    CorrectionOfStranger,
     EmptySplit,
     NothingPrepared,
     prepare_corpus,
 )
 from brainbrr.data.prepare_recording import CLAIMS, ENTRIES, CacheNotWritable
+from brainbrr.signal.electrodes import ELECTRODES
 
 CANARY = "Zebedee"
 
@@ -122,9 +126,48 @@ def test_corrected_labels_and_splits_need_no_preparation(corpus, cache, write_ev
     assert read_manifest(prepared.folder / MANIFEST) == list(prepared.rows)
 
 
-def test_some_recordings_of_some_splits(corpus, cache):
-    from dataclasses import replace
+CORRECTIONS = (
+    "recording_id\tonset\tduration\teventType\taction\toriginalOnset\toriginalDuration\tkind\n"
+)
 
+
+def corrected(corpus, *rows):
+    path = corpus.root.parent / "corrections.tsv"
+    lines = ("\t".join((row[0] + "_ses-01_task-szMonitoring_run-00", *row[1:])) for row in rows)
+    path.write_text(CORRECTIONS + "".join(f"{line}\n" for line in lines))
+    return replace(corpus, corrections=path)
+
+
+def test_a_reviewer_s_corrections_change_labels_and_are_told(corpus, cache):
+    prepare(corpus, cache)
+    prepared = prepare(
+        corrected(
+            corpus,
+            ("sub-01", "2.5", "3", "sz", "move", "2", "3", "hit"),
+            ("sub-02", "1", "2", "sz", "keep", "1", "2", "false alarm"),
+            ("sub-03", "2", "3", "sz", "drop", "2", "3", "missed seizure"),
+        ),
+        cache,
+    )
+    assert prepared.n_prepared == 0
+    assert [row.events for row in prepared.rows[:3]] == [[[2.5, 3.0, "sz"]], [[1.0, 2.0, "sz"]], []]
+    assert [spans for _, spans in sorted(prepared.corrected_s.items())] == [
+        ((2.0, 5.5),),
+        ((1.0, 3.0),),
+        ((2.0, 5.0),),
+    ]
+
+
+def test_corrections_of_other_or_unlabelled_recordings_are_refused(corpus, cache):
+    keep = ("1", "2", "sz", "keep", "1", "2", "hit")
+    with pytest.raises(CorrectionOfStranger, match="1 others, e.g. sub-44"):
+        prepare(corrected(corpus, ("sub-44", *keep)), cache)
+    next(corpus.root.rglob("sub-02*_events.tsv")).unlink()
+    with pytest.raises(CorrectionOfUnlabelled, match="none of sub-02"):
+        prepare(replace(corrected(corpus, ("sub-02", *keep)), unlabelled="allow"), cache)
+
+
+def test_some_recordings_of_some_splits(corpus, cache):
     tested = prepare(corpus, cache, splits=("eval",))
     assert [row.subject for row in tested.rows] == ["sub-06"]
     few = prepare(replace(corpus, max_recordings=3), cache)
@@ -199,8 +242,6 @@ def test_nothing_usable_is_refused(corpus, cache):
 
 
 def test_unlabelled_recordings_stay_unlabelled(corpus, cache):
-    from dataclasses import replace
-
     next(corpus.root.rglob("sub-01*_events.tsv")).unlink()
     prepared = prepare(replace(corpus, unlabelled="allow"), cache)
     assert [row.events for row in prepared.rows][:2] == [None, []]
@@ -305,6 +346,20 @@ def test_a_killed_run_goes_on_and_leaves_the_same_cache(corpus, cache, tmp_path,
     assert not list(cache.rglob("*.tmp"))
 
 
+@pytest.mark.slow
+def test_runs_killed_at_any_instant_end_in_the_same_cache(corpus, cache, tmp_path):
+    expected = content(prepare(corpus, tmp_path / "whole").folder)
+    generator = np.random.default_rng(5)
+    for _ in range(12):
+        process = start(tmp_path, corpus, cache, workers=2)
+        time.sleep(float(generator.uniform(0.5, 4.0)))
+        # The parent alone at times, so that its workers have to find out.
+        kill = os.kill if generator.random() < 0.5 else os.killpg
+        kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert content(prepare(corpus, cache).folder) == expected
+
+
 @pytest.mark.parametrize("remains", ["half a signal", "a signal without entry", "half an entry"])
 def test_what_a_killed_run_left_of_a_recording_is_made_good(corpus, cache, tmp_path, remains):
     expected = content(prepare(corpus, tmp_path / "whole").folder)
@@ -321,6 +376,25 @@ def test_what_a_killed_run_left_of_a_recording_is_made_good(corpus, cache, tmp_p
     resumed = prepare(corpus, cache)
     assert resumed.n_prepared == 1
     assert content(resumed.folder) == expected
+
+
+def test_without_locks_the_cache_is_the_same_and_nothing_is_removed(
+    corpus, cache, tmp_path, monkeypatch
+):
+    expected = content(prepare(corpus, tmp_path / "whole").folder)
+
+    def refuse(*_arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    name = "sub-01_ses-01_task-szMonitoring_run-00"
+    others = cache / Preparation().digest / "made" / f".{name}.npy.4242.tmp"
+    others.parent.mkdir(parents=True)
+    others.write_bytes(b"of another process")
+    prepared = prepare(corpus, cache)
+    assert others.read_bytes() == b"of another process"
+    others.unlink()
+    assert content(prepared.folder) == expected
 
 
 def test_two_runs_share_one_cache(corpus, cache, tmp_path):
@@ -368,6 +442,34 @@ def test_nothing_that_identifies_a_person_leaves_the_source(
     told = capfd.readouterr()
     for text in (caplog.text, told.out, told.err, repr(prepared)):
         assert CANARY.lower() not in text.lower()
+
+
+def test_a_format_that_another_library_reads_leaves_no_name_either(tmp_path, cache, caplog, capfd):
+    import mne
+
+    root = tmp_path / "corpus"
+    root.mkdir()
+    info = mne.create_info(list(ELECTRODES), 256.0, "eeg")
+    info["subject_info"] = {"last_name": CANARY, "his_id": f"{CANARY}1"}
+    info["description"] = f"{CANARY} 2"
+    volts = 3e-5 * np.random.default_rng(0).standard_normal((19, 8 * 256))
+    whole = root / "a_1_raw.fif"
+    mne.io.RawArray(volts, info, verbose="ERROR").save(whole, verbose="ERROR")
+    content = whole.read_bytes()
+    (root / "b_1_raw.fif").write_bytes(content[: len(content) // 2])
+    (root / "c_1_raw.fif").write_bytes(content.replace(b"EEG", CANARY[:3].encode()))
+    corpus = Corpus("ward", root, partial(folder.find_recordings, annotations="ignore"))
+    corpus = replace(corpus, unlabelled="allow")
+    capfd.readouterr()
+    with caplog.at_level(logging.DEBUG):
+        prepared = prepare(corpus, cache)
+    assert "a_1_raw" in {row.recording_id for row in prepared.rows}
+    assert prepared.quarantine
+    told = capfd.readouterr()
+    texts = [path.read_bytes() for path in cache.rglob("*") if path.is_file()]
+    texts += [text.encode() for text in (caplog.text, told.out, told.err, repr(prepared))]
+    assert len(texts) > 8
+    assert not [text for text in texts if CANARY.lower().encode() in text.lower()]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])

@@ -6,6 +6,7 @@ import tiny_corpus as tiny
 import torch
 
 from brainbrr.data import window_dataset
+from brainbrr.data.cache import StaleCache
 from brainbrr.data.window_dataset import WeightedSpans, WindowDataset
 from brainbrr.events.intervals import to_mask
 
@@ -27,9 +28,7 @@ def test_a_batch_is_the_signal_its_labels_and_what_is_padding(cache):
         recording = int(dataset.index.recording[window])
         start, stop = dataset.index.span[window]
         signal = np.load(cache / rows[recording].cache_file)
-        mask = to_mask(
-            rows[recording].annotation.seizure_intervals, signal.shape[1], tiny.RATE_HZ
-        )
+        mask = to_mask(rows[recording].annotation.seizure_intervals, signal.shape[1], tiny.RATE_HZ)
         width = stop - start
         assert np.array_equal(batch.eeg[place, :, :width], signal[:, start:stop])
         assert not batch.eeg[place, :, width:].any()
@@ -81,3 +80,14 @@ def test_memory_maps_do_not_travel_to_workers(cache):
     before = len(pickle.dumps(dataset))
     dataset.__getitems__(range(0, len(dataset), 10))
     assert abs(len(pickle.dumps(dataset)) - before) < 1000
+
+
+def test_a_signal_of_another_length_than_its_row_is_stale(cache):
+    rows = [tiny.row(0, "train", 99.0, [])]
+    with pytest.raises(StaleCache, match="3168 samples of sub-00.*got 3840"):
+        WindowDataset(rows, cache, tiny.WINDOWING).__getitems__([0])
+
+
+def test_a_missing_signal_is_stale(tmp_path):
+    with pytest.raises(StaleCache, match="sub-00"):
+        WindowDataset([tiny.row(0, "train", 99.0, [])], tmp_path, tiny.WINDOWING).__getitems__([0])

@@ -54,7 +54,8 @@ def test_families_of_labels(label, expected):
         "EKG1", "EEG EKG1-REF", "ECG ECG", "EOG horizontal", "EMG submental", "PHOTIC-REF",
         "EEG LOC-REF", "EEG ROC-REF", "EEG 26-REF", "EDF Annotations", "Status", "STI 014", "SP1",
         "EEG SP1-REF", "IBI", "BURSTS", "SUPPR", "DC1", "Resp oro-nasal", "-", "", "BTEleft SD",
-        "CROSStop SD", "F99", "Fp1-EKG", "EEG C3P-REF", "POL $A1", "Fpx", "X1", "VNS", "Temp rectal",
+        "CROSStop SD", "F99", "Fp1-EKG", "EEG C3P-REF", "POL $A1", "Fpx", "X1", "VNS",
+        "Temp rectal",
     ],
 )  # fmt: skip
 def test_what_is_no_derivation_of_the_scalp(label):

@@ -49,6 +49,12 @@ def test_one_step_of_dither_is_flat(epochs):
     assert verdict(epochs)[4, 1] == FLAT
 
 
+def test_a_file_filled_up_with_zeros_is_flat_from_the_last_sample_of_eeg_on(epochs):
+    epochs[:, 2, 3:] = 0
+    assert (verdict(epochs)[:, 2] == FLAT).all()
+    assert (verdict(epochs)[:, :2] == GOOD).all()
+
+
 def test_saturated(epochs):
     epochs[2, 0] = np.clip(epochs[2, 0] * 20, -400, 400)
     codes = verdict(epochs)

@@ -85,3 +85,12 @@ def test_extension_mirrors_through_the_end_points():
     np.testing.assert_array_equal(values, [[-4, -1, 0, 1, 4, 9, 14, 17, 18]])
     inner = extended(lambda a, b: source[:, a:b].copy(), (1, 3), -3, 5)
     np.testing.assert_array_equal(inner, [[-2, -2, -2, -2, 1, 4, 7, 7]])
+
+
+@pytest.mark.parametrize("rate_hz", [1000, 512, 500, 250, 128, 400])
+def test_frames_equal_scipy_s_filter(monkeypatch, rate_hz):
+    source = np.random.default_rng(0).standard_normal((2, 4 * rate_hz))
+    ratio = rate_ratio(rate_hz, 256.0)
+    framed = resample_span(reader(source), ratio, 3, 1000)
+    monkeypatch.setattr("brainbrr.signal.resampling._MAX_FRAMED", 0)
+    np.testing.assert_allclose(framed, resample_span(reader(source), ratio, 3, 1000), atol=1e-12)

@@ -25,11 +25,11 @@ from brainbrr.training.checkpoint_file import read_checkpoint
 from brainbrr.training.early_stopping import EarlyStopping
 from brainbrr.training.ema import Ema, released_weights
 from brainbrr.training.finite_guard import FiniteGuard
-from brainbrr.training.fit import TrainerOptions
 from brainbrr.training.metrics_file import MetricsFile, read_metrics
 from brainbrr.training.monitoring import Monitoring, SpikeWatch
 from brainbrr.training.preemption import Preemption
 from brainbrr.training.progress import ProgressLine
+from brainbrr.training.trainer_options import TrainerOptions
 
 
 class DieAt(Callback):

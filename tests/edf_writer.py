@@ -23,7 +23,7 @@ class Channel:
 
 @dataclass
 class EdfFile:
-    """What to write; `fixed` overrides fields of the fixed header, `stamps` are the records' times in seconds."""
+    """What to write; `fixed` overrides header fields, `stamps` are the records' times."""
 
     channels: Sequence[Channel]
     record_s: str = "1"
@@ -67,7 +67,8 @@ class EdfFile:
                 rows[0]
                 | {
                     "label": "BDF Annotations" if self.bdf else "EDF Annotations", "unit": "",
-                    "physical_min": "-1", "physical_max": "1", "samples": str(len(lists[0]) // width),
+                    "physical_min": "-1", "physical_max": "1",
+                    "samples": str(len(lists[0]) // width),
                 }
             )  # fmt: skip
         for name, wide in WIDTHS.items():

@@ -1,0 +1,153 @@
+"""How long, where and how precisely to train."""
+
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.loggers import Logger
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from brainbrr.training.checkpoints import DurableCheckpointIO
+from brainbrr.training.finite_guard import stop_at_non_finite
+from brainbrr.training.parameter_groups import freeze
+
+log = logging.getLogger(__name__)
+
+MEANT_SO = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    "The number of training batches",
+    "Found .* module.* in eval mode at the start of training",
+    "Checkpoint directory .* exists and is not empty",
+)
+"""Beginnings of Lightning's warnings: its own use of torch, epochs shorter than the logging
+interval, a frozen part in evaluation mode, a resumed run's folder."""
+
+
+@dataclass(frozen=True)
+class TrainerOptions:
+    """How long, where and how precisely to train.
+
+    Attributes:
+        max_epochs: passes over the balanced windows.
+        accelerator, devices, strategy: as Lightning names them (`auto`, `gpu`, `cpu`; 2; `ddp`).
+        precision: `32-true`, `bf16-mixed` or `16-mixed`.
+        accumulate_grad_batches: batches whose gradients make one step; the effective batch is this
+            times the batch size.
+        gradient_clip_norm: longest gradient; 0 for no limit.
+        log_every_n_steps: steps from one logged loss to the next.
+        limit_train_batches: batches of an epoch, or share of them where it is a fraction of 1.
+        matmul_precision: `highest`, `high` (TF32 on Ampere and newer) or `medium`.
+        benchmark: let cuDNN search its fastest algorithm.
+        deterministic: refuse algorithms whose result depends on timing.
+        compile_network: translate the network with torch.compile; the first steps take minutes.
+        checkpoint_gradients: recompute each child of the network in the backward pass: less memory,
+            more time.
+        freeze: names of parameters to hold, as shell patterns.
+        watch_modules: stop at the first module whose output is not finite; slow.
+        fit_batch: find the largest batch that fits the device and gather accordingly.
+        detect_anomaly: let torch name the operation whose gradient is not a number; very slow.
+    """
+
+    max_epochs: int
+    accelerator: str = "auto"
+    devices: int | str = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    accumulate_grad_batches: int = 1
+    gradient_clip_norm: float = 1.0
+    log_every_n_steps: int = 10
+    limit_train_batches: int | float = 1.0
+    matmul_precision: str = "highest"
+    benchmark: bool = False
+    deterministic: bool = False
+    compile_network: bool = False
+    checkpoint_gradients: bool = False
+    freeze: Sequence[str] = ()
+    watch_modules: bool = False
+    fit_batch: bool = False
+    detect_anomaly: bool = False
+
+    def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
+        """Lightning's trainer with this project's checkpoints, and without what the project does
+        itself."""
+        return Trainer(
+            max_epochs=self.max_epochs,
+            accelerator=self.accelerator,
+            devices=self.devices,
+            strategy=self.strategy,
+            precision=self.precision,  # type: ignore[arg-type]
+            accumulate_grad_batches=self.accumulate_grad_batches,
+            gradient_clip_val=self.gradient_clip_norm or None,
+            log_every_n_steps=self.log_every_n_steps,
+            limit_train_batches=self.limit_train_batches,
+            benchmark=self.benchmark,
+            deterministic=self.deterministic,
+            detect_anomaly=self.detect_anomaly,
+            default_root_dir=run_dir,
+            callbacks=callbacks,
+            logger=loggers,
+            plugins=[DurableCheckpointIO()],
+            use_distributed_sampler=False,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+    def n_steps(self, n_batches: int) -> int:
+        """Optimiser steps in the whole run of epochs of this many batches."""
+        limit = self.limit_train_batches
+        used = min(n_batches, limit) if isinstance(limit, int) else int(n_batches * limit)
+        return self.max_epochs * math.ceil(used / self.accumulate_grad_batches)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence the notes in which Lightning explains itself, and its warnings about what is meant
+    so; other warnings stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in MEANT_SO:
+            warnings.filterwarnings("ignore", message)
+        yield
+
+
+def prepare_network(network: nn.Module, options: TrainerOptions) -> None:
+    """Freeze, watch, recompute or compile, as the options say."""
+    torch.set_float32_matmul_precision(options.matmul_precision)
+    if options.freeze:
+        log.info("Frozen: %d values", freeze(network, options.freeze))
+    if options.watch_modules:
+        stop_at_non_finite(network)
+    if options.checkpoint_gradients:
+        checkpoint_children(network)
+    if options.compile_network:
+        network.compile()
+
+
+def checkpoint_children(network: nn.Module) -> None:
+    """Let each child of a network recompute its forward pass in the backward one, instead of
+    keeping it in memory.
+
+    Parameter names stay as they are.
+    """
+    for child in network.children():
+        child.forward = _recomputed(child.forward)
+
+
+def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
+    def recomputed(*args: Any, **kwargs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return forward(*args, **kwargs)
+        return checkpoint(forward, *args, use_reentrant=False, **kwargs)
+
+    return recomputed

@@ -1,0 +1,77 @@
+"""The kernels on lesser processors than this one: narrower vectors, the same numbers."""
+
+import platform
+
+import pytest
+import torch
+
+from brainbrr.models import native_build
+from brainbrr.models.native import native_available, native_scan
+from brainbrr.models.native_block import BlockWeights, native_block
+from brainbrr.models.native_build import load_library
+
+pytestmark = [
+    pytest.mark.skipif(not native_available(), reason="no C compiler on this machine"),
+    pytest.mark.skipif(
+        platform.machine() not in {"x86_64", "AMD64"}, reason="names of x86 processors"
+    ),
+]
+
+
+@pytest.fixture(params=["-march=x86-64", "-march=x86-64-v3"], ids=["4 lanes", "8 lanes"])
+def lesser_processor(request, monkeypatch):
+    """The functions of this test compile for, and run as on, an older processor."""
+    if request.param.endswith("v3") and torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("this processor has no AVX2")
+
+    def compile_for_it() -> None:
+        monkeypatch.setattr(native_build, "CPU_FLAGS", ((request.param,),))
+        load_library.cache_clear()
+
+    yield compile_for_it
+    load_library.cache_clear()
+
+
+def with_gradients(function, arguments):
+    leaves = [a.clone().requires_grad_() for a in arguments]
+    output = function(*leaves)
+    return [output, *torch.autograd.grad(output.square().sum(), leaves)]
+
+
+def assert_same(function, arguments, compile_for_it):
+    wanted = with_gradients(function, arguments)
+    compile_for_it()
+    got = with_gradients(function, arguments)
+    for value, want in zip(got, wanted, strict=True):
+        error = (value - want).abs().max() / want.abs().max()
+        assert error < 1e-5
+    return got, wanted
+
+
+@pytest.mark.parametrize(
+    "heads, headdim, d_state", [(8, 4, 8), (3, 5, 12), (2, 16, 8), (1, 64, 16)]
+)
+def test_scan(lesser_processor, heads, headdim, d_state):
+    generator = torch.Generator().manual_seed(0)
+    arguments = [
+        torch.randn(2, 70, heads, headdim, generator=generator),
+        torch.rand(2, 70, heads, generator=generator),
+        -torch.rand(heads, generator=generator) - 0.1,
+        torch.randn(2, 70, 1, d_state, generator=generator),
+        torch.randn(2, 70, 1, d_state, generator=generator),
+        torch.randn(heads, generator=generator),
+    ]
+    assert_same(lambda *a: native_scan(*a)[0], arguments, lesser_processor)
+
+
+@pytest.mark.parametrize(
+    "heads, headdim, d_state", [(8, 4, 8), (3, 5, 12), (2, 16, 8), (1, 64, 16)]
+)
+def test_block(lesser_processor, heads, headdim, d_state):
+    generator = torch.Generator().manual_seed(0)
+    inner, mixed = heads * headdim, heads * headdim + 2 * d_state
+    shapes = [(2, 70, 16), (inner + mixed + heads, 16), (mixed, 1, 4), (mixed,), (heads,)]
+    shapes += [(heads,), (heads,), (inner,), (16, inner)]
+    arguments = [torch.randn(shape, generator=generator) / 3 for shape in shapes]
+    arguments[5] = -arguments[5].abs() - 0.1
+    assert_same(lambda x, *w: native_block(x, BlockWeights(*w)), arguments, lesser_processor)
