@@ -1,15 +1,23 @@
 """Manifest rows: what the cache holds of a recording, and what its corpus says of it now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brainbrr.data.cache import Refusal, read_entry
 from brainbrr.data.corpora.source import Source
+from brainbrr.data.corrections import Correction, apply_corrections
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.prepare_recording import entry_path
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.annotation import Annotation
 
 END_TOLERANCE_S = 10.0
 """Labels round the recording's end; a seizure that ends later belongs to another recording."""
+
+
+class CorrectionOfUnlabelled(BrainbrrError):
+    """A correction of a recording whose other events nobody has labelled."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,21 @@ class Quarantined:
     detail: str
 
 
-def label(source: Source, root: Path, folder: Path) -> ManifestRow | Quarantined | None:
-    """The manifest row of a recording, or why it has none; None where it is not prepared yet."""
+def label(
+    source: Source, root: Path, folder: Path, corrections: Sequence[Correction] = ()
+) -> ManifestRow | Quarantined | None:
+    """The manifest row of a recording, or why it has none; None where it is not prepared yet.
+
+    Args:
+        source: the recording as its corpus lists it.
+        root: of the corpus.
+        folder: of the corpus in the cache.
+        corrections: a reviewer's, of this recording.
+
+    Raises:
+        CorrectionOfUnlabelled: there are corrections and no labels.
+        CorrectionOutsideRecording: a corrected event lies outside the recording.
+    """
     place = source.path.relative_to(root).as_posix()
     if source.refusal is not None:
         error = source.refusal
@@ -50,7 +71,7 @@ def label(source: Source, root: Path, folder: Path) -> ManifestRow | Quarantined
         session=source.session,
         split=source.split,
         source=place,
-        events=_events(source, entry.row.duration_s),
+        events=_events(source, entry.row.duration_s, corrections),
     )
 
 
@@ -68,11 +89,20 @@ def label_fault(source: Source, duration_s: float) -> Refusal | None:
     return None
 
 
-def _events(source: Source, duration_s: float) -> list[list[object]] | None:
+def _events(
+    source: Source, duration_s: float, corrections: Sequence[Correction]
+) -> list[list[object]] | None:
     """`[onset_s, duration_s, type]` of each seizure, its end no later than the recording's."""
     if source.events is None:
+        if corrections:
+            raise CorrectionOfUnlabelled(
+                "labels beside the corrections",
+                f"none of {source.recording_id}",
+                "Label the recording whole, or leave it out of the corrections.",
+            )
         return None
+    annotation = apply_corrections(Annotation(source.events, duration_s), corrections)
     return [
         [event.onset_s, min(event.offset_s, duration_s) - event.onset_s, event.event_type]
-        for event in sorted(source.events, key=lambda event: (event.onset_s, event.offset_s))
+        for event in annotation.events
     ]

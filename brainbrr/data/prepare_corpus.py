@@ -2,14 +2,16 @@
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from brainbrr.data.cache import StaleCache
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.source import Source
+from brainbrr.data.corrections import Correction, read_corrections
 from brainbrr.data.labelled import Quarantined, label
 from brainbrr.data.manifest import ManifestRow, read_manifest, write_manifest
 from brainbrr.data.pool import each_in_pool
@@ -29,6 +31,10 @@ class NothingPrepared(BrainbrrError):
     """A corpus of which every recording was refused."""
 
 
+class CorrectionOfStranger(BrainbrrError):
+    """A correction of a recording that the corpus does not have."""
+
+
 class EmptySplit(BrainbrrError):
     """A split without a single recording."""
 
@@ -43,12 +49,14 @@ class PreparedCorpus:
         rows: the recordings asked for, sorted by name, labelled and split.
         quarantine: the recordings asked for that cannot be used, and why.
         n_prepared: how many signals this call wrote.
+        corrected_s: onsets and offsets of the stretches a reviewer judged, by recording.
     """
 
     folder: Path
     rows: tuple[ManifestRow, ...]
     quarantine: tuple[Quarantined, ...]
     n_prepared: int
+    corrected_s: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     def of_split(self, name: str) -> tuple[ManifestRow, ...]:
         """The rows of one split; TUSZ's names dev and eval are understood.
@@ -94,10 +102,12 @@ def prepare_corpus(
         CacheNotWritable: the disk is full or read-only.
         NothingPrepared: every recording was refused.
         WorkerDied: a worker process was killed.
-        BrainbrrError: what `Corpus.sources` refuses.
+        CorrectionOfStranger: the reviewer's table names a recording that is not in the corpus.
+        BrainbrrError: what `Corpus.sources` and `read_corrections` refuse.
     """
     folder = Path(cache_root) / preparation.digest / corpus.name
     everything = corpus.sources()
+    corrections = _corrections(corpus, everything)
     wanted = {canonical_split(name) for name in splits}
     in_splits = [source for source in everything if not wanted or source.split in wanted]
     chosen = corpus.select(in_splits)
@@ -117,16 +127,34 @@ def prepare_corpus(
     with cache_writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         n_prepared = _work_off(jobs, workers, show_progress)
-        rows, quarantine = _write_lists(everything, corpus, folder)
+        rows, quarantine = _write_lists(everything, corpus, folder, corrections)
     names = {source.recording_id for source in chosen}
     prepared = PreparedCorpus(
         folder,
         tuple(row for row in rows if row.recording_id in names),
         tuple(item for item in quarantine if item.recording_id in names),
         n_prepared,
+        {name: tuple(c.span_s for c in own) for name, own in corrections.items() if name in names},
     )
     _report(prepared, corpus)
     return prepared
+
+
+def _corrections(corpus: Corpus, sources: list[Source]) -> dict[str, list[Correction]]:
+    """The reviewer's corrections of each recording."""
+    found: dict[str, list[Correction]] = defaultdict(list)
+    if corpus.corrections is None:
+        return found
+    for correction in read_corrections(corpus.corrections):
+        found[correction.recording_id].append(correction)
+    strangers = sorted(set(found) - {source.recording_id for source in sources})
+    if strangers:
+        raise CorrectionOfStranger(
+            f"corrections of recordings of {corpus.name}",
+            f"{len(strangers)} others, e.g. {strangers[0]}",
+            "Take the corrections of a report on this corpus.",
+        )
+    return found
 
 
 def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
@@ -156,13 +184,17 @@ def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
 
 
 def _write_lists(
-    sources: list[Source], corpus: Corpus, folder: Path
+    sources: list[Source],
+    corpus: Corpus,
+    folder: Path,
+    corrections: Mapping[str, Sequence[Correction]],
 ) -> tuple[list[ManifestRow], list[Quarantined]]:
     """Manifest and quarantine of all that the cache holds of the corpus, rewritten if changed."""
     rows: list[ManifestRow] = []
     quarantine: list[Quarantined] = []
     for source in sources:
-        item = label(source, corpus.root, folder)
+        own = corrections.get(source.recording_id, ())
+        item = label(source, corpus.root, folder, own)
         if isinstance(item, ManifestRow):
             rows.append(item)
         elif item is not None:

@@ -83,15 +83,16 @@ def run_job(job: Job, *, wait: bool) -> Outcome:
     """
     with (
         cache_writable(job.folder),
-        claim(job.folder / CLAIMS, job.recording_id, wait=wait) as held,
+        claim(job.folder / CLAIMS, job.recording_id, wait=wait) as claimed,
     ):
-        if not held:
+        if claimed == "busy":
             return Outcome("busy")
         if not job.rebuild:
             outcome = _answer(job)
             if outcome is not None:
                 return outcome
-        _remove_remains(job)
+        if claimed == "held":
+            _remove_remains(job)
         entry = _prepared(job)
         write_entry(entry, entry_path(job.folder, job.recording_id))
     return Outcome("refused" if entry.refusal else "prepared")
@@ -104,7 +105,7 @@ def cache_writable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno not in {
-            errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, None,
+            errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, None,
         }:  # fmt: skip
             raise
         raise CacheNotWritable(

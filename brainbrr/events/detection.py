@@ -59,11 +59,15 @@ def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     width = min(width | 1, 2 * len(probability) - 1)
     if width <= 1:
         return probability
+    half = width // 2
     total = np.concatenate([[0.0], np.cumsum(probability, dtype=np.float64)])
-    centre = np.arange(len(probability))
-    low = np.maximum(centre - width // 2, 0)
-    high = np.minimum(centre + width // 2 + 1, len(probability))
-    average = (total[high] - total[low]) / (high - low)
+    # Beyond the ends the sum stands still, and the width counts only what there is.
+    padded = np.pad(total, (half, half), mode="edge")
+    n_samples = len(probability)
+    n_averaged = np.full(n_samples, width)
+    for edge in (np.arange(min(half, n_samples)), np.arange(max(n_samples - half, 0), n_samples)):
+        n_averaged[edge] = np.minimum(edge + half + 1, n_samples) - np.maximum(edge - half, 0)
+    average = (padded[width:] - padded[:-width]) / n_averaged
     return np.clip(average, 0.0, 1.0).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from brainbrr.events.intervals import to_mask
 # Spans the recording: EDF counts whole data records, so the exact length is an annotation of its
 # own.
 RECORDING = "recording"
+ANNOTATION_LABEL = b"EDF Annotations"
 
 
 class UnreadableEdfAnnotations(BrainbrrError):
@@ -58,11 +59,13 @@ def read_edf_annotations(path: str | Path, duration_s: float | None = None) -> A
             file's own length, which counts whole data records.
 
     Raises:
-        UnreadableEdfAnnotations: not an EDF file, or a seizure without a duration.
+        UnreadableEdfAnnotations: not an EDF file, one without annotations, or a seizure
+            without a duration.
     """
     import edfio
 
     try:
+        _require_annotation_signal(Path(path))
         edf = edfio.read_edf(path)
         annotations = edf.annotations
         length_s = float(edf.duration) if duration_s is None else duration_s
@@ -82,6 +85,15 @@ def read_edf_annotations(path: str | Path, duration_s: float | None = None) -> A
                 "seizures with a duration", f"{path}: one at {one.onset} s without", "Add it."
             )
     return Annotation(tuple(events), length_s, start)
+
+
+def _require_annotation_signal(path: Path) -> None:
+    """Refuse a recording without annotations: no annotations are not the same as no seizures."""
+    with path.open("rb") as file:
+        header = file.read(256)
+        labels = file.read(16 * int(header[252:256]))
+    if ANNOTATION_LABEL not in labels:
+        raise ValueError("no signal named EDF Annotations")
 
 
 def _start(edf: "edfio.Edf") -> dt.datetime | None:  # type: ignore[name-defined]  # noqa: F821

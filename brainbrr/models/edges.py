@@ -38,7 +38,7 @@ class EdgeStream(nn.Module):
         scaled = similarity[..., None] * nodes.shape[-1] ** 0.25
         lifted = torch.tanh(self.lift(scaled))
         read = self.read(self.stream(lifted.flatten(0, 1))).squeeze(-1)
-        return F.softplus(read.float()).view(similarity.shape)
+        return F.softplus(read.float()).reshape(similarity.shape)
 
 
 def pairs_of(matrices: Tensor) -> Tensor:
@@ -57,4 +57,4 @@ def matrices_of(pairs: Tensor, n: int) -> Tensor:
     place[row, column] = order
     place[column, row] = order
     padded = F.pad(pairs.transpose(1, 2), (0, 1))
-    return padded[..., place.flatten()].view(*padded.shape[:2], n, n)
+    return padded[..., place.flatten()].reshape(*padded.shape[:2], n, n)

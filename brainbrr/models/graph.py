@@ -80,7 +80,7 @@ class GeometricConvolution(nn.Module):
         weights = {self.weights_as: graphs[graph, source, target].to(nodes.dtype)}
         index = torch.stack([graph * n + source, graph * n + target])
         out: Tensor = self.convolution(nodes.flatten(0, -2), index, **weights)
-        return out.view(*nodes.shape[:-1], -1)
+        return out.reshape(*nodes.shape[:-1], -1)
 
 
 def graph_convolution(

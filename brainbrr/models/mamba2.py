@@ -170,7 +170,7 @@ def mix(
     dtype = torch.promote_types(projected.dtype, torch.float32)
     step = F.softplus(dt.to(dtype) + dt_bias.to(dtype))
     y, _ = scan(
-        x.view(*x.shape[:-1], heads, d_inner // heads),
+        x.reshape(*x.shape[:-1], heads, d_inner // heads),
         step,
         -torch.exp(A_log.to(dtype)),
         B.unsqueeze(2),

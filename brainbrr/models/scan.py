@@ -129,8 +129,8 @@ def _chunks(
     batch, length, heads, headdim = x.shape
     count, d_state = length // chunk, B.shape[-1]
     # (batch, count, heads, chunk, headdim) and (batch, count, heads, chunk)
-    u = (x * dt[..., None]).view(batch, count, chunk, heads, headdim).transpose(2, 3)
-    log_decay = (dt * A).view(batch, count, chunk, heads).transpose(2, 3).cumsum(-1)
+    u = (x * dt[..., None]).reshape(batch, count, chunk, heads, headdim).transpose(2, 3)
+    log_decay = (dt * A).reshape(batch, count, chunk, heads).transpose(2, 3).cumsum(-1)
     B = B.reshape(batch, count, chunk, d_state)
     C = C.reshape(batch, count, chunk, d_state)
 
@@ -161,7 +161,7 @@ def _join(left: Tensor, chunk_decay: Tensor, state: Tensor) -> tuple[Tensor, Ten
     causal = torch.ones(count + 1, count + 1, dtype=torch.bool, device=left.device).tril()
     decay = torch.exp(between.masked_fill(~causal, -torch.inf))
     entering = torch.cat([state[:, None], left], 1).transpose(1, 2).flatten(-2)
-    states = (decay @ entering).view(batch, heads, count + 1, headdim, d_state)
+    states = (decay @ entering).reshape(batch, heads, count + 1, headdim, d_state)
     return states[:, :, :-1].transpose(1, 2), states[:, :, -1]
 
 

@@ -38,7 +38,7 @@ class Crossings:
         """Runs at or above `off` that reach `on`; both must be among the thresholds."""
         lower, upper = np.searchsorted(self.thresholds, np.asarray([off, on], np.float32)) + 1
         edges = np.flatnonzero(np.diff(self.height >= lower, prepend=False)).reshape(-1, 2)
-        if len(edges):
+        if len(edges) and upper > lower:
             edges = edges[np.maximum.reduceat(self.height, edges[:, 0]) >= upper]
         return self.position[edges]
 

@@ -57,9 +57,9 @@ class SampleHistogram:
 
     def _count(self, probability: NDArray[np.float32], label: NDArray[np.bool_]) -> None:
         # In place: a corpus has thousands of parts, and the arrays are wider than most of them.
-        fine = fine_bin(probability)
-        self.positive[:] += np.bincount(fine[label], minlength=N_BINS)
-        self.negative[:] += np.bincount(fine[~label], minlength=N_BINS)
+        both = np.bincount(fine_bin(probability) + N_BINS * label, minlength=2 * N_BINS)
+        self.negative[:] += both[:N_BINS]
+        self.positive[:] += both[N_BINS:]
         coarse = np.minimum((probability * N_RELIABILITY).astype(np.int64), N_RELIABILITY - 1)
         self.n[:] += np.bincount(coarse, minlength=N_RELIABILITY)
         self.hits[:] += np.bincount(coarse[label], minlength=N_RELIABILITY)

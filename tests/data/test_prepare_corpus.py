@@ -18,12 +18,14 @@ from brainbrr.data import prepare_recording
 from brainbrr.data.cache import StaleCache, open_signal
 from brainbrr.data.corpora import bids, folder
 from brainbrr.data.corpora.corpus import Corpus
+from brainbrr.data.labelled import CorrectionOfUnlabelled
 from brainbrr.data.manifest import read_manifest
 from brainbrr.data.pool import WorkerDied
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_corpus import (
     MANIFEST,
     QUARANTINE,
+    CorrectionOfStranger,
     EmptySplit,
     NothingPrepared,
     prepare_corpus,
@@ -122,6 +124,47 @@ def test_corrected_labels_and_splits_need_no_preparation(corpus, cache, write_ev
     assert prepared.rows[1].events == [[1.0, 2.0, "sz"]]
     assert prepared.rows[1].split == "val"
     assert read_manifest(prepared.folder / MANIFEST) == list(prepared.rows)
+
+
+CORRECTIONS = (
+    "recording_id\tonset\tduration\teventType\taction\toriginalOnset\toriginalDuration\tkind\n"
+)
+
+
+def corrected(corpus, *rows):
+    path = corpus.root.parent / "corrections.tsv"
+    lines = ("\t".join((row[0] + "_ses-01_task-szMonitoring_run-00", *row[1:])) for row in rows)
+    path.write_text(CORRECTIONS + "".join(f"{line}\n" for line in lines))
+    return replace(corpus, corrections=path)
+
+
+def test_a_reviewer_s_corrections_change_labels_and_are_told(corpus, cache):
+    prepare(corpus, cache)
+    prepared = prepare(
+        corrected(
+            corpus,
+            ("sub-01", "2.5", "3", "sz", "move", "2", "3", "hit"),
+            ("sub-02", "1", "2", "sz", "keep", "1", "2", "false alarm"),
+            ("sub-03", "2", "3", "sz", "drop", "2", "3", "missed seizure"),
+        ),
+        cache,
+    )
+    assert prepared.n_prepared == 0
+    assert [row.events for row in prepared.rows[:3]] == [[[2.5, 3.0, "sz"]], [[1.0, 2.0, "sz"]], []]
+    assert [spans for _, spans in sorted(prepared.corrected_s.items())] == [
+        ((2.0, 5.5),),
+        ((1.0, 3.0),),
+        ((2.0, 5.0),),
+    ]
+
+
+def test_corrections_of_other_or_unlabelled_recordings_are_refused(corpus, cache):
+    keep = ("1", "2", "sz", "keep", "1", "2", "hit")
+    with pytest.raises(CorrectionOfStranger, match="1 others, e.g. sub-44"):
+        prepare(corrected(corpus, ("sub-44", *keep)), cache)
+    next(corpus.root.rglob("sub-02*_events.tsv")).unlink()
+    with pytest.raises(CorrectionOfUnlabelled, match="none of sub-02"):
+        prepare(replace(corrected(corpus, ("sub-02", *keep)), unlabelled="allow"), cache)
 
 
 def test_some_recordings_of_some_splits(corpus, cache):
@@ -333,6 +376,25 @@ def test_what_a_killed_run_left_of_a_recording_is_made_good(corpus, cache, tmp_p
     resumed = prepare(corpus, cache)
     assert resumed.n_prepared == 1
     assert content(resumed.folder) == expected
+
+
+def test_without_locks_the_cache_is_the_same_and_nothing_is_removed(
+    corpus, cache, tmp_path, monkeypatch
+):
+    expected = content(prepare(corpus, tmp_path / "whole").folder)
+
+    def refuse(*_arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    name = "sub-01_ses-01_task-szMonitoring_run-00"
+    others = cache / Preparation().digest / "made" / f".{name}.npy.4242.tmp"
+    others.parent.mkdir(parents=True)
+    others.write_bytes(b"of another process")
+    prepared = prepare(corpus, cache)
+    assert others.read_bytes() == b"of another process"
+    others.unlink()
+    assert content(prepared.folder) == expected
 
 
 def test_two_runs_share_one_cache(corpus, cache, tmp_path):

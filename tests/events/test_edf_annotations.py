@@ -74,6 +74,14 @@ def test_a_seizure_without_duration_is_refused(tmp_path):
         read_edf_annotations(tmp_path / "y.edf")
 
 
+def test_a_recording_without_annotations_is_not_one_without_seizures(tmp_path):
+    edfio = pytest.importorskip("edfio")
+    signal = edfio.EdfSignal(np.arange(60.0), 1.0, label="x", physical_range=(0, 60))
+    edfio.Edf([signal]).write(tmp_path / "y.edf")
+    with pytest.raises(UnreadableEdfAnnotations, match="no signal named EDF Annotations"):
+        read_edf_annotations(tmp_path / "y.edf")
+
+
 def test_other_files_are_refused(tmp_path, shared_data):
     (tmp_path / "z.edf").write_text("version https://git-lfs.github.com/spec/v1\n")
     for path in (

@@ -121,10 +121,17 @@ def test_nowhere_to_write_at_all_is_no_error(fresh, tmp_path, monkeypatch, caplo
 
 
 @needs_compiler
-def test_processes_that_compile_at_once_both_work_and_leave_one_library(fresh):
-    program = "from brainbrr.models.native import native_available; assert native_available()"
-    running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
-    assert [process.wait() for process in running] == [0, 0, 0]
+def test_processes_that_compile_at_once_both_work_and_leave_one_library(
+    fresh, tmp_path, monkeypatch
+):
+    quick_source(tmp_path / "source", monkeypatch, "int answer(void) { return 42; }")
+    program = (
+        "import pathlib; from brainbrr.models import native_build;"
+        f"native_build.SOURCE_FOLDER = pathlib.Path({str(tmp_path / 'source')!r});"
+        "assert native_build.load_library().answer() == 42"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(4)]
+    assert [process.wait() for process in running] == [0] * 4
     assert [path.suffix for path in fresh.iterdir()] == [".so"]
 
 

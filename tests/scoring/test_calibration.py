@@ -16,7 +16,7 @@ from brainbrr.scoring.sample_level import SampleHistogram
 from brainbrr.scoring.splits import TuningOnEvaluation
 
 
-def drawn(temperature, n_samples=40_000, seed=0):
+def drawn(temperature, n_samples=12_000, seed=0):
     """A trace whose logits are `temperature` times too large, and the labels drawn from the right
     ones."""
     rng = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def test_a_detector_that_is_always_sure_and_half_wrong():
 def test_the_temperature_that_was_put_in_is_found(temperature):
     trace, reference = drawn(temperature)
     found = fit_temperature({"x": trace}, {"x": reference}, split="val")
-    assert found == pytest.approx(temperature, rel=0.05)
+    assert found == pytest.approx(temperature, rel=0.1)
 
 
 def test_scaling_lowers_the_error_on_other_recordings():

@@ -27,7 +27,7 @@ def exact_average_precision(probability, label):
     return total / label.sum()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), min_size=2, max_size=60).filter(
         lambda found: len({label for _, label in found}) == 2

@@ -42,12 +42,13 @@ class Corpus:
         name: names the corpus in manifests and its folder in the cache; two corpora need two names.
         root: the corpus's top folder; only read.
         find: lists the recordings under the root in the corpus's layout.
-        unlabelled: `refuse` (a recording without labels is an error) or `allow` (it is kept, as
-            unlabelled, never as background).
+        unlabelled: what to do with recordings without labels: `refuse` them all, `leave_out`, or
+            `allow` (kept as unlabelled, never as background).
         official_split: use the corpus's own split where it has one; else, and where it has none,
             `division` decides.
         division: gives each subject a split; without one, or with too few subjects for it,
             recordings have none.
+        corrections: a reviewer's table from a report, or None; it changes labels.
         max_recordings: keep this many at most, drawn evenly from the splits and from those with and
             without seizures.
     """
@@ -58,12 +59,15 @@ class Corpus:
     unlabelled: str = "refuse"
     official_split: bool = True
     division: Division | None = None
+    corrections: Path | None = None
     max_recordings: int | None = None
 
     def __post_init__(self) -> None:
-        if self.unlabelled not in {"refuse", "allow"}:
+        if self.unlabelled not in {"refuse", "leave_out", "allow"}:
             raise UnknownPolicy(
-                "data.unlabelled=refuse or allow", self.unlabelled, "Correct the spelling."
+                "data.unlabelled=refuse, leave_out or allow",
+                self.unlabelled,
+                "Correct the spelling.",
             )
         object.__setattr__(self, "root", Path(self.root).expanduser())
 
@@ -94,7 +98,7 @@ class Corpus:
             )
         sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
         self._check_listing(sources)
-        return self._with_splits(sources)
+        return self._with_splits(self._labelled(sources))
 
     def select(self, sources: list[Source]) -> list[Source]:
         """At most `max_recordings`, taken in turn from each split, with seizures and without."""
@@ -125,14 +129,21 @@ class Corpus:
                 f"{len(twice)} names used twice, e.g. {twice[0]}",
                 "Rename or remove the copies.",
             )
-        unlabelled = [s for s in sources if s.events is None and s.refusal is None]
-        if unlabelled and self.unlabelled == "refuse":
-            raise MissingLabels(
-                "labels for each recording",
-                f"none for {len(unlabelled)} of {len(sources)}, e.g. {unlabelled[0].recording_id}",
-                "A recording without labels is not one without seizures: supply them, or set "
-                "data.unlabelled=allow.",
-            )
+
+    def _labelled(self, sources: list[Source]) -> list[Source]:
+        """The sources that may stay, by the policy on those without labels."""
+        missing = [s for s in sources if s.events is None and s.refusal is None]
+        if not missing or self.unlabelled == "allow":
+            return sources
+        if self.unlabelled == "leave_out" and len(missing) < len(sources):
+            log.warning("%s: %d recordings without labels left out", self.name, len(missing))
+            return [source for source in sources if source not in missing]
+        raise MissingLabels(
+            "labels for each recording",
+            f"none for {len(missing)} of {len(sources)}, e.g. {missing[0].recording_id}",
+            "A recording without labels is not one without seizures: supply them, or set "
+            "data.unlabelled=leave_out or data.unlabelled=allow.",
+        )
 
     def _with_splits(self, sources: list[Source]) -> list[Source]:
         own = [canonical_split(source.split) for source in sources]

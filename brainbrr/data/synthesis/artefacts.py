@@ -122,8 +122,8 @@ def temporal_theta(
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
     lead = _travel(generator, 0.4)
     wave = (
-        1.5 * np.exp(1.5 * (np.cos(phase + lead) - 1))
-        - 0.4 * np.cos(2 * (phase + lead) - 1.0)
+        1.5 * np.exp(1.2 * (np.cos(phase + lead) - 1))
+        - 0.25 * np.cos(2 * (phase + lead) - 1.0)
         - 0.7
     )
     gains = field(centre, generator.uniform(0.7, 1.3)) * generator.uniform(0.7, 1.2, N_ELECTRODES)

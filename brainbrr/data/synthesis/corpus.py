@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import brainbrr
 from brainbrr.data.synthesis.files import named, write_json, write_recording
@@ -64,7 +65,7 @@ def synthesize_corpus(
     jobs = [
         (parameters, subject, run, _stem(output, subject, run))
         for subject in subjects
-        for run in range(parameters.n_recordings)
+        for run in range(parameters.recordings_of(subject.split))
     ]
     missing = [job for job in jobs if not _complete(job[3])]
     done = len(jobs) - len(missing)
@@ -98,7 +99,7 @@ def _claim(output: Path, parameters: SynthesisParameters) -> None:
     write_json(recipe, record)
 
 
-def _difference(found: dict, wanted: dict) -> str:  # type: ignore[type-arg]
+def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     """The values of `found` that differ, by name."""
     if found.get("recipe") != wanted["recipe"]:
         return f"another version of the recipe ({found.get('recipe')}, not {wanted['recipe']})"

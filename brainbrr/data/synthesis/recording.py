@@ -7,10 +7,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from brainbrr.data.synthesis import background, nuisance
 from brainbrr.data.synthesis.artefacts import ARTEFACTS
+from brainbrr.data.synthesis.background import posterior_alpha, resting, slowing, spindles
 from brainbrr.data.synthesis.derivation import derivation
 from brainbrr.data.synthesis.noise import Signal, add_at
+from brainbrr.data.synthesis.nuisance import blinks, drift, heart, mains_hum, muscle, pops
 from brainbrr.data.synthesis.parameters import SynthesisParameters
 from brainbrr.data.synthesis.plan import Plan, draw_plan
 from brainbrr.data.synthesis.scalp import mix
@@ -72,22 +73,22 @@ def make_recording(
 
 def _brain(generator: Generator, n_samples: int, subject: Subject, vigilance: Vigilance) -> Signal:
     rate_hz, rms_uv = subject.rate_hz, subject.resting_uv
-    total = background.resting(generator, n_samples, rate_hz, subject.exponent, rms_uv)
-    total += background.posterior_alpha(
+    total = resting(generator, n_samples, rate_hz, subject.exponent, rms_uv)
+    total += posterior_alpha(
         generator, n_samples, rate_hz, vigilance, subject.alpha_hz, subject.alpha_uv
     )
-    total += background.slowing(generator, n_samples, rate_hz, vigilance, rms_uv)
-    total += background.spindles(generator, n_samples, rate_hz, vigilance, 1.6 * rms_uv)
+    total += slowing(generator, n_samples, rate_hz, vigilance, rms_uv)
+    total += spindles(generator, n_samples, rate_hz, vigilance, 1.6 * rms_uv)
     return total
 
 
 def _body(generator: Generator, n_samples: int, subject: Subject, vigilance: Vigilance) -> Signal:
     rate_hz = subject.rate_hz
     tonus = vigilance.envelope(_TONUS, n_samples, rate_hz)
-    total = nuisance.muscle(generator, n_samples, rate_hz, tonus, subject.muscle_uv)
-    total += nuisance.blinks(generator, n_samples, rate_hz, vigilance, subject.blink_uv)
-    total += nuisance.drift(generator, n_samples, rate_hz, subject.drift_uv)
-    total += nuisance.pops(generator, n_samples, rate_hz, _POPS_PER_HOUR)
+    total = muscle(generator, n_samples, rate_hz, tonus, subject.muscle_uv)
+    total += blinks(generator, n_samples, rate_hz, vigilance, subject.blink_uv)
+    total += drift(generator, n_samples, rate_hz, subject.drift_uv)
+    total += pops(generator, n_samples, rate_hz, _POPS_PER_HOUR)
     return total
 
 
@@ -100,8 +101,8 @@ def _seizure_uv(generator: Generator, subject: Subject, difficulty: float) -> fl
 def _artefact_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
     """As large as a seizure on the whole, but of a wider range, so that no threshold divides
     them."""
-    spread = np.exp(0.35 * generator.standard_normal())
-    size = (0.9 + 0.27 * difficulty) * spread
+    spread = np.exp(0.4 * generator.standard_normal())
+    size = (1.0 + 0.2 * difficulty) * spread
     return float(size * _seizure_uv(generator, subject, difficulty))
 
 
@@ -138,14 +139,12 @@ def _record(
     carry."""
     labels, matrix = derivation(subject.montage)
     n_samples, rate_hz = potentials.shape[1], subject.rate_hz
-    potentials += nuisance.mains_hum(
-        generator, n_samples, rate_hz, subject.mains_hz, subject.hum_uv
-    )
+    potentials += mains_hum(generator, n_samples, rate_hz, subject.mains_hz, subject.hum_uv)
     signals = np.empty((len(labels) + 1, n_samples), dtype=np.float32)
     signals[:-1] = mix(matrix, potentials)
     noise = generator.standard_normal((len(labels), n_samples), dtype=np.float32)
     signals[:-1] += np.float32(subject.noise_uv) * noise
-    signals[-1] = nuisance.heart(generator, n_samples, rate_hz)
+    signals[-1] = heart(generator, n_samples, rate_hz)
     return (*labels, "ECG EKG"), signals
 
 

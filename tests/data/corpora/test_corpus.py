@@ -51,14 +51,23 @@ def test_two_recordings_of_one_name_are_refused():
 
 def test_a_recording_without_labels_is_refused_and_never_taken_for_background():
     unlabelled = replace(source("b", "2"), events=None)
-    with pytest.raises(MissingLabels, match="none for 1 of 2, e.g. b.*data.unlabelled=allow"):
+    with pytest.raises(MissingLabels, match="none for 1 of 2, e.g. b.*unlabelled=allow"):
         corpus(source("a", "1"), unlabelled).sources()
     allowed = corpus(source("a", "1"), unlabelled, unlabelled="allow").sources()
     assert [s.events for s in allowed] == [(), None]
 
 
+def test_recordings_without_labels_can_be_left_out_but_not_all_of_them(caplog):
+    unlabelled = replace(source("b", "2"), events=None)
+    left = corpus(source("a", "1"), unlabelled, unlabelled="leave_out").sources()
+    assert [s.recording_id for s in left] == ["a"]
+    assert "made: 1 recordings without labels left out" in caplog.text
+    with pytest.raises(MissingLabels, match="none for 1 of 1"):
+        corpus(unlabelled, unlabelled="leave_out").sources()
+
+
 def test_an_unknown_policy_is_refused():
-    with pytest.raises(UnknownPolicy, match="refuse or allow; got maybe"):
+    with pytest.raises(UnknownPolicy, match="refuse, leave_out or allow; got maybe"):
         corpus(source("a", "1"), unlabelled="maybe")
 
 
