@@ -57,9 +57,13 @@ def test_figures_and_scores_land_in_tensorboard(tmp_path, rows, cache):
     board = TensorBoardLogger(tmp_path, name="", version="tensorboard")
     callbacks = tiny.callback_set(tmp_path, figures=ValidationFigures())
     options = TrainerOptions(max_epochs=1, accelerator="cpu", limit_train_batches=2)
-    tiny.run(tmp_path, rows, cache, trainer=options, callbacks=callbacks, loggers=[board])
+    tiny.run(
+        tmp_path, rows, cache, trainer=options, callbacks=callbacks, loggers=[board],
+        configuration={"model": {"width": 4}},
+    )  # fmt: skip
     board.finalize("success")
     written = EventAccumulator(str(tmp_path / "tensorboard"), {"images": 0, "scalars": 0}).Reload()
     assert {"val/event_f1", "val/loss"} <= set(written.Tags()["scalars"])
+    assert "best/val/event_f1" in written.Tags()["scalars"]
     images = set(written.Tags()["images"])
     assert {"val/worst_miss", "val/sensitivity_against_false_alarms"} <= images
