@@ -42,14 +42,12 @@ class SynthesisParameters:
     n_subjects: Mapping[str, int] = field(
         default_factory=lambda: {"train": 24, "val": 6, "test": 8}
     )
-        default_factory=lambda: {"train": 24, "val": 6, "test": 8}
-    )
     n_recordings: Mapping[str, int] | int = field(
         default_factory=lambda: {"train": 1, "val": 2, "test": 3}
     )
     duration_s: int = 600
     seizures_per_hour: Mapping[str, float] = field(
-        default_factory=lambda: {"train": 9.0, "val": 2.0, "test": 2.0}
+        default_factory=lambda: {"train": 9.0, "val": 4.0, "test": 2.0}
     )
     artefacts_per_hour: float = 30.0
     min_seizure_s: float = 15.0
