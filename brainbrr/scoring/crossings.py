@@ -74,7 +74,7 @@ def find_crossings(
         level_of: smoothing, or all of post-processing; 0 in gaps.
         thresholds: float32, ascending.
     """
-    positions, heights = [], []
+    positions, heights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     stretch_starts, recording_starts, rates_hz = [], [], []
     base = 0
     for trace in traces:
@@ -92,7 +92,7 @@ def find_crossings(
         thresholds,
         np.concatenate(positions),
         np.concatenate(heights).astype(np.int64),
-        np.array(stretch_starts),
+        np.array(stretch_starts, dtype=np.int64),
         np.array(recording_starts),
         np.array(rates_hz),
     )
