@@ -172,8 +172,7 @@ def group_by_subject(
 
 
 def worst_decile(names: Sequence[str], ovlp: Counts) -> Scores:
-    """The tenth of the subjects, at least one, with the most false alarms, and the tenth that is
-    found least."""
+    """The tenth of subjects with the most false alarms, and the tenth that is found least."""
 
     def tenth(rate: Values, sign: float) -> tuple[float | None, str]:
         known = np.flatnonzero(~np.isnan(rate))
@@ -193,8 +192,7 @@ def worst_decile(names: Sequence[str], ovlp: Counts) -> Scores:
 
 
 def definitions(n_resamples: int, seed: int, detection: Detection) -> Scores:
-    """What the numbers mean: versions and parameters, so that a table can be compared with
-    another."""
+    """What the numbers mean: versions and parameters, without which no two tables compare."""
     post = asdict(detection)
     return {
         "brainbrr": brainbrr.__version__,

@@ -46,8 +46,7 @@ class Crossings:
     def events(
         self, runs: Runs, merge_gap_s: float, min_duration_s: float, timeline: Timeline
     ) -> Ticks:
-        """The events that `brainbrr.events.detection.detect` makes of these runs, on the corpus's
-        clock."""
+        """The events that `detect` makes of these runs, on the corpus's clock."""
         stretch = np.searchsorted(self.stretch_start, runs[:, 0], side="right") - 1
         merged = merge_runs(runs, stretch, merge_gap_s * self._rate_of(runs)[1:])
         rate_hz = self._rate_of(merged)

@@ -57,8 +57,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class SortedSteps:
-    """All steps of a corpus by descending threshold, each with its subject: what a curve is summed
-    from."""
+    """All steps of a corpus by descending threshold, each with its subject."""
 
     threshold: NDArray[np.float32]
     hit: NDArray[np.int8]
@@ -106,8 +105,7 @@ class SortedSteps:
         )
 
     def curve(self, weights: Values | None = None) -> Curve:
-        """The exact curve over every threshold, of each subject as often as `weights` says, shape
-        `(subjects,)`."""
+        """The exact curve, each subject counted as often as `weights` says, shape `(subjects,)`."""
         weights = np.ones(len(self.recorded_s)) if weights is None else weights
         last = np.flatnonzero(np.diff(self.threshold, append=np.float32(-1.0)))
         weight = weights[self.subject]
@@ -163,8 +161,7 @@ def szcore_curve(
 def near_targets(
     curve: Curve, thresholds: NDArray[np.float32], n_values: int
 ) -> NDArray[np.float32]:
-    """Those of the thresholds between two points of which only one keeps a target, `n_values` at
-    most."""
+    """The thresholds between points of which only one keeps a target, `n_values` at most."""
     kept = np.array([curve.fa_per_24h <= target for target in TARGETS.values()])
     parted = np.flatnonzero(np.any(kept[:, 1:] != kept[:, :-1], axis=0))
     high, low = curve.threshold[parted], curve.threshold[parted + 1]

@@ -157,8 +157,7 @@ class _Corpus(NamedTuple):
 def _candidates(
     traces: Mapping[str, Trace], corpus: _Corpus, grid: Grid
 ) -> Iterator[tuple[Detection, Ticks]]:
-    """Each setting of the grid with its events on the corpus's clock; the traces are gone through
-    once a smoothing."""
+    """Each setting of the grid with its events; the traces are read once a smoothing."""
     pairs = [(on, on * fraction) for on, fraction in product(grid.on, grid.off_over_on)]
     thresholds = np.unique(np.asarray(pairs, dtype=np.float32))
     ordered = [traces[name] for name in corpus.names]
