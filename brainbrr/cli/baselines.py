@@ -63,7 +63,7 @@ def score_baselines(
             _references(tuning_rows),
             split="val",
             subjects=_subjects(tuning_rows),
-            on=thresholds.tolist(),
+            on_thresholds=thresholds.tolist(),
         )
         traces = _traces(name, scored_rows, cache_folder)
         found = {key: detect(trace, tuned.detection) for key, trace in traces.items()}

@@ -34,18 +34,18 @@ class Detection:
         min_duration_s: shorter events are dropped, after merging.
     """
 
-    on: float = 0.5
-    off: float = 0.4
+    on_threshold: float = 0.5
+    off_threshold: float = 0.4
     smoothing_s: float = 2.0
     merge_gap_s: float = 5.0
     min_duration_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.off <= self.on <= 1.0:
+        if not 0.0 <= self.off_threshold <= self.on_threshold <= 1.0:
             raise ThresholdsOutOfOrder(
-                "0 <= detect.off <= detect.on <= 1",
-                f"off {self.off}, on {self.on}",
-                "Lower detect.off or raise detect.on.",
+                "0 <= detect.off_threshold <= detect.on_threshold <= 1",
+                f"off {self.off_threshold}, on {self.on_threshold}",
+                "Lower detect.off_threshold or raise detect.on_threshold.",
             )
         if min(self.smoothing_s, self.merge_gap_s, self.min_duration_s) < 0:
             raise ThresholdsOutOfOrder(
@@ -119,7 +119,7 @@ def detect(trace: Trace, detection: Detection) -> Annotation:
         an annotation of the trace's whole duration, its events of type `sz`.
     """
     level = smoothed_level(trace, detection.smoothing_s)
-    active = level >= max(detection.off, float(np.finfo(np.float32).tiny))
+    active = level >= max(detection.off_threshold, float(np.finfo(np.float32).tiny))
     stretches = recorded_stretches(trace)
     # A gap of less than a sample still parts two runs.
     runs = np.concatenate(
@@ -128,7 +128,7 @@ def detect(trace: Trace, detection: Detection) -> Annotation:
     if len(runs):
         # Between two runs the level is below `off`, so the peak up to the next run is the run's
         # own.
-        runs = runs[np.maximum.reduceat(level, runs[:, 0]) >= detection.on]
+        runs = runs[np.maximum.reduceat(level, runs[:, 0]) >= detection.on_threshold]
     stretch = np.searchsorted(stretches[:, 0], runs[:, 0], side="right") - 1
     runs = merge_runs(runs, stretch, detection.merge_gap_s * trace.rate_hz)
     runs = runs[runs[:, 1] - runs[:, 0] >= detection.min_duration_s * trace.rate_hz]

@@ -58,7 +58,7 @@ class AlarmBudget:
             "coverage": self.coverage,
             "promised": self.promised,
             "reason": self.reason,
-            "threshold": self.detection.on,
+            "threshold": self.detection.on_threshold,
             "n_patients": self.n_patients,
             "n_short_patients": self.n_short,
         }
@@ -100,7 +100,7 @@ def choose_threshold(
         log.warning("no alarm budget is promised: %s", reason)
     on = float(np.clip(threshold, LOWEST_THRESHOLD, 1.0))
     return AlarmBudget(
-        replace(base, on=on, off=on),
+        replace(base, on_threshold=on, off_threshold=on),
         budget_per_24h,
         coverage,
         None if reason else rank / (len(ordered) + 1),

@@ -26,6 +26,8 @@ from brainbrr.scoring.szcore import event_counts
 from brainbrr.scoring.timeline import Ticks, Timeline
 
 log = logging.getLogger(__name__)
+
+ON_THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 SCORERS = {"szcore": event_counts, "ovlp": ovlp_counts}
 OBJECTIVES = ("event_f1", "sensitivity")
 
@@ -46,11 +48,11 @@ class Grid:
     """The settings to try; None keeps the base's.
 
     Attributes:
-        on: thresholds.
+        on_thresholds: thresholds.
         off_over_on: lower threshold as a fraction of the upper one.
     """
 
-    on: Sequence[float]
+    on_thresholds: Sequence[float]
     off_over_on: Sequence[float]
     smoothing_s: Sequence[float]
     merge_gap_s: Sequence[float]
@@ -70,7 +72,7 @@ def tune(
     target_fa_per_24h: float | None = None,
     alarm_budget: float | None = None,
     coverage: float = 0.9,
-    on: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99),
+    on_thresholds: Sequence[float] = ON_THRESHOLDS,
     off_over_on: Sequence[float] = (1.0, 0.8, 0.5),
     smoothing_s: Sequence[float] | None = None,
     merge_gap_s: Sequence[float] | None = None,
@@ -90,8 +92,8 @@ def tune(
         alarm_budget: false alarms in 24 h that a new patient shall not exceed; replaces the grid by
             the conformal choice of `brainbrr.scoring.alarm_budget`, with on = off.
         coverage: the probability with which the budget shall hold.
-        on, off_over_on, smoothing_s, merge_gap_s, min_duration_s: the grid; None keeps the base's
-            value.
+        on_thresholds, off_over_on, smoothing_s, merge_gap_s, min_duration_s: the grid; None keeps
+            the base's value.
 
     Returns:
         the detection, and a table with the split, the objective and one row for each setting that
@@ -117,7 +119,7 @@ def tune(
         )
         return Tuned(budget.detection, {"split": "val", "alarm_budget": budget.told(), "rows": []})
     grid = Grid(
-        on,
+        on_thresholds,
         off_over_on,
         (base.smoothing_s,) if smoothing_s is None else smoothing_s,
         (base.merge_gap_s,) if merge_gap_s is None else merge_gap_s,
@@ -158,7 +160,7 @@ def _candidates(
     traces: Mapping[str, Trace], corpus: _Corpus, grid: Grid
 ) -> Iterator[tuple[Detection, Ticks]]:
     """Each setting of the grid with its events; the traces are read once a smoothing."""
-    pairs = [(on, on * fraction) for on, fraction in product(grid.on, grid.off_over_on)]
+    pairs = [(on, on * fraction) for on, fraction in product(grid.on_thresholds, grid.off_over_on)]
     thresholds = np.unique(np.asarray(pairs, dtype=np.float32))
     ordered = [traces[name] for name in corpus.names]
     for smoothing_s in grid.smoothing_s:
@@ -199,8 +201,8 @@ def _choose(
         key=lambda row: (
             row[table["average"]][measure],
             -_alarms(row),
-            row["on"],
-            row["off"],
+            row["on_threshold"],
+            row["off_threshold"],
         ),
         default=None,
     )

@@ -10,14 +10,16 @@ DETECTION = "brainbrr.events.detection.Detection"
 
 
 def test_builds_what_the_node_describes() -> None:
-    assert build(OmegaConf.create({"_target_": DETECTION, "on": 0.7, "off": 0.2})) == Detection(
-        0.7, 0.2
-    )
+    assert build(
+        OmegaConf.create({"_target_": DETECTION, "on_threshold": 0.7, "off_threshold": 0.2})
+    ) == Detection(0.7, 0.2)
 
 
 @pytest.mark.parametrize("target", ["os.system", "brainbrr_evil.run", "builtins.eval"])
 def test_foreign_targets_are_refused_wherever_they_hide(target: str) -> None:
-    node = OmegaConf.create({"_target_": DETECTION, "on": [{"deep": {"_target_": target}}]})
+    node = OmegaConf.create(
+        {"_target_": DETECTION, "on_threshold": [{"deep": {"_target_": target}}]}
+    )
     with pytest.raises(ForbiddenTarget, match=target):
         build(node)
 
@@ -29,7 +31,7 @@ def test_misspelt_value_says_which() -> None:
 
 def test_a_refusal_of_the_built_class_comes_through() -> None:
     with pytest.raises(ThresholdsOutOfOrder, match="off 0.9"):
-        build(OmegaConf.create({"_target_": DETECTION, "on": 0.5, "off": 0.9}))
+        build(OmegaConf.create({"_target_": DETECTION, "on_threshold": 0.5, "off_threshold": 0.9}))
 
 
 def test_groups_build_in_order_without_the_null_ones() -> None:

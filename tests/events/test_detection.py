@@ -58,9 +58,13 @@ def test_it_is_hysteresis(levels, off, more, gap, shortest):
 
 @given(LEVELS, DETECTIONS)
 def test_a_higher_threshold_never_detects_elsewhere(levels, detection):
-    above = Detection(1.0, max(detection.off, 0.9), detection.smoothing_s, 1.0, 1.0)
+    above = Detection(1.0, max(detection.off_threshold, 0.9), detection.smoothing_s, 1.0, 1.0)
     below = Detection(
-        min(detection.on, above.on), min(detection.off, above.off), detection.smoothing_s, 1.0, 1.0
+        min(detection.on_threshold, above.on_threshold),
+        min(detection.off_threshold, above.off_threshold),
+        detection.smoothing_s,
+        1.0,
+        1.0,
     )
     outer = found(trace(levels), below)
     for onset_s, offset_s in found(trace(levels), above):
@@ -115,9 +119,12 @@ def test_smoothing_is_a_centred_mean(values, width):
     np.testing.assert_allclose(smooth(values, width), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("wrong", [{"on": 0.3, "off": 0.4}, {"on": 1.2}, {"off": -0.1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"on_threshold": 0.3, "off_threshold": 0.4}, {"on_threshold": 1.2}, {"off_threshold": -0.1}],
+)
 def test_thresholds_out_of_order_are_refused(wrong):
-    with pytest.raises(ThresholdsOutOfOrder, match=r"0 <= detect\.off <= detect\.on <= 1"):
+    with pytest.raises(ThresholdsOutOfOrder, match=r"0 <= detect\.off_threshold <= detect\.on_threshold"):
         Detection(**wrong)
 
 

@@ -36,7 +36,7 @@ def detector() -> Detector:
         {"family": family, **numbers},
         Preparation(),
         Windowing(256.0, 10.0, 5.0),
-        Detection(on=0.6, off=0.3),
+        Detection(on_threshold=0.6, off_threshold=0.3),
         {"tuned_on": "nothing"},
     )
 
@@ -85,12 +85,12 @@ def test_selftest_agrees_here_and_sees_changed_weights(detector: Detector, folde
 
 
 def test_run_folder_is_accepted_in_place_of_its_detector(folder: Path) -> None:
-    assert load_detector(folder.parent).detection == Detection(on=0.6, off=0.3)
+    assert load_detector(folder.parent).detection == Detection(on_threshold=0.6, off_threshold=0.3)
 
 
 def test_saving_again_replaces_and_leaves_nothing_else(detector: Detector, copy: Path) -> None:
-    save_detector(replace(detector, detection=Detection(on=0.9, off=0.9)), copy)
-    assert load_detector(copy).detection.on == 0.9
+    save_detector(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), copy)
+    assert load_detector(copy).detection.on_threshold == 0.9
     assert [path.name for path in copy.parent.iterdir()] == ["detector"]
 
 
@@ -127,7 +127,7 @@ def _edited(folder: Path, change: dict[str, Any]) -> Path:
         ({"model": {"family": "os.system"}}, "os.system"),
         ({"model": {"_target_": "os.system", "family": "v3"}}, "_target_"),
         ({"model": {}}, "family"),
-        ({"detection": {"on": 0.2, "off": 0.9}}, "off 0.9"),
+        ({"detection": {"on_threshold": 0.2, "off_threshold": 0.9}}, "off 0.9"),
         ({"windowing": {"rate_hz": 256.0}}, "window_s"),
         ({"preparation": {"rate": 1, "quality": {}}}, "rate"),
         ({"preparation": {"rate_hz": 256.0}}, "quality"),

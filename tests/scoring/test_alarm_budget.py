@@ -73,7 +73,7 @@ def promised_and_achieved(seeds, n_patients):
         rng = np.random.default_rng(seed)
         half = n_patients // 2
         chosen = choose_threshold(*patients(rng, half), POST, budget_per_24h=12.0, coverage=0.9)
-        threshold = np.float32(chosen.detection.on)
+        threshold = np.float32(chosen.detection.on_threshold)
         steps = [
             sweep_recording(patient(rng), SEIZURE.seizure_intervals, POST) for _ in range(half)
         ]
@@ -103,7 +103,7 @@ def test_what_was_promised_is_what_detection_applies():
     traces, references = patients(np.random.default_rng(3), 20)
     chosen = choose_threshold(traces, references, POST, budget_per_24h=12.0, coverage=0.9)
     assert chosen.reason is None
-    kept = [alarms_at(trace, chosen.detection.on) <= 12.0 for trace in traces.values()]
+    kept = [alarms_at(trace, chosen.detection.on_threshold) <= 12.0 for trace in traces.values()]
     assert sum(kept) >= 19
     assert chosen.detection.smoothing_s == POST.smoothing_s
 
@@ -128,7 +128,7 @@ def test_too_few_patients_promise_nothing(caplog):
     assert chosen.reason == "8 patients are too few: this coverage needs at least 9"
     assert "no alarm budget is promised" in caplog.text
     highest = max(chosen.threshold_by_patient.values())
-    assert chosen.detection.on == highest
+    assert chosen.detection.on_threshold == highest
 
 
 def test_too_few_hours_promise_nothing():
@@ -152,7 +152,7 @@ def test_a_detector_certain_where_it_errs_cannot_keep_a_budget():
     chosen = choose_threshold(traces, references, POST, budget_per_24h=5.0)
     assert chosen.promised is None
     assert "no threshold keeps the budget" in chosen.reason
-    assert chosen.detection.on == 1.0
+    assert chosen.detection.on_threshold == 1.0
 
 
 def test_a_whole_recording_is_never_one_alarm():
@@ -161,7 +161,7 @@ def test_a_whole_recording_is_never_one_alarm():
     references = dict.fromkeys(traces, Annotation((), 86_400.0))
     chosen = choose_threshold(traces, references, POST, budget_per_24h=5.0)
     assert chosen.promised == pytest.approx(19 / 21)
-    assert chosen.detection.on == 0.05
+    assert chosen.detection.on_threshold == 0.05
     assert detect(quiet, chosen.detection).events == ()
 
 

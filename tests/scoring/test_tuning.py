@@ -38,7 +38,7 @@ def corpus():
 def test_the_best_threshold_parts_seizures_from_false_peaks(corpus):
     traces, references = corpus
     tuned = tune(traces, references, Detection(0.5, 0.4, 0.0, 5.0, 5.0), split="val")
-    assert 0.5 < tuned.detection.on <= 0.7
+    assert 0.5 < tuned.detection.on_threshold <= 0.7
     assert tuned.table["chosen"]["subject_mean"]["f1"] == 1.0
     assert tuned.table["split"] == "val"
     json.dumps(tuned.table, allow_nan=False)
@@ -62,7 +62,7 @@ def test_every_row_is_what_detect_and_score_say(corpus):
     truth = timeline.place([one.seizure_intervals for one in references.values()])
     rng = np.random.default_rng(0)
     for row in rng.choice(tuned.table["rows"], 25, replace=False):
-        fields = ("on", "off", "smoothing_s", "merge_gap_s", "min_duration_s")
+        fields = ("on_threshold", "off_threshold", "smoothing_s", "merge_gap_s", "min_duration_s")
         detection = Detection(**{name: row[name] for name in fields})
         found = [detect(one, detection).seizure_intervals for one in traces.values()]
         pooled = event_counts(timeline, truth, timeline.place(found)).total()
@@ -95,20 +95,25 @@ def test_among_equals_the_fewest_false_alarms_win():
         standard="ovlp",
         objective="sensitivity",
         target_fa_per_24h=1e6,
-        on=(0.2, 0.5),
+        on_thresholds=(0.2, 0.5),
         off_over_on=(1.0,),
     )
-    assert tuned.detection.on == 0.2
+    assert tuned.detection.on_threshold == 0.2
 
 
 def test_an_unreachable_limit_is_told_and_the_fewest_alarms_win(corpus, caplog):
     traces, references = corpus
     tuned = tune(
-        traces, references, split="val", on=(0.1, 0.4), target_fa_per_24h=0.1, off_over_on=(1.0,)
+        traces,
+        references,
+        split="val",
+        on_thresholds=(0.1, 0.4),
+        target_fa_per_24h=0.1,
+        off_over_on=(1.0,),
     )
     assert not tuned.table["target_met"]
     assert "no setting stays within 0.1" in caplog.text
-    assert tuned.detection.on == 0.4
+    assert tuned.detection.on_threshold == 0.4
 
 
 def test_without_seizures_and_alarms_the_base_stays(caplog):
@@ -141,6 +146,6 @@ def test_unknown_settings_are_refused(corpus, wrong, match):
 
 def test_an_alarm_budget_replaces_the_grid(corpus):
     tuned = tune(*corpus, split="val", alarm_budget=5.0)
-    assert tuned.detection.on == tuned.detection.off
+    assert tuned.detection.on_threshold == tuned.detection.off_threshold
     assert tuned.table["alarm_budget"]["promised"] is None
     assert "too few" in tuned.table["alarm_budget"]["reason"]

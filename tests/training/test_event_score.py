@@ -25,7 +25,7 @@ def test_hits_and_false_alarms_of_whole_recordings():
     assert result.metrics["event_sensitivity"] == pytest.approx(0.75)
     assert result.metrics["fp_per_24h"] == pytest.approx(72.0)
     assert result.metrics["event_f1"] == pytest.approx((1.0 + 0.5) / 2)
-    assert 0.02 < result.detection.off <= result.detection.on <= 0.7
+    assert 0.02 < result.detection.off_threshold <= result.detection.on_threshold <= 0.7
 
 
 def test_curve_and_sample_level_scores_are_there_by_plain_names():

@@ -30,7 +30,9 @@ class Scripted:
     def __call__(self, traces, references):
         value = self.values[self.calls]
         self.calls += 1
-        return ValidationScore({"event_f1": value}, Detection(on=0.1 * self.calls, off=0.05))
+        return ValidationScore(
+            {"event_f1": value}, Detection(on_threshold=0.1 * self.calls, off_threshold=0.05)
+        )
 
 
 def test_a_seizure_is_learnt_and_the_whole_result_is_there(tmp_path, rows, cache):
@@ -48,7 +50,7 @@ def test_a_seizure_is_learnt_and_the_whole_result_is_there(tmp_path, rows, cache
 def test_the_best_checkpoint_is_the_best_epoch_s_with_its_thresholds(tmp_path, rows, cache):
     options = TrainerOptions(max_epochs=4, accelerator="cpu", limit_train_batches=3)
     result = tiny.run(tmp_path, rows, cache, trainer=options, score=Scripted(0.2, 0.6, 0.6, 0.3))
-    assert result.best_metric == 0.6 and result.detection.on == pytest.approx(0.2)
+    assert result.best_metric == 0.6 and result.detection.on_threshold == pytest.approx(0.2)
     assert read_checkpoint(result.best_checkpoint)["global_step"] == 6
     assert read_checkpoint(result.last_checkpoint)["global_step"] == 12
 

@@ -38,7 +38,7 @@ def test_traces_are_kept_at_the_reduced_rate_and_scored_with_their_annotations(
 
     def score(traces, references):
         seen.update(traces=traces, references=references)
-        return ValidationScore({"event_f1": 0.5}, Detection(on=0.3, off=0.2))
+        return ValidationScore({"event_f1": 0.5}, Detection(on_threshold=0.3, off_threshold=0.2))
 
     options = TrainerOptions(max_epochs=1, accelerator="cpu", limit_train_batches=1)
     result = tiny.run(tmp_path, rows, cache, trainer=options, score=score)
@@ -48,7 +48,7 @@ def test_traces_are_kept_at_the_reduced_rate_and_scored_with_their_annotations(
         assert abs(trace.duration_s - row.duration_s) < 1 / 16
         assert trace.gaps.tolist() == row.gaps
     assert seen["references"] == [row.annotation for row in validating]
-    assert result.detection == Detection(on=0.3, off=0.2)
+    assert result.detection == Detection(on_threshold=0.3, off_threshold=0.2)
 
 
 def test_processes_give_back_the_recordings_in_their_order():
@@ -68,7 +68,7 @@ def test_what_was_validated_is_remembered(rows, cache):
     one, other = validation(), validation()
     other.load_state_dict(one.state_dict())
     assert other.detection is None and other.history == []
-    one.detection = Detection(on=0.7, off=0.1)
+    one.detection = Detection(on_threshold=0.7, off_threshold=0.1)
     one.history.append({"epoch": 1.0})
     other.load_state_dict(one.state_dict())
     assert other.detection == one.detection and other.history == one.history

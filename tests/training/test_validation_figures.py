@@ -29,7 +29,7 @@ class Validated:
             for start_s, stop_s, level in stretches:
                 trace.probability[round(4 * start_s) : round(4 * stop_s)] = level
             self.traces.append(trace)
-        self.detection = Detection(on=0.5, off=0.4)
+        self.detection = Detection(on_threshold=0.5, off_threshold=0.4)
 
 
 def test_the_worst_miss_is_the_seizure_noticed_least():
