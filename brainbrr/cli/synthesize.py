@@ -32,7 +32,7 @@ def run(cfg: DictConfig) -> None:
             on_recording=lambda _, done, total: bar.update(task, completed=done, total=total),
         )
         bar.update(task, completed=len(recordings), total=len(recordings))
-    hours = len(recordings) * parameters.duration_s / 3600
+    hours = parameters.total_s / 3600
     Console().print(
         f"{len(recordings)} recordings of {sum(parameters.n_subjects.values())} subjects, "
         f"{hours:.1f} h, in {output}"

@@ -30,14 +30,21 @@ class Balance:
     Attributes:
         full_per_partial: windows wholly inside a seizure.
         none_per_partial: windows without one; each epoch takes others, until all have been seen.
+        hard_fraction: share of the windows without seizure that are those the network was last
+            most wrong about; 0 for none.
     """
 
     full_per_partial: float = 0.3
     none_per_partial: float = 2.5
+    hard_fraction: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.full_per_partial, self.none_per_partial) < 0:
-            raise InvalidBalance("ratios of 0 or more", f"{self}", "Correct dataloader.balance.")
+        if min(self.full_per_partial, self.none_per_partial) < 0 or not 0 <= self.hard_fraction < 1:
+            raise InvalidBalance(
+                "ratios of 0 or more and 0 <= hard_fraction < 1",
+                f"{self}",
+                "Correct dataloader.balance.",
+            )
 
 
 class BalancedSampler:
@@ -90,6 +97,9 @@ class BalancedSampler:
         if len(self.partial) == 0:
             self.n_full = len(self.full)
         self.n_none = min(len(self.none), round(balance.none_per_partial * base))
+        self.n_hard = round(balance.hard_fraction * self.n_none)
+        self.hardness = np.zeros(len(kind), dtype=np.float32)
+        """For each window the probability of seizure that the network gave it, once it was seen."""
         self.seed, self.batch_size = seed, batch_size
         self.rank, self.n_ranks = rank, n_ranks
 
@@ -109,11 +119,13 @@ class BalancedSampler:
 
     def epoch(self, number: int) -> NDArray[np.int64]:
         """All windows of an epoch in their order, for all processes together."""
+        hard = self._hardest()
         windows = np.concatenate(
             [
                 self.partial,
                 self._deal(self.full, self.n_full, number, Kind.FULL),
-                self._deal(self.none, self.n_none, number, Kind.NONE),
+                self._deal(self.none, self.n_none - len(hard), number, Kind.NONE),
+                hard,
             ]
         )
         return np.random.default_rng([self.seed, number, Kind.PARTIAL]).permutation(windows)
@@ -128,6 +140,11 @@ class BalancedSampler:
         shared = np.resize(windows, self._n_windows_of_rank * self.n_ranks)
         mine = shared[self.rank :: self.n_ranks]
         return [mine[at : at + self.batch_size] for at in range(0, len(mine), self.batch_size)]
+
+    def _hardest(self) -> NDArray[np.int64]:
+        if not self.n_hard or not self.hardness[self.none].any():
+            return self.none[:0]
+        return self.none[np.argsort(-self.hardness[self.none], kind="stable")[: self.n_hard]]
 
     def _deal(
         self, deck: NDArray[np.int64], count: int, number: int, kind: Kind

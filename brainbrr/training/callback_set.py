@@ -25,6 +25,8 @@ class CallbackSet:
     finite_guard: Callback | None = None
     spike_watch: Callback | None = None
     ema: Callback | None = None
+    figures: Callback | None = None
+    hard_negatives: Callback | None = None
     preemption: Callback | None = None
     progress: Callback | None = None
     monitoring: Callback | None = None
@@ -34,7 +36,7 @@ class CallbackSet:
     def others(self) -> list[Callback]:
         """All that need nothing more, in the order in which they act."""
         every = (
-            self.finite_guard, self.ema, self.spike_watch, self.monitoring,
-            self.early_stopping, self.progress, self.preemption, *self.extra,
+            self.finite_guard, self.ema, self.figures, self.spike_watch, self.monitoring,
+            self.hard_negatives, self.early_stopping, self.progress, self.preemption, *self.extra,
         )  # fmt: skip
         return [callback for callback in every if callback is not None]

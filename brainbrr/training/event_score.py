@@ -2,18 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import detect
-from brainbrr.events.intervals import to_mask
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.corpus import score_corpus
 from brainbrr.scoring.tuning import Tuned
 from brainbrr.training.validation import ValidationScore
 
+N_CURVE_POINTS = 100
 MEASURES = {"event_f1": "f1", "event_sensitivity": "sensitivity", "fp_per_24h": "fp_per_day"}
 """Metric to its name in the SzCORE event score, mean over subjects."""
 
@@ -40,36 +37,20 @@ class EventScore:
         truth = dict(zip(self._names, references, strict=True))
         tuned = self._tune(by_name, truth, split="val", subjects=self._subjects)
         found = {name: detect(trace, tuned.detection) for name, trace in by_name.items()}
-        scores = score_corpus(truth, found, subjects=self._subjects)
-        event = scores["szcore"]["event"]["subject_mean"]
+        scores = score_corpus(
+            truth,
+            found,
+            by_name,
+            subjects=self._subjects,
+            detection=tuned.detection,
+            n_resamples=0,
+            n_curve_points=N_CURVE_POINTS,
+        )
+        event, samples = scores["szcore"]["event"]["subject_mean"], scores["sample_level"]
+        at_rates = scores["curve"]["sensitivity_at_fa"]
+        metrics = {name: event[measure] for name, measure in MEASURES.items()}
+        metrics |= {name: samples[name] for name in ("average_precision", "auroc")}
+        metrics |= {f"sensitivity_at_{rate}fa": value for rate, value in at_rates.items()}
         # Undefined where no subject has a seizure or an alarm: as low as a score can be.
-        metrics = {name: event[measure] or 0.0 for name, measure in MEASURES.items()}
-        metrics["average_precision"] = average_precision(traces, references)
-        return ValidationScore(metrics, tuned.detection)
-
-
-def average_precision(traces: Sequence[Trace], references: Sequence[Annotation]) -> float:
-    """Mean precision over all thresholds, sample by sample over all recorded time.
-
-    The step-wise sum of precision times the gain in recall, equal probabilities taken together; 0
-    where there is no seizure.
-    """
-    probability, truth = (
-        np.concatenate(parts)
-        for parts in zip(*map(_recorded_samples, traces, references), strict=True)
-    )
-    order = np.argsort(-probability, kind="stable")
-    hits = np.cumsum(truth[order])
-    last_of_equals = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
-    found = hits[last_of_equals]
-    precision = found / (last_of_equals + 1)
-    return float(np.sum(precision * np.diff(found, prepend=0)) / max(hits[-1], 1))
-
-
-def _recorded_samples(
-    trace: Trace, reference: Annotation
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    size = trace.probability.size
-    truth = to_mask(reference.seizure_intervals, size, trace.rate_hz)
-    recorded = ~to_mask(trace.gaps, size, trace.rate_hz)
-    return trace.probability[recorded], truth[recorded]
+        defined = {name: value or 0.0 for name, value in metrics.items()}
+        return ValidationScore(defined, tuned.detection, scores)

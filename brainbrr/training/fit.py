@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
 from brainbrr.data.augmentation import Augmentation
@@ -136,6 +136,7 @@ def train(
         identity.check(stored, start)
     with quiet_lightning():
         lightning.fit(module, datamodule=data, ckpt_path=start)
+    note_outcome(loggers, configuration, checkpoints)
     return _result(checkpoints, validation, fraction)
 
 
@@ -146,6 +147,18 @@ def rewind(loggers: Sequence[Logger], start: Path) -> dict[str, Any]:
         if isinstance(logger, MetricsFile):
             logger.rewind(int(content["global_step"]))
     return content
+
+
+def note_outcome(
+    loggers: Sequence[Logger],
+    configuration: dict[str, Any] | None,
+    checkpoints: DurableCheckpoints,
+) -> None:
+    """Put the configuration beside the best metric into TensorBoard's table of runs."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger) and checkpoints.best_metric is not None:
+            best = {f"best/{checkpoints.monitor}": checkpoints.best_metric}
+            logger.log_hyperparams(configuration or {}, best)
 
 
 def _split(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:

@@ -52,6 +52,8 @@ class SeizureModule(LightningModule):
         not."""
         self.seen: WindowBatch | None = None
         """The batch last learned from, as augmentation left it."""
+        self.logits: Tensor | None = None
+        """What the network said of it."""
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._n_steps, self._seed = n_steps, seed
 
@@ -74,6 +76,7 @@ class SeizureModule(LightningModule):
         self.seen = batch
         eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         logits = self.network(eeg, batch.observed)
+        self.logits = logits.detach()
         return self.loss(logits, batch.label, batch.weight * batch.valid)
 
     def optimizer_step(

@@ -3,7 +3,7 @@ recordings."""
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,12 @@ class ValidationScore:
     Attributes:
         metrics: name to value, without the `val/` in front.
         detection: thresholds tuned on these recordings.
+        scores: all of it, in the shape of `scores.json`.
     """
 
     metrics: dict[str, float]
     detection: Detection
+    scores: dict[str, Any] = field(default_factory=dict)
 
 
 ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
@@ -95,6 +97,9 @@ class Validation(Callback):
         self.trace_rate_hz, self.open_signal = trace_rate_hz, open_signal
         self.history: list[dict[str, float]] = []
         self.detection: Detection | None = None
+        self.traces: list[Trace] = []
+        self.result: ValidationScore | None = None
+        """Of the last validation, for whoever wants to look at it."""
         self.running = False
         """Whether recordings are being gone through right now."""
 
@@ -116,7 +121,7 @@ class Validation(Callback):
             return
         traces, loss = self._with_average(trainer, pl_module)
         result = self.score(traces, [row.annotation for row in self.rows])
-        self.detection = result.detection
+        self.traces, self.result, self.detection = traces, result, result.detection
         metrics = {f"val/{name}": value for name, value in result.metrics.items()}
         metrics["val/loss"] = loss
         self.history.append({"epoch": float(epoch), "step": float(trainer.global_step)} | metrics)
@@ -164,14 +169,14 @@ class Validation(Callback):
         )
         traces = [trace for _, trace in predicted]
         if trainer.world_size > 1:
-            traces, total = _gather(traces, total, len(self.rows), trainer.world_size)
+            parts: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(parts, (traces, total))
+            traces, total = gather(parts, len(self.rows))
         return traces, float(total[0] / total[1])
 
 
-def _gather(
-    traces: list[Trace], total: Tensor, n_rows: int, n_ranks: int
-) -> tuple[list[Trace], Tensor]:
-    parts: list[Any] = [None] * n_ranks
-    torch.distributed.all_gather_object(parts, (traces, total))
+def gather(parts: Sequence[tuple[list[Trace], Tensor]], n_rows: int) -> tuple[list[Trace], Tensor]:
+    """Put together what processes made of every `len(parts)`-th recording, in recordings' order."""
+    n_ranks = len(parts)
     whole = [parts[number % n_ranks][0][number // n_ranks] for number in range(n_rows)]
-    return whole, torch.stack([part[1] for part in parts]).sum(0)
+    return whole, torch.stack([total for _, total in parts]).sum(0)

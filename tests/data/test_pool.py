@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainbrr.data import pool
-from brainbrr.data.pool import WorkerDied, each_in_pool
+from brainbrr.data.pool import WorkerDied, each_in_pool, n_cores
 
 
 def double(number):
@@ -49,7 +49,7 @@ def test_workers_end_with_their_parent(tmp_path):
         "import os, time\n"
         "from brainbrr.data.pool import each_in_pool\n"
         "def sleep(seconds):\n"
-        "    print(os.getpid(), flush=True)\n"
+        "    os.write(1, f'{os.getpid()}\\n'.encode())\n"
         "    time.sleep(seconds)\n"
         "if __name__ == '__main__':\n"
         "    list(each_in_pool(sleep, [60, 60], 2))\n"
@@ -62,12 +62,26 @@ def test_workers_end_with_their_parent(tmp_path):
         env={**os.environ, "PYTHONPATH": root},
     )
     assert parent.stdout is not None
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    assert all(is_running(worker) for worker in workers)
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    try:
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        assert all(is_running(worker) for worker in workers)
+    finally:
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
     deadline = time.monotonic() + 10
     while any(is_running(worker) for worker in workers):
         assert time.monotonic() < deadline, "a worker outlives its parent"
         time.sleep(0.02)
+
+
+def test_cores_are_those_this_process_may_use():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system pins no process to cores")
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert n_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert n_cores() == len(allowed)

@@ -68,7 +68,7 @@ def test_augmentations_keep_a_batch_s_shape(tmp_path, augmentation):
 def test_callbacks_and_loggers_are_whole(tmp_path):
     cfg = composed(tmp_path, "callbacks=ema")
     callbacks = build(cfg.callbacks)
-    assert isinstance(callbacks, CallbackSet) and len(callbacks.others) == 7
+    assert isinstance(callbacks, CallbackSet) and len(callbacks.others) == 8
     loggers = build_each(cfg.logger)
     assert len(loggers) == 2 and all(isinstance(logger, Logger) for logger in loggers)
 

@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
 import tiny_corpus as tiny
-from hypothesis import given
-from hypothesis import strategies as st
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.tuning import tune
-from brainbrr.training.event_score import EventScore, average_precision
+from brainbrr.training.event_score import EventScore
 
 
 def case(onset_s, alarm_s, duration_s=600.0, rate_hz=4.0):
@@ -30,26 +28,17 @@ def test_hits_and_false_alarms_of_whole_recordings():
     assert 0.02 < result.detection.off <= result.detection.on <= 0.7
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=1))
-def test_average_precision_is_the_sum_over_thresholds(samples):
-    probability = np.array([value for value, _ in samples], dtype=np.float32)
-    truth = np.array([value for _, value in samples])
-    events = tuple(Event(float(at), 1.0) for at in np.flatnonzero(truth))
-    found = average_precision(
-        [Trace(probability, 1.0, [])], [Annotation(events, float(len(samples)))]
-    )
-    expected, recall = 0.0, 0.0
-    for threshold in sorted(set(probability), reverse=True):
-        alarm = probability >= threshold
-        hits = (alarm & truth).sum()
-        reached = hits / max(truth.sum(), 1)
-        expected += (reached - recall) * hits / alarm.sum()
-        recall = reached
-    assert found == pytest.approx(expected)
+def test_curve_and_sample_level_scores_are_there_by_plain_names():
+    cases = [case([100.0], [100.0]), case([300.0], [300.0])]
+    rows = [tiny.row(number, "val", 600.0, []) for number in range(2)]
+    result = EventScore(rows, tune)(*zip(*cases, strict=True))
+    assert result.metrics["average_precision"] == pytest.approx(1.0, abs=0.01)
+    assert result.metrics["auroc"] == pytest.approx(1.0, abs=0.01)
+    assert result.metrics["sensitivity_at_10fa"] == result.metrics["sensitivity_at_2.5fa"] == 1.0
+    assert result.scores["szcore"]["event"]["subject_mean"]["f1"] == 1.0
 
 
-def test_gaps_count_neither_way():
-    probability = np.array([0.9, 0.1, 0.5, 0.5], dtype=np.float32)
-    reference = Annotation((Event(0.0, 1.0),), 4.0)
-    assert average_precision([Trace(probability, 1.0, [])], [reference]) == 1.0
-    assert average_precision([Trace(probability, 1.0, [[0.0, 1.0]])], [reference]) == 0.0
+def test_a_network_that_says_nothing_scores_lowest():
+    cases = [case([100.0], [])]
+    result = EventScore([tiny.row(0, "val", 600.0, [])], tune)(*zip(*cases, strict=True))
+    assert result.metrics["event_f1"] == result.metrics["event_sensitivity"] == 0.0

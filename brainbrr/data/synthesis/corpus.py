@@ -65,7 +65,7 @@ def synthesize_corpus(
     jobs = [
         (parameters, subject, run, _stem(output, subject, run))
         for subject in subjects
-        for run in range(parameters.n_recordings)
+        for run in range(parameters.recordings_of(subject.split))
     ]
     missing = [job for job in jobs if not _complete(job[3])]
     done = len(jobs) - len(missing)

@@ -22,7 +22,7 @@ class SynthesisParameters:
 
     Attributes:
         n_subjects: subjects in each of `train`, `val` and `test`; no subject is in two.
-        n_recordings: recordings of each subject.
+        n_recordings: recordings of each subject, for each split or one number for all.
         duration_s: length of each recording in whole seconds.
         seizures_per_hour: for each split. Dense training data teach quickly; a sparse test set
             keeps the event score
@@ -39,8 +39,14 @@ class SynthesisParameters:
         seed: of everything.
     """
 
-    n_subjects: Mapping[str, int] = field(default_factory=lambda: {"train": 8, "val": 3, "test": 4})
-    n_recordings: int = 2
+    n_subjects: Mapping[str, int] = field(
+        default_factory=lambda: {"train": 24, "val": 6, "test": 8}
+    )
+        default_factory=lambda: {"train": 24, "val": 6, "test": 8}
+    )
+    n_recordings: Mapping[str, int] | int = field(
+        default_factory=lambda: {"train": 1, "val": 2, "test": 3}
+    )
     duration_s: int = 600
     seizures_per_hour: Mapping[str, float] = field(
         default_factory=lambda: {"train": 9.0, "val": 2.0, "test": 2.0}
@@ -57,7 +63,9 @@ class SynthesisParameters:
     def __post_init__(self) -> None:
         for name in ("rates_hz", "montages", "mains_hz"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in ("n_subjects", "seizures_per_hour"):
+        if isinstance(self.n_recordings, int):
+            object.__setattr__(self, "n_recordings", dict.fromkeys(SPLITS, self.n_recordings))
+        for name in ("n_subjects", "n_recordings", "seizures_per_hour"):
             object.__setattr__(self, name, dict(getattr(self, name)))
             self._require(
                 set(getattr(self, name)) == set(SPLITS) and min(getattr(self, name).values()) >= 0,
@@ -70,7 +78,7 @@ class SynthesisParameters:
             f"{self.duration_s}",
         )
         self._require(
-            self.n_recordings >= 1 and sum(self.n_subjects.values()) >= 1,
+            any(self.n_subjects[split] * self.recordings_of(split) for split in SPLITS),
             "at least one subject with one recording",
             f"n_subjects {dict(self.n_subjects)}, n_recordings {self.n_recordings}",
         )
@@ -96,6 +104,17 @@ class SynthesisParameters:
         )
         self._require(0.0 <= self.difficulty <= 1.0, "difficulty from 0 to 1", f"{self.difficulty}")
         self._require(self.seed >= 0, "a seed of 0 or more", f"{self.seed}")
+
+    def recordings_of(self, split: str) -> int:
+        """Recordings of each subject of a split."""
+        number = self.n_recordings
+        return number if isinstance(number, int) else number[split]
+
+    @property
+    def total_s(self) -> float:
+        """Seconds of EEG in the whole corpus."""
+        subjects = self.n_subjects.items()
+        return self.duration_s * sum(n * self.recordings_of(split) for split, n in subjects)
 
     def _require(self, holds: bool, expected: str, got: str) -> None:
         if not holds:
