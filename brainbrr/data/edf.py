@@ -197,18 +197,10 @@ class EdfBlocks:
 
 def _scaled(records: NDArray[np.integer], channel: EdfChannel) -> NDArray[np.float32]:
     digital = records[:, channel.first_sample : channel.first_sample + channel.n_samples]
-    if _needs_double(channel):
-        exact = digital.astype(np.float64) * channel.gain_uv + channel.offset_uv
-        return exact.astype(np.float32).reshape(-1)
     physical = digital.astype(np.float32)
     np.multiply(physical, np.float32(channel.gain_uv), out=physical)
     np.add(physical, np.float32(channel.offset_uv), out=physical)
     return physical.reshape(-1)
-
-
-def _needs_double(channel: EdfChannel) -> bool:
-    """Whether a step is so small beside the offset that single precision would blur it."""
-    return abs(channel.offset_uv) > 2**16 * abs(channel.gain_uv)
 
 
 def _from_24_bits(octets: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from brainbrr.signal.labels import Derivation, derivations
 from brainbrr.signal.montage import connected_parts, solve_montage, useful_channels
+from brainbrr.signal.positions import POSITIONS
 
 CHAINS = [
     "Fp1-F3", "F3-C3", "C3-P3", "P3-O1", "Fp1-F7", "F7-T3", "T3-T5", "T5-O1", "Fz-Cz", "Cz-Pz",
@@ -82,16 +83,17 @@ def test_within_each_part_of_a_chain_every_difference_is_exact(potentials, label
     assert solution.observed.all()
 
 
-def test_what_two_parts_are_against_each_other_is_the_smoothest_guess():
-    """A potential that falls smoothly from front to back is recovered across unlinked parts."""
-    from brainbrr.signal.positions import POSITIONS
-
-    slope = np.outer(POSITIONS[:, 1], np.ones(10)) * 50
-    values = dict(zip(ELECTRODES, slope, strict=True))
-    channels, signal = derive(values, CHAINS)
+@pytest.mark.parametrize("direction", [(30, 10, 40), (0, 5, 50), (60, 0, 0)])
+def test_what_two_parts_are_against_each_other_is_a_smooth_guess(direction):
+    """A quarter less error, at least, than with each part around its own mean."""
+    slope = np.outer(POSITIONS @ np.array(direction), np.ones(4))
+    channels, signal = derive(dict(zip(ELECTRODES, slope, strict=True)), CHAINS)
     recovered = solve_montage(channels).weights @ signal
     truth = slope - slope.mean(axis=0)
-    assert np.linalg.norm(recovered - truth) < 0.1 * np.linalg.norm(truth)
+    apart = truth.copy()
+    for part in (LEFT, RIGHT, MIDLINE):
+        apart[part] -= apart[part].mean(axis=0)
+    assert np.linalg.norm(recovered - truth) < 0.75 * np.linalg.norm(apart - truth)
 
 
 def test_average_reference_sums_to_zero_over_what_is_observed(potentials):
