@@ -124,7 +124,9 @@ def test_smoothing_is_a_centred_mean(values, width):
     [{"on_threshold": 0.3, "off_threshold": 0.4}, {"on_threshold": 1.2}, {"off_threshold": -0.1}],
 )
 def test_thresholds_out_of_order_are_refused(wrong):
-    with pytest.raises(ThresholdsOutOfOrder, match=r"0 <= detect\.off_threshold <= detect\.on_threshold"):
+    with pytest.raises(
+        ThresholdsOutOfOrder, match=r"0 <= detect\.off_threshold <= detect\.on_threshold"
+    ):
         Detection(**wrong)
 
 
