@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from edfio import Edf, EdfAnnotation, EdfSignal, Patient, Recording
@@ -11,6 +12,10 @@ from edfio import Edf, EdfAnnotation, EdfSignal, Patient, Recording
 from brainbrr.signal.electrodes import ELECTRODES
 
 WriteEdf = Callable[..., Path]
+
+# A busy machine is no failure: examples have no deadline, the test's own time limit remains.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 ROOT = Path(__file__).resolve().parent.parent
 

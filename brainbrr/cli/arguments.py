@@ -68,4 +68,5 @@ def _resumed(arguments: list[str], values: dict[str, str]) -> list[str]:
             " ".join(others),
             "Start a new run to change options (init_from=DETECTOR keeps the weights).",
         )
-    return [f"resume={run}", f"run_dir={run}"]
+    # The record of what was typed to start the run stays as it is.
+    return [f"resume={run}", f"run_dir={run}", "hydra.output_subdir=null"]

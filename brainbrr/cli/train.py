@@ -1,6 +1,7 @@
 """`brainbrr train`: prepare what is missing, train, test on unseen subjects, release."""
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def run(cfg: DictConfig) -> None:
     """Train, test and release; the run folder alone is enough to go on from."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     resuming = cfg.resume is not None
-    cfg = OmegaConf.load(run_dir / CONFIGURATION) if resuming else _stored(cfg, run_dir)  # type: ignore[assignment]
+    cfg = _configuration(cfg, run_dir)
     apply_settings(
         mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
         n_threads=cfg.hardware_settings.n_threads,
@@ -84,8 +85,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
         cfg.baselines, prepared.of_split("val"), test, prepared.folder, tune=tune, score=score
     )
     configuration: Any = OmegaConf.to_container(cfg, resolve=True)
-    command = f"brainbrr train --config-dir {run_dir} --config-name config"
-    told = about(cfg.data.name, "test", command, configuration)
+    told = about(cfg.data.name, "test", _command(run_dir), configuration)
     scores = evaluate_rows(
         detector,
         test,
@@ -105,10 +105,23 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     )
 
 
-def _stored(cfg: DictConfig, run_dir: Path) -> DictConfig:
+def _configuration(cfg: DictConfig, run_dir: Path) -> DictConfig:
+    """The run's own configuration: stored when it starts, read back when it goes on."""
+    if cfg.resume is not None:
+        stored = OmegaConf.load(run_dir / CONFIGURATION)
+        assert isinstance(stored, DictConfig)
+        cfg = stored
+    cfg.run_dir = str(run_dir)
     with open_durable(run_dir / CONFIGURATION) as file:
         file.write(OmegaConf.to_yaml(cfg, resolve=True))
     return cfg
+
+
+def _command(run_dir: Path) -> str:
+    """What was typed to start the run, however often it was resumed since."""
+    overrides = OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")
+    typed = [text for text in overrides if not text.startswith("run_dir=")]
+    return shlex.join(["brainbrr", "train", *typed])
 
 
 def _released(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,6 @@ FOREIGN_SUFFIXES = frozenset(
     {".vhdr", ".set", ".fif", ".eeg", ".cnt", ".gdf", ".mff", ".nxe", ".lay"}
 )
 _SKIPPED = "BAD_ACQ_SKIP"
-
-_FAULTS = (
-    ValueError, RuntimeError, OSError, LookupError, TypeError, AttributeError, ImportError,
-)  # fmt: skip
-"""What MNE raises at files that are damaged or not what their extension says."""
 
 
 class MneBlocks:
@@ -44,7 +39,8 @@ class MneBlocks:
         self.rate_hz = float(raw.info["sfreq"])
         self.n_samples = int(raw.n_times)
         measured: datetime | None = raw.info["meas_date"]
-        self.start = None if measured is None else measured.replace(tzinfo=None)
+        lead = timedelta(seconds=float(raw.first_time))
+        self.start = None if measured is None else measured.replace(tzinfo=None) + lead
         self.repairs: tuple[str, ...] = ()
 
     @property
@@ -81,7 +77,7 @@ class MneBlocks:
         """
         try:
             volts = self._raw.get_data(picks=self._picks, start=first, stop=last, verbose="ERROR")
-        except _FAULTS as error:
+        except Exception as error:
             raise ForeignReaderFailed(
                 "samples that MNE reads", type(error).__name__, "Copy the file again."
             ) from error
@@ -93,12 +89,18 @@ def open_foreign(path: Path) -> MneBlocks:
 
     Raises:
         ForeignReaderFailed: MNE refuses it.
+        FileNotFoundError: there is no such file.
     """
     import mne
 
+    path.stat()
+
     try:
         return MneBlocks(mne.io.read_raw(path, preload=False, verbose="ERROR"))
-    except _FAULTS as error:
+    except NoSignal:
+        raise
+    # MNE raises anything at a damaged file, bare Exception too.
+    except Exception as error:
         raise ForeignReaderFailed(
             f"a {path.suffix} file that MNE reads",
             type(error).__name__,

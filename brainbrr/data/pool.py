@@ -31,7 +31,7 @@ def each_in_pool(
     Raises:
         WorkerDied: a worker process was killed.
     """
-    n_workers = min(workers or os.cpu_count() or 1, len(items))
+    n_workers = min(workers or n_cores(), len(items))
     if n_workers <= 1:
         yield from ((item, function(item)) for item in items)
         return
@@ -51,6 +51,13 @@ def each_in_pool(
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def n_cores() -> int:
+    """Cores this process may use; in a container or a batch job fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _tie_to_parent() -> None:

@@ -171,12 +171,10 @@ class PlannedRecording:
 
 
 def _refuse_missing(labels: tuple[str, ...], n_found: int, wanted: int) -> MissingElectrodes:
-    laplacian = " The channels are Laplacians, whose neighbours are not known." * any(
-        kind_of(label) == "laplacian" for label in labels
-    )
+    laplacian = any(kind_of(label) == "laplacian" for label in labels)
     return MissingElectrodes(
         f"channels that tell {wanted} or more of the 19 electrodes apart",
-        f"{n_found}.{laplacian}",
+        f"{n_found}" + ", and Laplacians, whose neighbours are not known" * laplacian,
         "Record against a common reference or in a bipolar chain, with 10-20 labels.",
     )
 

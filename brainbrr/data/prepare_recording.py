@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 CLAIMS = ".claims"
 ENTRIES = "entries"
 
+_NOT_WRITABLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
+    errno.ENOTDIR, None,
+}  # fmt: skip
+"""Errors of a disk that is full or closed; None is numpy's, which tells of a short write only."""
+
 State = Literal["prepared", "refused", "held", "busy", "stale"]
 
 
@@ -104,9 +110,7 @@ def cache_writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in {
-            errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, None,
-        }:  # fmt: skip
+        if error.errno not in _NOT_WRITABLE:
             raise
         raise CacheNotWritable(
             "room and permission to write the cache",

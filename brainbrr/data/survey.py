@@ -6,12 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.data.blocks import RecordingBlocks
+from brainbrr.errors import BrainbrrError
 from brainbrr.signal.mains import find_mains
 from brainbrr.signal.quality import GOOD, Codes, QualityLimits, judge, with_guard
 
 _N_PROBES = 12
 _PROBE_S = 16.0
 _BLOCK_S = 300.0
+
+
+class NotFinite(BrainbrrError):
+    """Samples that are NaN or infinite, as floating-point formats can hold them."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,8 @@ def probe_mains(
     n_probe = int(_PROBE_S * blocks.rate_hz)
     places = epoch_spans(spans, n_probe)
     chosen = places[np.unique(np.linspace(0, len(places) - 1, _N_PROBES).astype(int))]
-    votes = [
-        find_mains(blocks.read(int(a), min(int(b), int(a) + n_probe))[rows], blocks.rate_hz)
-        for a, b in chosen
-    ]
-    named = [vote for vote in votes if vote is not None]
-    if 3 * len(named) < len(votes) or not named:
-        return None
-    return max(sorted(set(named)), key=named.count)
+    probes = [blocks.read(a, min(b, a + n_probe))[rows] for a, b in chosen.tolist()]
+    return find_mains(probes, blocks.rate_hz)
 
 
 def survey(
@@ -73,6 +72,9 @@ def survey(
         spans: `(n, 2)` source samples that hold signal.
         limits: see `QualityLimits`.
         mains: `auto`, a frequency in Hz, or None.
+
+    Raises:
+        NotFinite: a sample is NaN or infinite.
     """
     mains_hz = probe_mains(blocks, rows, spans) if mains == "auto" else mains
     assert mains_hz is None or isinstance(mains_hz, float | int)
@@ -84,6 +86,13 @@ def survey(
     for group in _even_groups(epochs, n_epoch, n_batch):
         first, last = int(epochs[group[0], 0]), int(epochs[group[-1], 1])
         signal = blocks.read(first, last)[rows]
+        if not np.isfinite(signal).all():
+            first_s, last_s = first / blocks.rate_hz, last / blocks.rate_hz
+            raise NotFinite(
+                "finite samples",
+                f"NaN or infinity between {first_s:.0f} and {last_s:.0f} s",
+                "Mark such stretches as gaps, or export the recording again.",
+            )
         length = last - first if len(group) == 1 else n_epoch
         shaped = signal[:, : len(group) * length].reshape(len(rows), len(group), length)
         codes[:, group] = judge(shaped, blocks.rate_hz, mains_hz, limits)

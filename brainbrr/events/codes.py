@@ -34,3 +34,9 @@ def event_code(label: str) -> str:
 def names_seizure(code: str) -> bool:
     """Whether a HED-SCORE code is that of a seizure."""
     return Event(0.0, 1.0, code).is_seizure
+
+
+def seizure_code(label: str) -> str | None:
+    """The HED-SCORE code of a label that names a seizure; None for any other label."""
+    code = event_code(label)
+    return code if names_seizure(code) else None

@@ -1,8 +1,12 @@
 """Events as EDF+ annotations, for viewers and for exchange (EDF+ standard, section 2.2)."""
 
+from __future__ import annotations
+
 import datetime as dt
+import io
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +16,9 @@ from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import to_mask
+
+if TYPE_CHECKING:
+    import edfio
 
 # Spans the recording: EDF counts whole data records, so the exact length is an annotation of its
 # own.
@@ -46,8 +53,10 @@ def write_edf_annotations(annotation: Annotation, path: str | Path) -> None:
             ),
         ],
     )
+    content = io.BytesIO()
+    edf.write(content)
     with open_durable(path, "wb") as file:
-        edf.write(file)  # type: ignore[arg-type]
+        file.write(content.getvalue())
 
 
 def read_edf_annotations(path: str | Path, duration_s: float | None = None) -> Annotation:
@@ -96,7 +105,7 @@ def _require_annotation_signal(path: Path) -> None:
         raise ValueError("no signal named EDF Annotations")
 
 
-def _start(edf: "edfio.Edf") -> dt.datetime | None:  # type: ignore[name-defined]  # noqa: F821
+def _start(edf: edfio.Edf) -> dt.datetime | None:
     import edfio
 
     try:

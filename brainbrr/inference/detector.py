@@ -16,6 +16,7 @@ from brainbrr.data.window_index import Windowing, bad_samples, observed_in
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import Detection, detect
+from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
 from brainbrr.models.rollout import window_probabilities
 from brainbrr.signal.quantisation import quantise
@@ -91,7 +92,7 @@ class Detector:
             observed=header.observed,
             center_uv=header.center_uv,
             scale_uv=header.scale_uv,
-            gaps=header.gaps,
+            gaps=as_intervals(header.gaps),
             bad_spans=header.bad_spans,
             start=header.start,
         )

@@ -52,7 +52,7 @@ class V3Detector(nn.Module):
         n_eigenvectors: width of the positional encoding.
         semi_dynamic_interval: the positional encoding is solved at each such frame and held in
             between.
-        eigensolver: `eigh` or `jacobi`.
+        eigensolver: `auto`, `eigh` or `jacobi`.
         skip_connections: hand the encoder's faster stages to the decoder.
     """
 

@@ -2,9 +2,12 @@
 when first used."""
 
 import logging
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -17,6 +20,7 @@ MAX_SEQUENCES = 4369
 GRID_LIMIT = 65_535
 """Each launch puts sequences x chunks on one CUDA grid axis; 65,535 / 15 chunks of a 60 s window =
 4,369."""
+SCAN_MODULE = "mamba_ssm.ops.triton.ssd_combined"
 
 _log = logging.getLogger(__name__)
 
@@ -28,15 +32,33 @@ def kernels_available() -> bool:
 
 @cache
 def _combined() -> Callable[..., Any] | None:
-    """mamba-ssm's scan, imported by its full path: the package's front door pulls in Mamba-1's
-    extension."""
+    """mamba-ssm's scan, whether or not its extension for Mamba-1 was built as well."""
     try:
-        module = import_module("mamba_ssm.ops.triton.ssd_combined")
+        try:
+            module = import_module(SCAN_MODULE)
+        except ImportError:
+            module = _past_the_front_door()
     except ImportError as reason:
         _log.info("mamba-ssm does not load: %s", reason)
         return None
     function: Callable[..., Any] = module.mamba_chunk_scan_combined
     return function
+
+
+def _past_the_front_door() -> ModuleType:
+    """The scan's module without the package's `__init__`, which wants Mamba-1's extension."""
+    package, _, _ = SCAN_MODULE.partition(".")
+    spec = find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise ImportError(f"no {package}", name=package)
+    bare = ModuleType(package)
+    bare.__path__ = list(spec.submodule_search_locations)
+    sys.modules[package] = bare
+    try:
+        return import_module(SCAN_MODULE)
+    except ImportError:
+        del sys.modules[package]
+        raise
 
 
 @cache

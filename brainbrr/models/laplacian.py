@@ -20,7 +20,7 @@ all others."""
 SIGN_TIE = 0.02
 GOLDEN = 0.6180339887498949
 
-EIGENSOLVERS = ("eigh", "jacobi")
+EIGENSOLVERS = ("auto", "eigh", "jacobi")
 
 
 class UnknownEigensolver(BrainbrrError):
@@ -31,11 +31,11 @@ def select_eigensolver(name: str) -> str:
     """The name, if there is such an eigensolver.
 
     Raises:
-        UnknownEigensolver: it is neither `eigh` nor `jacobi`.
+        UnknownEigensolver: it is none of `EIGENSOLVERS`.
     """
     if name not in EIGENSOLVERS:
         raise UnknownEigensolver(
-            "eigh or jacobi", repr(name), "Set model.eigensolver to one of them."
+            f"one of {', '.join(EIGENSOLVERS)}", repr(name), "Set model.eigensolver to one of them."
         )
     return name
 
@@ -59,7 +59,7 @@ def laplacian_encoding(
     observed: Tensor,
     *,
     n_eigenvectors: int,
-    solver: str = "eigh",
+    solver: str = "auto",
     tie_break: float = TIE_BREAK,
 ) -> Tensor:
     """The smoothest patterns over the graph, one number for each electrode and pattern.
@@ -77,7 +77,8 @@ def laplacian_encoding(
         adjacency: `(batch, frames, electrodes, electrodes)`.
         observed: `(batch, electrodes)`; absent electrodes get zeros and disturb no other.
         n_eigenvectors: how many patterns, the smoothest first.
-        solver: `eigh` (LAPACK, cuSOLVER) or `jacobi` (plain torch operations).
+        solver: `eigh` (LAPACK, cuSOLVER), `jacobi` (plain torch operations), or `auto`: eigh
+            where the device has it.
         tie_break: 0 switches the fixed diagonal off.
 
     Returns:
@@ -91,7 +92,9 @@ def laplacian_encoding(
         there = observed[:, None, :]
         diagonal = torch.where(there, fixed, fixed + ABSENT)
         matrix = laplacian + torch.diag_embed(diagonal)
-        _, vectors = jacobi_eigh(matrix) if solver == "jacobi" else torch.linalg.eigh(matrix)
+        # Apple's GPUs have no eigh.
+        plain = solver == "jacobi" or (solver == "auto" and matrix.device.type == "mps")
+        _, vectors = jacobi_eigh(matrix) if plain else torch.linalg.eigh(matrix)
         kept = fix_signs(vectors[..., :n_eigenvectors])
         # Patterns of absent electrodes, and the absent electrodes' part in others' patterns, are
         # nought.

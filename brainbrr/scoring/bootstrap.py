@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from brainbrr.scoring.counts import Counts, Values, ratio
 from brainbrr.scoring.summary import Scores
 
+FEWEST_PATIENTS = 5
 RATES = ("sensitivity", "precision", "f1")
 SZCORE = ("event", "sample")
 EPOCH_UNIT = {"epoch": 0.25}
@@ -21,7 +22,13 @@ Path = tuple[str, ...]
 
 
 def draw_patients(n_subjects: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
-    """How often each patient is drawn in each resample, shape `(resamples, subjects)`."""
+    """How often each patient is drawn in each resample, shape `(resamples, subjects)`.
+
+    With fewer than `FEWEST_PATIENTS` there are no resamples, and no interval: the spread of so few
+    patients says nothing of others, and that of a single one would be told as certainty.
+    """
+    if n_subjects < FEWEST_PATIENTS:
+        return np.empty((0, n_subjects))
     generator = np.random.default_rng(seed)
     shares = np.full(n_subjects, 1 / n_subjects)
     return generator.multinomial(n_subjects, shares, n_resamples).astype(np.float64)

@@ -13,7 +13,13 @@ from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
 from brainbrr.scoring import nedc, szcore
-from brainbrr.scoring.bootstrap import differences, draw_patients, intervals, resample
+from brainbrr.scoring.bootstrap import (
+    FEWEST_PATIENTS,
+    differences,
+    draw_patients,
+    intervals,
+    resample,
+)
 from brainbrr.scoring.counts import Counts, defined
 from brainbrr.scoring.pairing import Pairs, listed, pair
 from brainbrr.scoring.seizures import (
@@ -200,7 +206,12 @@ def definitions(n_resamples: int, seed: int, detection: Detection) -> Scores:
             "threshold": "on = off; ovlp exact at every threshold, szcore at those listed",
             **{name: post[name] for name in ("smoothing_s", "merge_gap_s", "min_duration_s")},
         },
-        "intervals_95": {"resampled": "patients", "n_resamples": n_resamples, "seed": seed},
+        "intervals_95": {
+            "resampled": "patients",
+            "fewest_patients": FEWEST_PATIENTS,
+            "n_resamples": n_resamples,
+            "seed": seed,
+        },
     }
 
 

@@ -1,14 +1,15 @@
 """Where traces cross a set of thresholds: all that detection at any of them needs, found in one
 pass."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.events.detection import Runs, merge_runs, recorded_stretches, smoothed_level
+from brainbrr.events.detection import Runs, merge_runs, recorded_stretches
 from brainbrr.events.trace import Trace
+from brainbrr.scoring.morphology import Level
 from brainbrr.scoring.timeline import TICKS_HZ, Ticks, Timeline, unite
 
 
@@ -65,15 +66,19 @@ class Crossings:
 
 
 def find_crossings(
-    traces: Iterable[Trace], smoothing_s: float, thresholds: NDArray[np.float32]
+    traces: Iterable[Trace], level_of: Callable[[Trace], Level], thresholds: NDArray[np.float32]
 ) -> Crossings:
-    """Reduce smoothed traces to their crossings of `thresholds` (float32, ascending); one trace at
-    a time is touched."""
+    """Reduce traces to their crossings of thresholds; one trace at a time is touched.
+
+    Args:
+        level_of: smoothing, or all of post-processing; 0 in gaps.
+        thresholds: float32, ascending.
+    """
     positions, heights = [], []
     stretch_starts, recording_starts, rates_hz = [], [], []
     base = 0
     for trace in traces:
-        level = smoothed_level(trace, smoothing_s)
+        level = level_of(trace)
         for first, last in recorded_stretches(trace):
             height = np.searchsorted(thresholds, level[first:last], side="right").astype(np.uint16)
             change = np.concatenate([[0], np.flatnonzero(height[1:] != height[:-1]) + 1])

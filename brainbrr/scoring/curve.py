@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from brainbrr.events.trace import Trace
 from brainbrr.scoring.counts import DAY_S, Values, ratio
 from brainbrr.scoring.crossings import find_crossings
 from brainbrr.scoring.summary import Scores
-from brainbrr.scoring.sweep import Steps
+from brainbrr.scoring.sweep import Steps, processed_level
 from brainbrr.scoring.szcore import SzcoreRules, event_counts
 from brainbrr.scoring.timeline import Ticks, Timeline
 
@@ -144,21 +145,12 @@ def szcore_curve(
     a detection too, so no closed form gives all thresholds at once.
     """
     thresholds = np.unique(thresholds)
-    crossings = find_crossings(traces, detection.smoothing_s, thresholds)
-    counts = [
-        event_counts(
-            timeline,
-            reference,
-            crossings.events(
-                crossings.hysteresis(float(value), float(value)),
-                detection.merge_gap_s,
-                detection.min_duration_s,
-                timeline,
-            ),
-            rules,
-        ).total()
-        for value in thresholds[::-1]
-    ]
+    # Merging and minimum duration are in the level already.
+    crossings = find_crossings(traces, partial(processed_level, detection=detection), thresholds)
+    counts = []
+    for value in thresholds[::-1].tolist():
+        found = crossings.events(crossings.hysteresis(value, value), 0.0, 0.0, timeline)
+        counts.append(event_counts(timeline, reference, found, rules).total())
     return Curve(
         thresholds[::-1].astype(np.float64),
         np.array([one.sensitivity for one in counts], dtype=np.float64),

@@ -102,27 +102,19 @@ def _merge(timeline: Timeline, ticks: Ticks, gap: int) -> Ticks:
 
 def _extend(timeline: Timeline, ticks: Ticks, rules: SzcoreRules) -> Ticks:
     recording = timeline.recording_of(ticks)
-    step = TICKS_HZ // rules.event_rate_hz
-    length = timeline.stop - timeline.start
-    # timescoring takes the file to end with its last mask sample.
-    end = timeline.start + np.rint(length / step).astype(np.int64) * step
     onset = ticks[:, 0] - round(rules.tolerance_before_s * TICKS_HZ)
     offset = ticks[:, 1] + round(rules.tolerance_after_s * TICKS_HZ)
     return np.stack(
         [
             np.maximum(onset, timeline.start[recording]),
-            np.minimum(offset, end[recording]),
+            np.minimum(offset, timeline.stop[recording]),
         ],
         axis=1,
     )
 
 
 def _samples(timeline: Timeline, ticks: Ticks, rate_hz: int) -> NDArray[np.int64]:
-    """Mask samples `[round(onset), round(offset))` of each event on the common clock; may be
-    empty."""
+    """Mask samples `[round(onset), round(offset))` of each event on the common clock, or none."""
     step = TICKS_HZ // rate_hz
-    recording = timeline.recording_of(ticks)
-    base = timeline.start[recording, None]
-    n_samples = np.rint((timeline.stop - timeline.start) / step).astype(np.int64)
-    local = np.rint((ticks - base) / step).astype(np.int64)
-    return np.minimum(local, n_samples[recording, None]) + base // step
+    base = timeline.start[timeline.recording_of(ticks), None]
+    return np.rint((ticks - base) / step).astype(np.int64) + base // step

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
-from brainbrr.events.detection import Detection
+from brainbrr.events.detection import Detection, smoothed_level
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.alarm_budget import choose_threshold
 from brainbrr.scoring.corpus import group_by_subject
@@ -162,7 +163,9 @@ def _candidates(
     thresholds = np.unique(np.asarray(pairs, dtype=np.float32))
     ordered = [traces[name] for name in corpus.names]
     for smoothing_s in grid.smoothing_s:
-        crossings: Crossings = find_crossings(ordered, smoothing_s, thresholds)
+        crossings: Crossings = find_crossings(
+            ordered, partial(smoothed_level, smoothing_s=smoothing_s), thresholds
+        )
         for on, off in pairs:
             runs = crossings.hysteresis(on, off)
             for gap_s, shortest_s in product(grid.merge_gap_s, grid.min_duration_s):

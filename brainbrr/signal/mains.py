@@ -1,5 +1,7 @@
 """Which mains frequency, if any, a recording has picked up."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
@@ -29,12 +31,23 @@ def line_ratio(eeg_uv: NDArray[np.floating], rate_hz: float, line_hz: float) -> 
 
 
 def find_mains(
-    eeg_uv: NDArray[np.floating], rate_hz: float, *, min_ratio: float = 6.0
+    stretches: Sequence[NDArray[np.floating]], rate_hz: float, *, min_ratio: float = 4.0
 ) -> float | None:
-    """50.0, 60.0, or None: what stands out of the spectrum in a quarter of the channels or more."""
+    """50.0, 60.0, or None: what stands out of the spectrum in a quarter of the channels or more.
+
+    Args:
+        stretches: parts of the recording, each `(channels, samples)`; those under 2 s say nothing.
+            A line counts where it stands out in the median stretch.
+        rate_hz: samples a second.
+        min_ratio: power over its surroundings from which a line stands out.
+    """
     candidates = [hz for hz in CANDIDATES_HZ if hz + 1.0 < rate_hz / 2]
-    if eeg_uv.shape[0] == 0 or eeg_uv.shape[1] < 2 * rate_hz or not candidates:
+    long = [eeg_uv for eeg_uv in stretches if eeg_uv.shape[0] and eeg_uv.shape[1] >= 2 * rate_hz]
+    if not candidates or not long:
         return None
-    ratios = [float(np.quantile(line_ratio(eeg_uv, rate_hz, hz), 0.75)) for hz in candidates]
+    ratios = []
+    for line_hz in candidates:
+        typical = np.median([line_ratio(eeg_uv, rate_hz, line_hz) for eeg_uv in long], axis=0)
+        ratios.append(float(np.quantile(typical, 0.75)))
     best = int(np.argmax(ratios))
     return candidates[best] if ratios[best] >= min_ratio else None

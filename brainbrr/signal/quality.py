@@ -39,6 +39,7 @@ class QualityLimits:
 
 _CLIPPING_MIN_UV = 100.0
 _MAINS_MIN_UV = 20.0
+_MIN_CYCLES = 10
 
 
 def _line_basis(n_samples: int, rate_hz: float, mains_hz: float) -> NDArray[np.float64]:
@@ -76,6 +77,8 @@ def judge(
         mains_hz: mains frequency, or None where the recording has none.
         limits: see `QualityLimits`.
 
+    An epoch of less than ten cycles of the mains is not judged for hum.
+
     Returns:
         `(channels, epochs)`; the first that applies of flat, saturated, disconnected, mains.
     """
@@ -87,7 +90,7 @@ def judge(
     flat = (peak_to_peak < limits.flat_uv) | still
     hum = (
         np.zeros(peak_to_peak.shape, dtype=bool)
-        if mains_hz is None
+        if mains_hz is None or epochs.shape[-1] < _MIN_CYCLES * rate_hz / mains_hz
         else _is_hum(epochs, rate_hz, mains_hz, limits)
     )
     codes = np.where(hum, MAINS, GOOD)

@@ -45,3 +45,10 @@ def test_the_preparation_and_the_way_into_the_cache_build(tmp_path):
     assert build(cfg.signal.preparation) == Preparation()
     prepare = build(cfg.prepare)
     assert prepare.keywords == {"cache_root": str(tmp_path), "workers": 3, "rebuild": False}
+
+
+@pytest.mark.parametrize(
+    ("paths", "root"), [("paths=local", "data/tusz"), ("paths=modal", "/data/edf")]
+)
+def test_where_tusz_lies(paths, root):
+    assert build(composed("prepare", "data=tusz", paths).data).root == Path(root)

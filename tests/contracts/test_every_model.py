@@ -223,3 +223,14 @@ def test_the_order_of_electrodes_matters_unless_they_share_an_encoder(name, mode
         assert moved.abs().max() < 0.3 * spread
     else:
         assert moved.abs().max() > 0.5 * spread
+
+
+@pytest.mark.slow
+def test_a_compiler_reads_the_whole_model_as_one_graph(name, model, eeg, observed):
+    other = load_model(name).eval()
+    other.load_state_dict(model.state_dict())
+    # The capture is what depends on the model; code generation is torch's own matter.
+    compiled = torch.compile(other, backend="eager", fullgraph=True)
+    torch.testing.assert_close(
+        compiled(eeg[..., :160], observed), model(eeg[..., :160], observed), atol=5e-4, rtol=0
+    )

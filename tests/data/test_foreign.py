@@ -1,5 +1,7 @@
 """Formats that MNE reads for us."""
 
+import warnings
+
 import mne
 import numpy as np
 import pytest
@@ -103,3 +105,30 @@ def test_pointers_and_raws_without_eeg(tmp_path, raw):
         read_recording(path)
     with pytest.raises(NoSignal, match="type EEG"):
         from_mne(raw.copy().pick(["ECG"]))
+
+
+def test_damaged_fif_headers_are_refused_whatever_mne_raises(raw, tmp_path):
+    path = tmp_path / "a_raw.fif"
+    raw.save(path, verbose="ERROR")
+    original = path.read_bytes()
+    generator = np.random.default_rng(0)
+    outcomes = {"read": 0, "refused": 0}
+    for _ in range(40):
+        content = bytearray(original)
+        for at in generator.integers(0, 1500, 6):
+            content[at] = int(generator.integers(256))
+        path.write_bytes(content)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                read_recording(path)
+        except ForeignReaderFailed:
+            outcomes["refused"] += 1
+        else:
+            outcomes["read"] += 1
+    assert outcomes["refused"] > 3
+
+
+def test_a_missing_foreign_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_recording(tmp_path / "none.vhdr")

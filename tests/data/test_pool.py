@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainbrr.data import pool
-from brainbrr.data.pool import WorkerDied, each_in_pool
+from brainbrr.data.pool import WorkerDied, each_in_pool, n_cores
 
 
 def double(number):
@@ -71,3 +71,15 @@ def test_workers_end_with_their_parent(tmp_path):
     while any(is_running(worker) for worker in workers):
         assert time.monotonic() < deadline, "a worker outlives its parent"
         time.sleep(0.02)
+
+
+def test_cores_are_those_this_process_may_use():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system pins no process to cores")
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert n_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert n_cores() == len(allowed)

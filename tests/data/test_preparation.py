@@ -1,10 +1,13 @@
 """One recording to 19 electrodes in average reference at 256 Hz."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from edf_writer import Channel, EdfFile, electrode_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from brainbrr.data import conditioning
 from brainbrr.data.blocks import BlocksOfRecording
@@ -23,10 +26,12 @@ from brainbrr.data.preparation import (
 from brainbrr.data.read import read_recording
 from brainbrr.data.recording import Recording
 from brainbrr.data.refusals import GitLfsPointer
+from brainbrr.data.survey import NotFinite
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.filters import design_filter, filter_zero_phase
 from brainbrr.signal.labels import derivations
 from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.windows import recorded_spans
 
 CHAINS = [
     "Fp1-F3", "F3-C3", "C3-P3", "P3-O1", "Fp1-F7", "F7-T3", "T3-T5", "T5-O1", "Fz-Cz", "Cz-Pz",
@@ -305,3 +310,116 @@ def test_an_edf_with_a_gap_keeps_its_clock_through_preparation(tmp_path):
     assert steps.shape == (19, 65 * 256)
     assert np.argmax(np.abs(steps[1])) == 50 * 256
     assert not steps[:, 20 * 256 : 45 * 256].any()
+
+
+CHB = [
+    "FP1-F7", "F7-T7", "T7-P7", "P7-O1", "FP1-F3", "F3-C3", "C3-P3", "P3-O1", "FP2-F4", "F4-C4",
+    "C4-P4", "P4-O2", "FP2-F8", "F8-T8", "T8-P8", "P8-O2", "FZ-CZ", "CZ-PZ", "P7-T7", "T7-FT9",
+    "FT9-FT10", "FT10-T8", "T8-P8",
+]  # fmt: skip
+MONTAGES = {
+    "common": [f"EEG {name}-REF" for name in ELECTRODES],
+    "linked ears": [f"EEG {name.upper()}-LE" for name in ELECTRODES],
+    "average": [f"{name}-Avg" for name in ELECTRODES],
+    "Cz": [f"{name}-Cz" for name in ELECTRODES if name != "Cz"],
+    "double banana": [label for label in CHAINS if label not in {"C3-Cz", "Cz-C4"}],
+    "CHB-MIT": CHB,
+}
+
+
+@pytest.fixture(scope="module")
+def prepared_from_every_montage(tmp_path_factory):
+    """One head recorded in six montages, each an EDF of 0.1-uV steps, prepared."""
+    folder = tmp_path_factory.mktemp("montages")
+    generator = np.random.default_rng(4)
+    eeg = scalp()
+    at = dict(zip([name.upper() for name in ELECTRODES], eeg, strict=True))
+    at |= {"T7": at["T3"], "T8": at["T4"], "P7": at["T5"], "P8": at["T6"], "AVG": eeg.mean(axis=0)}
+    for name in ("REF", "LE", "FT9", "FT10"):
+        at[name] = generator.standard_normal(eeg.shape[1]).cumsum() * 0.5
+    found = {}
+    for montage, labels in MONTAGES.items():
+        channels = []
+        for label in labels:
+            plus, minus = label.upper().removeprefix("EEG ").split("-")
+            steps = np.rint((at[plus] - at[minus]) * 10).astype(np.int16)
+            channels.append(Channel(steps, label))
+        (folder / "a.edf").write_bytes(EdfFile(channels).to_bytes())
+        header = prepare_file(folder / "a.edf", Preparation(), folder / "a.npy")
+        found[montage] = header, np.load(folder / "a.npy") * 0.1
+    return average(eeg), found
+
+
+@pytest.mark.parametrize("montage", MONTAGES)
+def test_what_a_montage_determines_is_recovered_to_its_rounding(
+    prepared_from_every_montage, montage
+):
+    """Within each linked part: 3 % of the signal at the filter's edges, and against one another
+    0.5 % from the rounding to 0.1 uV, which adds up along a chain."""
+    truth, found = prepared_from_every_montage
+    header, eeg = found[montage]
+    assert header.observed.all()
+    assert len(header.parts) == {"double banana": 3, "CHB-MIT": 2}.get(montage, 1)
+    for part in header.parts:
+        rows = [ELECTRODES.index(name) for name in part]
+        assert error(average(eeg[rows]), average(truth[rows])) < 0.03
+        assert error(average(eeg[rows]), average(found["common"][1][rows])) < 0.005
+
+
+def test_the_shipped_configuration_is_the_default():
+    from omegaconf import OmegaConf
+
+    from brainbrr.cli.build import build
+
+    node = OmegaConf.load(Path(__file__).parents[2] / "conf/signal/default.yaml")
+    signal = OmegaConf.create({"signal": node}).signal
+    assert build(signal.preparation) == Preparation()
+    assert (signal.n_electrodes, signal.window_s) == (19, 60)
+
+
+def test_samples_that_are_no_numbers_are_refused():
+    for value in (np.nan, np.inf):
+        eeg = scalp(10.0)
+        eeg[3, 700] = value
+        with pytest.raises(NotFinite, match="between 0 and 10 s"):
+            prepare(recording(eeg), Preparation(mains=None))
+
+
+def test_crumbs_between_gaps_are_prepared_as_they_are():
+    eeg = scalp(20.0)
+    second = 1 / 256
+    gaps = [[5, 8], [8 + second, 9], [9 + 3 * second, 12]]
+    for first, last in gaps:
+        eeg[:, round(first * 256) : round(last * 256)] = 0
+    header, prepared = prepare(recording(eeg, gaps=gaps), Preparation(mains=50.0))
+    assert np.isfinite(prepared).all()
+    for first, last in header.gaps:
+        assert not prepared[:, round(first * 256) : round(last * 256)].any()
+    alone = prepare(recording(eeg[:, 12 * 256 :]), Preparation(mains=50.0))[1]
+    np.testing.assert_allclose(prepared[:, 12 * 256 :], alone, atol=1e-3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.floats(0.01, 19.99), min_size=2, max_size=8, unique=True),
+    st.sampled_from([256.0, 200.0, 512.0]),
+)
+def test_any_gaps_at_any_rate_stay_empty(edges, rate_hz):
+    edges = np.rint(np.sort(edges) * rate_hz)[: len(edges) // 2 * 2].reshape(-1, 2) / rate_hz
+    gaps = edges[edges[:, 1] > edges[:, 0]]
+    eeg = np.random.default_rng(0).standard_normal((19, int(20 * rate_hz))) * 30
+    for first, last in gaps:
+        eeg[:, round(first * rate_hz) : round(last * rate_hz)] = 0
+    try:
+        header, prepared = prepare(
+            recording(eeg, rate_hz=rate_hz, gaps=gaps), Preparation(mains=None)
+        )
+    except TooShort:
+        return
+    assert np.isfinite(prepared).all()
+    recorded = np.zeros(prepared.shape[1], dtype=bool)
+    for start, stop in recorded_spans(
+        header.n_samples, 256.0, np.array(header.gaps).reshape(-1, 2)
+    ):
+        recorded[start:stop] = True
+    assert not prepared[:, ~recorded].any()

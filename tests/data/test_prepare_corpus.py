@@ -1,6 +1,7 @@
 import errno
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,7 +21,6 @@ from brainbrr.data.corpora import bids, folder
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.labelled import CorrectionOfUnlabelled
 from brainbrr.data.manifest import read_manifest
-from brainbrr.data.pool import WorkerDied
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_corpus import (
     MANIFEST,
@@ -494,6 +494,18 @@ def test_a_cache_that_cannot_be_made_is_refused(corpus, tmp_path):
         prepare(corpus, tmp_path / "file")
 
 
+def test_a_signal_that_finds_no_room_leaves_nothing_behind(corpus, cache):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
+    try:
+        with pytest.raises(CacheNotWritable, match="File too large"):
+            prepare(corpus, cache)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name for path in cache.rglob("*") if path.is_file()} == {CLAIMS}
+    assert len(prepare(corpus, cache).rows) == 6
+
+
 def test_a_full_file_system_is_refused(corpus):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
@@ -508,18 +520,6 @@ def test_a_full_file_system_is_refused(corpus):
 def test_other_errors_of_the_system_are_not_mistaken_for_a_full_disk():
     with pytest.raises(OSError, match="Input/output"), prepare_recording.cache_writable(Path("x")):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-
-def die(*_arguments, **_options):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_worker_that_is_killed_is_told(corpus, cache, monkeypatch):
-    from brainbrr.data import prepare_corpus as module
-
-    monkeypatch.setattr(module, "run_job", die)
-    with pytest.raises(WorkerDied, match="prepare.workers=1"):
-        prepare(corpus, cache, workers=2)
 
 
 def test_scale_and_centre_survive(corpus, cache):

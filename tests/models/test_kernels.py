@@ -1,5 +1,7 @@
 """How the CUDA kernels are called, with a stand-in for mamba-ssm; they need a GPU."""
 
+import sys
+
 import pytest
 import torch
 
@@ -69,6 +71,34 @@ def test_nothing_is_available_without_a_device():
 def test_the_convolution_declines_where_it_cannot_run():
     out = kernels.kernel_convolution(torch.zeros(1, 4, 8), torch.zeros(8, 1, 4), torch.zeros(8))
     assert out is None
+
+
+@pytest.fixture
+def fake_package(tmp_path, monkeypatch):
+    """A mamba-ssm whose extension for Mamba-1 was not built."""
+    folder = tmp_path / "mamba_ssm" / "ops" / "triton"
+    folder.mkdir(parents=True)
+    (tmp_path / "mamba_ssm" / "__init__.py").write_text("import selective_scan_cuda\n")
+    (folder / "ssd_combined.py").write_text("def mamba_chunk_scan_combined(): return 'scan'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    known = set(sys.modules)
+    yield folder
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("fake_package")
+def test_the_scan_loads_without_mamba_1s_extension():
+    found = kernels._combined.__wrapped__()
+    assert found() == "scan"
+
+
+def test_a_broken_scan_is_no_scan_and_leaves_nothing_behind(fake_package, caplog):
+    (fake_package / "ssd_combined.py").write_text("import a_missing_compiler\n")
+    with caplog.at_level("INFO"):
+        assert kernels._combined.__wrapped__() is None
+    assert "a_missing_compiler" in caplog.text
+    assert "mamba_ssm" not in sys.modules
 
 
 @pytest.mark.gpu

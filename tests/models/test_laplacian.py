@@ -111,5 +111,5 @@ def test_held_until_the_next_solution():
 
 
 def test_unknown_solver_is_refused():
-    with pytest.raises(UnknownEigensolver, match="eigh or jacobi; got 'qr'"):
+    with pytest.raises(UnknownEigensolver, match="auto, eigh, jacobi; got 'qr'"):
         select_eigensolver("qr")

@@ -92,6 +92,28 @@ def test_a_few_hundred_pairs():
     assert disagreements(300, 1, exact) == []
 
 
+def test_durations_between_samples():
+    """Masks are rounded to whole samples of each rate; the rates per day are ours over the exact
+    duration."""
+    rng = np.random.default_rng(3)
+    for duration, reference, hypothesis in random_pairs(300, 4):
+        duration += int(rng.integers(0, TICKS_HZ // 10_000)) * 10_000
+        (truth, claim), event, sample = ours(duration, reference, hypothesis)
+        for counts, mask_hz, scorer in (
+            (event, MASK_HZ, timescoring.EventScoring),
+            (sample, 1, timescoring.SampleScoring),
+        ):
+            n_samples = round(exact(duration) * mask_hz)
+            sides = [
+                Annotation(
+                    [(exact(on), exact(off)) for on, off in side.tolist()], mask_hz, n_samples
+                )
+                for side in (truth, claim)
+            ]
+            scores = scorer(*sides)
+            assert (counts.tp, counts.fp, counts.ref_true) == (scores.tp, scores.fp, scores.refTrue)
+
+
 @pytest.mark.slow
 def test_ten_thousand_pairs():
     assert disagreements(10_000, 2, exact) == []

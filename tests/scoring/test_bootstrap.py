@@ -57,10 +57,20 @@ def test_undefined_resamples():
     assert interval(np.array([np.nan, np.nan, np.nan, 0.5])) is None
     assert interval(np.array([])) is None
     assert interval(np.array([0.5, 0.5, np.nan])) == [0.5, 0.5]
-    undefined = Counts(np.zeros(3), np.zeros(3), np.zeros(3), np.ones(3))
-    nested = intervals(resample(everything(undefined), draw_patients(3, 20, 0)))
+    undefined = Counts(np.zeros(5), np.zeros(5), np.zeros(5), np.ones(5))
+    nested = intervals(resample(everything(undefined), draw_patients(5, 20, 0)))
     assert nested["szcore"]["event"]["pooled"]["f1"] is None
     assert nested["szcore"]["event"]["pooled"]["fp_per_day"] == [0.0, 0.0]
+
+
+def test_few_patients_have_no_interval():
+    few = everything(counts(4, 0.6))
+    nested = intervals(resample(few, draw_patients(4, 100, 0)))
+    assert nested["szcore"]["event"]["pooled"]["f1"] is None
+    compared = differences(few, everything(counts(4, 0.3, 1)), draw_patients(4, 100, 0))
+    found = compared["nedc"]["ovlp"]["sensitivity"]
+    assert found["difference"] > 0
+    assert (found["interval_95"], found["p"]) == (None, None)
 
 
 def test_the_same_system_differs_by_nothing():

@@ -28,6 +28,8 @@ def reference(tmp_path):
     (folder / "participants.tsv").write_text("participant_id\nsub-01\n")
     (folder / (STEM.format("01") + "_channels.tsv")).write_text("name\nFp1\n")
     (folder / (STEM.format("01") + "_eeg.edf")).write_text("the recording itself")
+    (folder / (STEM.format("03") + "_eeg.edf")).parent.mkdir(parents=True)
+    (folder / (STEM.format("03") + "_eeg.edf")).write_text("a recording nobody annotated")
     return folder
 
 

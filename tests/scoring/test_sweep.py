@@ -13,7 +13,10 @@ from brainbrr.scoring.szcore import event_counts
 from brainbrr.scoring.timeline import Timeline
 
 LEVELS = st.lists(st.integers(0, 8), min_size=10, max_size=120)
-SEIZURES = st.lists(st.tuples(st.floats(0, 30), st.floats(0.01, 6)), max_size=4)
+ON_GRID = st.tuples(st.integers(0, 100), st.integers(1, 20)).map(
+    lambda pair: (pair[0] / 4, pair[1] / 4)
+)
+SEIZURES = st.lists(st.tuples(st.floats(0, 30), st.floats(0.01, 6)) | ON_GRID, max_size=4)
 POST = st.sampled_from([(0.0, 0.0, 0.0), (0.0, 1.0, 0.5), (0.5, 0.5, 1.0), (1.0, 2.0, 1.3)])
 
 
@@ -107,7 +110,7 @@ def test_sensitivity_at_a_rate_is_the_best_of_all_thresholds_that_keep_it():
     steps = sweep_recording(trace, as_intervals([(210, 230)]), detection)
     curve = SortedSteps.of([steps], np.array([0]), 1).curve()
     one_per_recording = 86_400 / 400
-    assert curve.sensitivity_at(1.5 * one_per_recording) == 1.0
+    assert curve.sensitivity_at(one_per_recording) == 1.0
     assert curve.sensitivity_at(0.5 * one_per_recording) == 0.0
     assert curve.points(2) == [
         {

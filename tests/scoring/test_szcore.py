@@ -54,6 +54,13 @@ def test_the_rules_can_be_changed():
     assert counted([(10, 20)], [(10, 16)], rules=rules).tp == 1
 
 
+def test_tolerance_ends_with_the_recording():
+    rules = SzcoreRules(min_overlap=0.5)
+    assert counted([(3590, 3600)], [(3575, 3600)], rules=rules).tp == 1
+    assert counted([(0, 10)], [(0, 36)], rules=rules).tp == 1
+    assert counted([(0, 10)], [(0, 35)], rules=rules).tp == 0
+
+
 def test_samples_are_whole_seconds():
     counts = counted([(10, 20)], [(15, 30)], scorer=sample_counts)
     assert (counts.tp, counts.fp, counts.fn) == (5, 10, 5)

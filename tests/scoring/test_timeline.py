@@ -17,6 +17,11 @@ def test_events_are_clipped_to_their_recording_merged_and_sorted():
     np.testing.assert_array_equal(timeline.count(events), [2, 1])
 
 
+def test_events_that_touch_are_one():
+    timeline = Timeline.of([60.0])
+    assert len(timeline.place([as_intervals([(0, 10), (10, 20), (20.000001, 30)])])) == 2
+
+
 def test_a_time_written_in_two_ways_is_one_time():
     timeline = Timeline.of([60.0])
     a = timeline.place([np.array([[10.1, 10.1 + 0.2]])])

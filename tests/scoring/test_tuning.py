@@ -82,6 +82,25 @@ def test_sensitivity_within_a_limit_of_false_alarms(corpus):
     assert tuned.table["chosen"]["subject_mean"]["sensitivity"] == 1.0
 
 
+def test_among_equals_the_fewest_false_alarms_win():
+    """Further down, two false alarms and the seizure are one detection."""
+    level = np.zeros(2400)
+    level[400:840] = 0.3
+    level[400:640] = level[700:740] = level[800:840] = 0.7
+    tuned = tune(
+        {"x": trace(level)},
+        {"x": annotation([(100, 160)], 600)},
+        Detection(smoothing_s=0.0),
+        split="val",
+        standard="ovlp",
+        objective="sensitivity",
+        target_fa_per_24h=1e6,
+        on=(0.2, 0.5),
+        off_over_on=(1.0,),
+    )
+    assert tuned.detection.on == 0.2
+
+
 def test_an_unreachable_limit_is_told_and_the_fewest_alarms_win(corpus, caplog):
     traces, references = corpus
     tuned = tune(

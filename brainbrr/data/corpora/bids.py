@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from brainbrr.data.corpora.seizure_codes import seizure_code
 from brainbrr.data.corpora.source import Source, UnreadableLabels
 from brainbrr.errors import BrainbrrError
+from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 
 SUFFIXES = (".edf", ".bdf", ".vhdr", ".set", ".edf.gz")
@@ -101,7 +101,7 @@ def _rows(path: Path) -> list[dict[str, str | None]]:
     if "participant_id" not in columns and not ("onset" in columns and columns & kinds):
         raise UnreadableLabels(
             "tab-separated columns onset, duration and eventType",
-            f"{path.name} with the columns {', '.join(sorted(columns)) or 'none'}",
+            f"{path.name} without them",
             "Compare with the SzCORE format.",
         )
     # Keys may be None where a row is longer than the header; such cells belong to no column.

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brainbrr.data.corpora import bids, tusz
-from brainbrr.data.corpora.seizure_codes import seizure_code
 from brainbrr.data.corpora.source import Source, UnreadableLabels
 from brainbrr.data.read import open_recording
 from brainbrr.errors import BrainbrrError
+from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 
 SUFFIXES = (".edf", ".bdf", ".edf.gz", ".bdf.gz", ".vhdr", ".set", ".fif", ".eeg")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from brainbrr.data.corpora.seizure_codes import seizure_code
 from brainbrr.data.corpora.source import Source, UnreadableLabels
 from brainbrr.errors import BrainbrrError
+from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals, merge
 
@@ -54,7 +54,7 @@ def read_labels(path: Path) -> tuple[tuple[Event, ...], float | None]:
     """The seizures of a TUSZ `.csv_bi` or `.csv` file, and the recording's length as it tells it.
 
     Rows of one type on several channels that touch or overlap become one event that names the
-    channels.
+    channels. Non-epileptic seizures (`nesz`) are none: they leave no trace in the EEG.
 
     Raises:
         UnreadableLabels: not text, a row without five columns, or a seizure that ends before it

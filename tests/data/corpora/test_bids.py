@@ -93,7 +93,7 @@ def test_a_seizure_without_proper_times_is_refused(tmp_path, row):
 
 def test_a_table_without_the_columns_is_refused(tmp_path):
     with pytest.raises(
-        UnreadableLabels, match="columns onset, duration and eventType.*start, stop"
+        UnreadableLabels, match="columns onset, duration and eventType; got .* without"
     ):
         read(tmp_path, "start\tstop\n1\t2\n")
 
