@@ -39,8 +39,10 @@ def each_in_pool(
     with ProcessPoolExecutor(
         n_workers, mp_context=get_context("spawn"), initializer=_tie_to_parent
     ) as pool:
-        futures: dict[Future[Result], Item] = {pool.submit(function, item): item for item in items}
         try:
+            futures: dict[Future[Result], Item] = {
+                pool.submit(function, item): item for item in items
+            }
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BrokenProcessPool as error:

@@ -49,7 +49,7 @@ def test_workers_end_with_their_parent(tmp_path):
         "import os, time\n"
         "from brainbrr.data.pool import each_in_pool\n"
         "def sleep(seconds):\n"
-        "    print(os.getpid(), flush=True)\n"
+        "    os.write(1, f'{os.getpid()}\\n'.encode())\n"
         "    time.sleep(seconds)\n"
         "if __name__ == '__main__':\n"
         "    list(each_in_pool(sleep, [60, 60], 2))\n"
@@ -62,11 +62,13 @@ def test_workers_end_with_their_parent(tmp_path):
         env={**os.environ, "PYTHONPATH": root},
     )
     assert parent.stdout is not None
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    assert all(is_running(worker) for worker in workers)
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    try:
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        assert all(is_running(worker) for worker in workers)
+    finally:
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
     deadline = time.monotonic() + 10
     while any(is_running(worker) for worker in workers):
         assert time.monotonic() < deadline, "a worker outlives its parent"
