@@ -42,8 +42,6 @@ class SynthesisParameters:
     n_subjects: Mapping[str, int] = field(
         default_factory=lambda: {"train": 24, "val": 6, "test": 8}
     )
-        default_factory=lambda: {"train": 24, "val": 6, "test": 8}
-    )
     n_recordings: Mapping[str, int] | int = field(
         default_factory=lambda: {"train": 1, "val": 2, "test": 3}
     )
