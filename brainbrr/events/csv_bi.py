@@ -23,8 +23,7 @@ class UnreadableCsvBi(BrainbrrError):
 
 
 def write_csv_bi(annotation: Annotation, path: str | Path) -> None:
-    """Write the seizures as `seiz` rows; a recording without seizures is one `bckg` row, as in
-    TUSZ."""
+    """Write the seizures as `seiz` rows; without any, one `bckg` row, as in TUSZ."""
     path = Path(path)
     events = annotation.seizures or (Event(0.0, annotation.duration_s, BACKGROUND),)
     with open_durable(path) as file:

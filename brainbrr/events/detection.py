@@ -54,8 +54,7 @@ class Detection:
 
 
 def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Centred moving average over `width` samples; at the ends the average runs over what there
-    is."""
+    """Centred moving average over `width` samples; at the ends, over what there is."""
     width = min(width | 1, 2 * len(probability) - 1)
     if width <= 1:
         return probability

@@ -34,8 +34,7 @@ class UnreadableEvents(BrainbrrError):
 
 
 def write_tsv(annotation: Annotation, path: str | Path) -> None:
-    """Write an annotation with SzCORE's seven columns; a recording without events is one `bckg`
-    row."""
+    """Write SzCORE's seven columns; a recording without events is one `bckg` row."""
     events = annotation.events or (Event(0.0, annotation.duration_s, BACKGROUND),)
     date_time = annotation.start.strftime(DATE_FORMAT) if annotation.start else MISSING
     with open_durable(path) as file:

@@ -21,6 +21,9 @@ from brainbrr.scoring.summary import Scores
 from brainbrr.scoring.sweep import Steps, combine, sweep_recording
 
 log = logging.getLogger(__name__)
+# Where hardly anything is left out, a whole recording is one alarm and keeps any budget. A higher
+# threshold keeps every promise that a lower one does.
+LOWEST_THRESHOLD = 0.05
 
 
 @dataclass(frozen=True)
@@ -81,22 +84,21 @@ def choose_threshold(
         subjects: patient of each recording; None where each recording is a patient of its own.
     """
     by_patient: dict[str, list[Steps]] = {}
-    for name, trace in traces.items():
-        steps = sweep_recording(trace, references[name].seizure_intervals, base)
+    for name, reference in references.items():
+        steps = sweep_recording(traces[name], reference.seizure_intervals, base)
         by_patient.setdefault(name if subjects is None else subjects[name], []).append(steps)
     patients = {patient: combine(steps) for patient, steps in sorted(by_patient.items())}
     lowest = {
         patient: lowest_threshold(steps, budget_per_24h) for patient, steps in patients.items()
     }
-    n_short = sum(DAY_S / one.recorded_s > budget_per_24h for one in patients.values())
+    n_short = sum(budget_per_24h * one.recorded_s < DAY_S for one in patients.values())
     rank = math.ceil((len(lowest) + 1) * coverage - 1e-9)
     ordered = sorted(lowest.values())
     threshold = ordered[min(rank, len(ordered)) - 1]
     reason = _reason(len(ordered), rank, n_short, threshold, budget_per_24h)
     if reason:
         log.warning("no alarm budget is promised: %s", reason)
-    # A float32 threshold survives float64 and JSON, so that what was promised is what is applied.
-    on = float(np.clip(threshold, np.finfo(np.float32).tiny, 1.0))
+    on = float(np.clip(threshold, LOWEST_THRESHOLD, 1.0))
     return AlarmBudget(
         replace(base, on=on, off=on),
         budget_per_24h,

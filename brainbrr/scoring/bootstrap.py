@@ -60,8 +60,7 @@ def resample(by_subject: Mapping[str, Counts], weights: NDArray[np.float64]) -> 
 
 
 def interval(values: Values) -> list[float] | None:
-    """95 % percentile interval over the resamples where the number is defined; None with fewer than
-    half of them."""
+    """95 % percentile interval where the number is defined; None if in under half of resamples."""
     defined = values[~np.isnan(values)]
     if 2 * len(defined) < len(values) or not len(defined):
         return None

@@ -40,8 +40,7 @@ def labelled_stretches(
 
 
 def reliability(samples: SampleHistogram) -> list[Scores]:
-    """Mean probability and share of seizure samples in each of 15 equal bins; 0 and 1 belong to the
-    outer ones."""
+    """Mean probability and share of seizure samples in each of 15 equal bins, 0 and 1 included."""
     return [
         {
             "confidence": float(total / n) if n else None,
@@ -53,8 +52,7 @@ def reliability(samples: SampleHistogram) -> list[Scores]:
 
 
 def expected_calibration_error(samples: SampleHistogram) -> float | None:
-    """Mean distance between probability and frequency over the bins of `reliability`, weighted by
-    samples."""
+    """Mean distance of probability and frequency over the reliability bins, by samples."""
     n_samples = int(samples.n.sum())
     return float(np.abs(samples.sum_p - samples.hits).sum() / n_samples) if n_samples else None
 

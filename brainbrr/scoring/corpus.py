@@ -20,7 +20,7 @@ from brainbrr.scoring.bootstrap import (
     intervals,
     resample,
 )
-from brainbrr.scoring.counts import Counts, defined
+from brainbrr.scoring.counts import Counts, Values, defined
 from brainbrr.scoring.pairing import Pairs, listed, pair
 from brainbrr.scoring.seizures import (
     boundary_error,
@@ -172,24 +172,27 @@ def group_by_subject(
 
 
 def worst_decile(names: Sequence[str], ovlp: Counts) -> Scores:
-    """The tenth of the subjects, at least one, with the most false alarms, and the tenth that is
-    found least."""
-    n_worst = max(round(len(names) / 10), 1)
-    alarms, found = ovlp.fp_per_day, ovlp.sensitivity
-    noisy = np.argsort(-alarms, kind="stable")[:n_worst]
-    known = np.flatnonzero(~np.isnan(found))
-    missed = known[np.argsort(found[known], kind="stable")[: max(round(len(known) / 10), 1)]]
+    """The tenth of subjects with the most false alarms, and the tenth that is found least."""
+
+    def tenth(rate: Values, sign: float) -> tuple[float | None, str]:
+        known = np.flatnonzero(~np.isnan(rate))
+        order = known[np.argsort(sign * rate[known], kind="stable")]
+        worst = order[: max(round(len(known) / 10), 1)]
+        mean = float(rate[worst].mean()) if len(worst) else None
+        return mean, ", ".join(names[i] for i in worst)
+
+    alarms, noisiest = tenth(ovlp.fp_per_day, -1.0)
+    found, least_found = tenth(ovlp.sensitivity, 1.0)
     return {
-        "fa_per_24h": float(alarms[noisy].mean()),
-        "noisiest": ", ".join(names[i] for i in noisy),
-        "sensitivity": float(found[missed].mean()) if len(missed) else None,
-        "least_found": ", ".join(names[i] for i in missed),
+        "fa_per_24h": alarms,
+        "noisiest": noisiest,
+        "sensitivity": found,
+        "least_found": least_found,
     }
 
 
 def definitions(n_resamples: int, seed: int, detection: Detection) -> Scores:
-    """What the numbers mean: versions and parameters, so that a table can be compared with
-    another."""
+    """What the numbers mean: versions and parameters, without which no two tables compare."""
     post = asdict(detection)
     return {
         "brainbrr": brainbrr.__version__,
@@ -203,7 +206,8 @@ def definitions(n_resamples: int, seed: int, detection: Detection) -> Scores:
         },
         "latency_s, by_duration, by_type, boundary_error_s, worst_decile": "NEDC OVLP",
         "curve": {
-            "threshold": "on = off; ovlp exact at every threshold, szcore at those listed",
+            "threshold": "on = off; ovlp exact at every threshold, szcore exact at those listed and"
+            " at more of them beside each target rate",
             **{name: post[name] for name in ("smoothing_s", "merge_gap_s", "min_duration_s")},
         },
         "intervals_95": {

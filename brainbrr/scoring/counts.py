@@ -12,8 +12,7 @@ Values = NDArray[np.float64]
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Values:
-    """Elementwise quotient, NaN where the denominator is 0: an undefined rate is not a rate of
-    0."""
+    """Elementwise quotient, NaN where the denominator is 0: undefined is not a rate of 0."""
     numerator, denominator = np.broadcast_arrays(
         np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     )
@@ -91,14 +90,12 @@ class Counts:
 
     @property
     def f1(self) -> Values:
-        """`2 tp / (2 tp + fp + fn)`, the definition of timescoring 0.0.7; undefined where there is
-        nothing at all."""
+        """`2 tp / (2 tp + fp + fn)` as in timescoring 0.0.7; undefined where there is no event."""
         return ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
     def legacy_f1(self) -> Values:
-        """F1 as timescoring defined it before 2026: undefined wherever sensitivity or precision
-        is."""
+        """F1 as timescoring had it before 2026: undefined where sensitivity or precision is."""
         return np.where(np.isnan(self.sensitivity + self.precision), np.nan, self.f1)
 
     @property

@@ -46,8 +46,7 @@ class Crossings:
     def events(
         self, runs: Runs, merge_gap_s: float, min_duration_s: float, timeline: Timeline
     ) -> Ticks:
-        """The events that `brainbrr.events.detection.detect` makes of these runs, on the corpus's
-        clock."""
+        """The events that `detect` makes of these runs, on the corpus's clock."""
         stretch = np.searchsorted(self.stretch_start, runs[:, 0], side="right") - 1
         merged = merge_runs(runs, stretch, merge_gap_s * self._rate_of(runs)[1:])
         rate_hz = self._rate_of(merged)
@@ -74,7 +73,7 @@ def find_crossings(
         level_of: smoothing, or all of post-processing; 0 in gaps.
         thresholds: float32, ascending.
     """
-    positions, heights = [], []
+    positions, heights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     stretch_starts, recording_starts, rates_hz = [], [], []
     base = 0
     for trace in traces:
@@ -92,7 +91,7 @@ def find_crossings(
         thresholds,
         np.concatenate(positions),
         np.concatenate(heights).astype(np.int64),
-        np.array(stretch_starts),
+        np.array(stretch_starts, dtype=np.int64),
         np.array(recording_starts),
         np.array(rates_hz),
     )

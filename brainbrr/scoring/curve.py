@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.counts import DAY_S, Values, ratio
+from brainbrr.scoring.counts import DAY_S, Values, defined, ratio
 from brainbrr.scoring.crossings import find_crossings
 from brainbrr.scoring.summary import Scores
 from brainbrr.scoring.sweep import Steps, processed_level
@@ -27,16 +27,18 @@ class Curve:
         threshold: each point holds from here up to the threshold before it.
         sensitivity: NaN where there is no seizure.
         fa_per_24h: false alarms in 24 h of recorded time.
+        n_seizures: how many there are to find.
     """
 
     threshold: NDArray[np.float64]
     sensitivity: Values
     fa_per_24h: Values
+    n_seizures: float
 
     def sensitivity_at(self, fa_per_24h: float) -> float | None:
         """The highest sensitivity of any threshold with at most so many false alarms; above all of
         them it is 0."""
-        if np.isnan(self.sensitivity).any():
+        if not self.n_seizures:
             return None
         return float(self.sensitivity[self.fa_per_24h <= fa_per_24h].max(initial=0.0))
 
@@ -46,10 +48,8 @@ class Curve:
         return [
             {
                 "threshold": float(self.threshold[i]),
-                "sensitivity": None
-                if np.isnan(self.sensitivity[i])
-                else float(self.sensitivity[i]),
-                "fa_per_24h": float(self.fa_per_24h[i]),
+                "sensitivity": defined(self.sensitivity[i]),
+                "fa_per_24h": defined(self.fa_per_24h[i]),
             }
             for i in (index if len(self.threshold) else [])
         ]
@@ -57,8 +57,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class SortedSteps:
-    """All steps of a corpus by descending threshold, each with its subject: what a curve is summed
-    from."""
+    """All steps of a corpus by descending threshold, each with its subject."""
 
     threshold: NDArray[np.float32]
     hit: NDArray[np.int8]
@@ -106,8 +105,7 @@ class SortedSteps:
         )
 
     def curve(self, weights: Values | None = None) -> Curve:
-        """The exact curve over every threshold, of each subject as often as `weights` says, shape
-        `(subjects,)`."""
+        """The exact curve, each subject counted as often as `weights` says, shape `(subjects,)`."""
         weights = np.ones(len(self.recorded_s)) if weights is None else weights
         last = np.flatnonzero(np.diff(self.threshold, append=np.float32(-1.0)))
         weight = weights[self.subject]
@@ -116,7 +114,8 @@ class SortedSteps:
         return Curve(
             self.threshold[last].astype(np.float64),
             ratio(hits, np.full(len(last), weights @ self.n_seizures)),
-            alarms * DAY_S / float(weights @ self.recorded_s),
+            ratio(alarms * DAY_S, np.full(len(last), weights @ self.recorded_s)),
+            float(weights @ self.n_seizures),
         )
 
     def resampled_targets(self, weights: NDArray[np.float64]) -> dict[str, Values]:
@@ -155,6 +154,30 @@ def szcore_curve(
         thresholds[::-1].astype(np.float64),
         np.array([one.sensitivity for one in counts], dtype=np.float64),
         np.array([one.fp_per_day for one in counts], dtype=np.float64),
+        float(len(reference)),
+    )
+
+
+def near_targets(
+    curve: Curve, thresholds: NDArray[np.float32], n_values: int
+) -> NDArray[np.float32]:
+    """The thresholds between points of which only one keeps a target, `n_values` at most."""
+    kept = np.array([curve.fa_per_24h <= target for target in TARGETS.values()])
+    parted = np.flatnonzero(np.any(kept[:, 1:] != kept[:, :-1], axis=0))
+    high, low = curve.threshold[parted], curve.threshold[parted + 1]
+    values = np.unique(thresholds)
+    inside = np.any((values[:, None] > low) & (values[:, None] < high), axis=1)
+    return spread(values[inside], n_values)
+
+
+def united(one: Curve, other: Curve) -> Curve:
+    """The points of two curves of the same detector in one."""
+    order = np.argsort(-np.concatenate([one.threshold, other.threshold]), kind="stable")
+    return Curve(
+        np.concatenate([one.threshold, other.threshold])[order],
+        np.concatenate([one.sensitivity, other.sensitivity])[order],
+        np.concatenate([one.fa_per_24h, other.fa_per_24h])[order],
+        one.n_seizures,
     )
 
 
@@ -166,8 +189,9 @@ def at_targets(curve: Curve) -> Scores:
 def spread(values: NDArray[np.float32], n_values: int) -> NDArray[np.float32]:
     """At most `n_values` of the distinct values, evenly taken by rank."""
     values = np.unique(values)
-    index = np.unique(np.linspace(0, len(values) - 1, n_values).round().astype(int))
-    return values[index] if len(values) else np.array([0.5], np.float32)
+    if not len(values):
+        return values
+    return values[np.unique(np.linspace(0, len(values) - 1, n_values).round().astype(int))]
 
 
 def _summed(values: Sequence[float], group: NDArray[np.intp], n_groups: int) -> Values:

@@ -147,8 +147,7 @@ def recording_name(path: Path) -> str:
 
 
 def subject_of(name: str) -> str:
-    """The subject a recording's name tells of: BIDS, TUSZ, CHB-MIT and Siena names; else its
-    folder, else itself."""
+    """The subject in a BIDS, TUSZ, CHB-MIT or Siena name; else the folder, else the name."""
     found = SUBJECT.search(name)
     if found:
         return next(group for group in found.groups() if group)

@@ -17,8 +17,7 @@ EPOCH_S = 0.25
 
 
 def ovlp_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> Counts:
-    """Any-overlap: a seizure is hit by any detection that overlaps it, a detection that overlaps
-    none is false."""
+    """Any-overlap: a seizure that any detection overlaps is hit; a detection of none is false."""
     hit = covered(reference, unite(hypothesis)) > 0
     false = covered(hypothesis, unite(reference)) == 0
     tp = timeline.count(reference[hit])
@@ -47,8 +46,7 @@ def epoch_counts(
 
 
 def dpalign_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> Counts:
-    """Hits, insertions and misses of the best alignment of the two label sequences; time plays no
-    part."""
+    """Hits, insertions and misses of the best alignment of the label sequences, without time."""
     truth = [_labels(*part) for part in _by_recording(timeline, reference)]
     claim = [_labels(*part) for part in _by_recording(timeline, hypothesis)]
     scored = np.array([align(a, b) for a, b in zip(truth, claim, strict=True)], dtype=np.float64)
@@ -122,8 +120,7 @@ def _by_recording(timeline: Timeline, ticks: Ticks) -> list[tuple[Ticks, int]]:
 
 
 def _labels(ticks: Ticks, length: int) -> str:
-    """The recording as a sequence of labels, `s` for a seizure and `b` for the background around
-    it."""
+    """The recording as labels in order: `s` for a seizure, `b` for background around it."""
     if len(ticks) == 0:
         return "b"
     reach = np.concatenate([[0], np.maximum.accumulate(ticks[:, 1])])

@@ -81,8 +81,7 @@ def fine_bin(probability: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def bin_probability() -> NDArray[np.float64]:
-    """A probability inside each fine bin: its middle; exactly 0 and 1 have bins next to the
-    ends."""
+    """A probability inside each fine bin: its middle."""
     low = (np.arange(HALF_BITS + 1, dtype=np.uint32) << SHIFT).view(np.float32).astype(np.float64)
     high = np.append(low[1:], 0.5)
     middle = (low + np.minimum(high, 0.5)) / 2
@@ -90,8 +89,7 @@ def bin_probability() -> NDArray[np.float64]:
 
 
 def auroc(samples: SampleHistogram) -> tuple[float | None, float | None]:
-    """Area under the ROC curve and how far the exact value can lie from it; None without both
-    classes."""
+    """Area under the ROC curve and a bound of its error; None without both classes."""
     n_positive, n_negative = int(samples.positive.sum()), int(samples.negative.sum())
     if not n_positive or not n_negative:
         return None, None
@@ -101,8 +99,7 @@ def auroc(samples: SampleHistogram) -> tuple[float | None, float | None]:
 
 
 def average_precision(samples: SampleHistogram) -> tuple[float | None, float | None]:
-    """Average precision and how far the exact value can lie from it; None without seizure
-    samples."""
+    """Average precision and a bound of its error; None without seizure samples."""
     n_positive = int(samples.positive.sum())
     if not n_positive:
         return None, None

@@ -72,8 +72,7 @@ def _type_between(reference: Annotation, onset_s: float, offset_s: float) -> str
 
 
 def latency(seizures: Sequence[Seizure]) -> Scores:
-    """Seconds from the onset of a seizure to that of its detection, over the detected ones; early
-    is negative."""
+    """Seconds from a seizure's onset to its detection's, over the detected; early is negative."""
     errors_s = [one.onset_error_s for one in seizures if one.onset_error_s is not None]
     if not errors_s:
         return {"median": None, "p90": None, "n": 0}
@@ -85,8 +84,7 @@ def latency(seizures: Sequence[Seizure]) -> Scores:
 
 
 def boundary_error(seizures: Sequence[Seizure]) -> Scores:
-    """Median and median absolute distance of detected onsets and offsets from the annotated ones,
-    in seconds."""
+    """Median signed and absolute distance of detected onsets and offsets, in seconds."""
     sides = {
         "onset": [one.onset_error_s for one in seizures if one.onset_error_s is not None],
         "offset": [one.offset_error_s for one in seizures if one.offset_error_s is not None],

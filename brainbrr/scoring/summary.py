@@ -59,8 +59,7 @@ def nedc_summary(subjects: Counts, unit_s: float = 1.0) -> Scores:
 
 
 def subject_mean(rates: dict[str, Values]) -> Scores:
-    """Mean of each rate over the subjects where it is defined, and under `n_subjects` how many
-    those are."""
+    """Mean of each rate over the subjects where it is defined; `n_subjects` counts them."""
     valid = {name: rate[~np.isnan(rate)] for name, rate in rates.items()}
     means = {name: float(rate.mean()) if rate.size else None for name, rate in valid.items()}
     return {**means, "n_subjects": {name: rate.size for name, rate in valid.items()}}

@@ -118,8 +118,7 @@ def _alarms(
 
 
 def _samples_of(onset_s: float, offset_s: float, trace: Trace) -> tuple[int, int]:
-    """First sample and last plus one that share time with an event; times are compared in whole
-    ticks."""
+    """First sample and last plus one that share time with an event, judged in whole ticks."""
 
     def tick(sample: int) -> int:
         return int(np.rint(sample / trace.rate_hz * TICKS_HZ))

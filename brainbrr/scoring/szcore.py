@@ -68,8 +68,7 @@ def event_counts(
 def sample_counts(
     timeline: Timeline, reference: Ticks, hypothesis: Ticks, rules: SzcoreRules | None = None
 ) -> Counts:
-    """Samples of seizure found, of false detection and missed in each recording, at
-    `sample_rate_hz`."""
+    """Samples of seizure found, claimed falsely and missed in each recording."""
     rate_hz = (rules or SzcoreRules()).sample_rate_hz
     truth = _samples(timeline, reference, rate_hz)
     claim = _samples(timeline, hypothesis, rate_hz)

@@ -14,8 +14,7 @@ def strict_overlap(one: Span, other: Span) -> bool:
 
 
 def overlap_in_seconds(one: Span, other: Span) -> bool:
-    """Whether two events touch a common whole second: what nedc_eeg_eval v6.0.0 takes for
-    overlap."""
+    """Whether two events touch a common whole second: nedc_eeg_eval v6.0.0's overlap."""
     return int(one[0]) <= int(other[1]) and int(other[0]) <= int(one[1])
 
 
@@ -62,8 +61,7 @@ def taes(
 
 
 def _partial(seizure: Span, detection: Span) -> Span:
-    """Hit and false alarm of one pair, as fractions of the seizure; the hit is negative where they
-    do not meet."""
+    """Hit and false alarm of a pair as fractions of the seizure; apart, the hit is negative."""
     duration_s = seizure[1] - seizure[0]
     hit = (min(seizure[1], detection[1]) - max(seizure[0], detection[0])) / duration_s
     overhang_s = max(detection[1] - seizure[1], 0.0) + max(seizure[0] - detection[0], 0.0)

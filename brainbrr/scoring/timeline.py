@@ -104,8 +104,7 @@ def unite(ticks: Ticks) -> Ticks:
 
 
 def covered(ticks: Ticks, united: Ticks) -> NDArray[np.int64]:
-    """Ticks of each event that lie inside `united`, which must be disjoint and sorted; 0 for a
-    reversed event."""
+    """Ticks of each event inside `united` (disjoint, sorted); 0 for a reversed event."""
     if len(united) == 0:
         return np.zeros(len(ticks), dtype=np.int64)
     lengths = united[:, 1] - united[:, 0]

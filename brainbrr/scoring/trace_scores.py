@@ -16,7 +16,15 @@ from brainbrr.scoring.calibration import (
     reliability,
     tempered,
 )
-from brainbrr.scoring.curve import SortedSteps, at_targets, spread, szcore_curve
+from brainbrr.scoring.curve import (
+    Curve,
+    SortedSteps,
+    at_targets,
+    near_targets,
+    spread,
+    szcore_curve,
+    united,
+)
 from brainbrr.scoring.pairing import Pairs, listed
 from brainbrr.scoring.sample_level import SampleHistogram, auroc, average_precision
 from brainbrr.scoring.summary import Scores
@@ -103,13 +111,17 @@ def score_traces(
     ]
     ordered = SortedSteps.of(steps, group, weights.shape[1])
     ovlp = ordered.curve()
-    thresholds = spread(ordered.threshold, n_points)
-    szcore = szcore_curve(traces, timeline, truth, detection, thresholds=thresholds)
+
+    def szcore_at(thresholds: NDArray[np.float32]) -> Curve:
+        return szcore_curve(traces, timeline, truth, detection, thresholds=thresholds)
+
+    szcore = szcore_at(spread(ordered.threshold, n_points))
+    finer = near_targets(szcore, ordered.threshold, n_points)
     curve = {
         "ovlp": ovlp.points(n_points),
         "szcore": szcore.points(n_points),
         "sensitivity_at_fa": at_targets(ovlp),
-        "sensitivity_at_fa_szcore": at_targets(szcore),
+        "sensitivity_at_fa_szcore": at_targets(united(szcore, szcore_at(finer))),
     }
     resampled = ordered.resampled_targets(weights)
     at_fa = {name: interval(values) for name, values in resampled.items()}

@@ -157,8 +157,7 @@ class _Corpus(NamedTuple):
 def _candidates(
     traces: Mapping[str, Trace], corpus: _Corpus, grid: Grid
 ) -> Iterator[tuple[Detection, Ticks]]:
-    """Each setting of the grid with its events on the corpus's clock; the traces are gone through
-    once a smoothing."""
+    """Each setting of the grid with its events; the traces are read once a smoothing."""
     pairs = [(on, on * fraction) for on, fraction in product(grid.on, grid.off_over_on)]
     thresholds = np.unique(np.asarray(pairs, dtype=np.float32))
     ordered = [traces[name] for name in corpus.names]
@@ -191,7 +190,7 @@ def _choose(
     measure = "f1" if table["objective"] == "event_f1" else "sensitivity"
     allowed = tried
     if target_fa_per_24h is not None:
-        allowed = [row for row in tried if row["pooled"]["fp_per_day"] <= target_fa_per_24h]
+        allowed = [row for row in tried if _alarms(row) <= target_fa_per_24h]
         table = {**table, "target_fa_per_24h": target_fa_per_24h, "target_met": bool(allowed)}
     valued = [row for row in allowed if row[table["average"]][measure] is not None]
     # Among equals the fewest false alarms, then the highest threshold.
@@ -199,20 +198,25 @@ def _choose(
         valued,
         key=lambda row: (
             row[table["average"]][measure],
-            -row["pooled"]["fp_per_day"],
+            -_alarms(row),
             row["on"],
             row["off"],
         ),
         default=None,
     )
     if best is None and target_fa_per_24h is not None and not allowed:
-        best = min(tried, key=lambda row: row["pooled"]["fp_per_day"])
+        best = min(tried, key=_alarms)
         log.warning("no setting stays within %g false alarms in 24 h", target_fa_per_24h)
     if best is None:
         log.warning("%s is undefined on these recordings; thresholds stay as they were", measure)
         return Tuned(base, {**table, "chosen": None, "rows": tried})
     settings = {name: best[name] for name in asdict(base)}
     return Tuned(replace(base, **settings), {**table, "chosen": best, "rows": tried})
+
+
+def _alarms(row: Scores) -> float:
+    # Undefined where nothing was recorded: then there were no alarms either.
+    return float(row["pooled"]["fp_per_day"] or 0.0)
 
 
 def _check(objective: str, average: str, standard: str, target_fa_per_24h: float | None) -> None:

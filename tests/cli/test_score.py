@@ -2,13 +2,18 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from rich.console import Console
 
+from brainbrr.cli.build import build
 from brainbrr.cli.score import difference_table, run, score_table
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.detection import Detection
 from brainbrr.events.event import Event
+from brainbrr.events.trace import Trace
 from brainbrr.events.tsv import write_tsv
 from brainbrr.scoring.folders import score
 
@@ -63,3 +68,15 @@ def test_what_was_not_scored_is_told(folders, capsys):
     assert "3 of 4 recordings scored" in told
     assert "missing: 1, e.g. sub-00_run-0" in told
     assert "unreferenced: 1, e.g. sub-09_run-0" in told
+
+
+def test_the_groups_build():
+    tune = build(OmegaConf.load(CONF / "detect" / "default.yaml"))
+    assert isinstance(tune.keywords["base"], Detection)
+    reference = {"x": Annotation((Event(100.0, 60.0),), 600.0)}
+    level = np.zeros(600, np.float32)
+    level[100:160] = 0.6
+    tuned = tune({"x": Trace(level, 1.0, np.empty((0, 2)))}, reference, split="val")
+    assert tuned.table["chosen"]["pooled"]["f1"] == 1.0
+    scorer = build(OmegaConf.load(CONF / "scoring" / "default.yaml"))
+    assert scorer(reference, reference)["nedc"]["taes"]["f1"] == 1.0

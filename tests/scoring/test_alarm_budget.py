@@ -155,6 +155,16 @@ def test_a_detector_certain_where_it_errs_cannot_keep_a_budget():
     assert chosen.detection.on == 1.0
 
 
+def test_a_whole_recording_is_never_one_alarm():
+    quiet = Trace(np.full(DAY, 0.001, np.float32), RATE_HZ, as_intervals([]))
+    traces = {str(i): quiet for i in range(20)}
+    references = dict.fromkeys(traces, Annotation((), 86_400.0))
+    chosen = choose_threshold(traces, references, POST, budget_per_24h=5.0)
+    assert chosen.promised == pytest.approx(19 / 21)
+    assert chosen.detection.on == 0.05
+    assert detect(quiet, chosen.detection).events == ()
+
+
 def test_achieved():
     counts, recorded_s = {"a": 5, "b": 6, "c": 1}, {"a": 86_400, "b": 86_400, "c": 3_600}
     assert within_budget(counts, recorded_s, 5.0) == pytest.approx(1 / 3)

@@ -9,6 +9,7 @@ from brainbrr.scoring.corpus import UnknownSubject, score_corpus
 from brainbrr.scoring.pairing import DurationMismatch, InvalidMissing, MissingHypothesis
 from brainbrr.scoring.timeline import EmptyCorpus
 from brainbrr.scoring.trace_scores import MissingTrace
+from brainbrr.scoring.tuning import tune
 
 from .conftest import annotation
 
@@ -157,6 +158,20 @@ def test_only_recorded_time_counts_in_rates():
     with_gaps = score_corpus(REFERENCES, HYPOTHESES, traces(), n_resamples=10)
     rate = with_gaps["szcore"]["event"]["pooled"]["fp_per_day"]
     assert rate == pytest.approx(86400 / (16_200 - 4 * 60))
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+@pytest.mark.parametrize("gaps", [[], [(20, 30)], [(0, 100)]])
+@pytest.mark.parametrize("pairs", [[], [(22, 25)], [(0, 100)]])
+def test_degenerate_traces_are_scored_without_a_nan(level, gaps, pairs):
+    reference = {"x": annotation(pairs, 100)}
+    flat = {"x": Trace(np.full(100, level, np.float32), 1.0, as_intervals(gaps))}
+    scores = score_corpus(reference, reference, flat, n_resamples=5)
+    json.dumps(scores, allow_nan=False)
+    assert (scores["curve"]["sensitivity_at_fa"]["10"] is None) == (not pairs)
+    for budget in (None, 5.0):
+        tuned = tune(flat, reference, split="val", alarm_budget=budget)
+        json.dumps(tuned.table, allow_nan=False)
 
 
 def test_a_missing_or_misfit_trace_is_refused_by_name():

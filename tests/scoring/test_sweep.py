@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.curve import SortedSteps, spread, szcore_curve
+from brainbrr.scoring.curve import (
+    Curve,
+    SortedSteps,
+    near_targets,
+    spread,
+    szcore_curve,
+    united,
+)
 from brainbrr.scoring.nedc import ovlp_counts
 from brainbrr.scoring.sweep import combine, processed_level, sweep_recording
 from brainbrr.scoring.szcore import event_counts
@@ -129,6 +136,26 @@ def test_without_seizures_sensitivity_is_undefined():
     curve = SortedSteps.of([steps], np.array([0]), 1).curve()
     assert curve.sensitivity_at(10.0) is None
     assert curve.points(10)[0]["sensitivity"] is None
+    flat = Trace(np.zeros(4, np.float32), 1.0, as_intervals([]))
+    for seizures, expected in (([], None), ([(1, 2)], 0.0)):
+        steps = sweep_recording(flat, as_intervals(seizures), detection)
+        curve = SortedSteps.of([steps], np.array([0]), 1).curve()
+        assert (curve.sensitivity_at(10.0), curve.points(10)) == (expected, [])
+
+
+def test_more_thresholds_are_taken_where_a_target_is_passed():
+    curve = Curve(
+        np.array([0.9, 0.6, 0.3]), np.array([0.1, 0.5, 0.9]), np.array([0.0, 3.0, 4.0]), 10
+    )
+    thresholds = np.array([0.2, 0.4, 0.5, 0.65, 0.7, 0.8, 0.95], np.float32)
+    # 1 and 2.5 alarms are passed between 0.9 and 0.6; 5 and 10 nowhere.
+    np.testing.assert_array_equal(near_targets(curve, thresholds, 10), thresholds[3:6])
+    np.testing.assert_array_equal(near_targets(curve, thresholds, 2), thresholds[[3, 5]])
+    finer = Curve(np.array([0.7]), np.array([0.4]), np.array([1.0]), 10)
+    both = united(curve, finer)
+    assert both.threshold.tolist() == [0.9, 0.7, 0.6, 0.3]
+    assert (curve.sensitivity_at(1.0), both.sensitivity_at(1.0)) == (0.1, 0.4)
+    assert spread(np.zeros(0, np.float32), 5).size == 0
 
 
 def test_szcore_curve_is_what_detection_and_scoring_give():

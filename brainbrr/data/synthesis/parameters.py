@@ -47,7 +47,7 @@ class SynthesisParameters:
     )
     duration_s: int = 600
     seizures_per_hour: Mapping[str, float] = field(
-        default_factory=lambda: {"train": 9.0, "val": 2.0, "test": 2.0}
+        default_factory=lambda: {"train": 9.0, "val": 4.0, "test": 2.0}
     )
     artefacts_per_hour: float = 30.0
     min_seizure_s: float = 15.0
