@@ -24,8 +24,9 @@ from brainbrr.inference.card import add_card
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
 from brainbrr.reporting.table import score_table
-from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.training.ema import released_weights
 from brainbrr.training.event_score import EventScore
+from brainbrr.training.fine_tuning import take_weights
 from brainbrr.training.fit import FitResult, train
 from brainbrr.training.hardware import apply_settings
 from brainbrr.training.run_record import run_record, write_run_record
@@ -52,7 +53,7 @@ def run(cfg: DictConfig) -> None:
     write_run_record(run_record(configuration, preparation.digest), run_dir)
     network: nn.Module = build(cfg.model)
     if cfg.init_from and not resuming:
-        network.load_state_dict(load_detector(cfg.init_from).network.state_dict())
+        take_weights(network, load_detector(cfg.init_from).network.state_dict())
     result = train(
         network=network,
         rows=prepared.rows,
@@ -132,8 +133,7 @@ def _released(
     windowing: Windowing,
 ) -> Detector:
     """The network with the weights of its best epoch, and the thresholds tuned there."""
-    state = read_checkpoint(result.best_checkpoint)["state_dict"]
-    network.load_state_dict({name.removeprefix("network."): value for name, value in state.items()})
+    network.load_state_dict(released_weights(result.best_checkpoint))
     provenance = {
         "tuned_on": f"{cfg.data.name}, split val",
         "best_metric": {cfg.monitor: result.best_metric},

@@ -27,9 +27,9 @@ class Preempted(SystemExit):
 class Preemption(Callback):
     """On SIGTERM, SIGUSR1 or Ctrl-C: finish the step, save, and exit with 75 (130 after Ctrl-C).
 
-    A second Ctrl-C ends the run at once; the last checkpoint stays. While recordings are validated
-    the run ends without
-    saving: it continues from its last checkpoint.
+    A second Ctrl-C ends the run at once; the last checkpoint stays. While recordings are validated,
+    or are about to be, the run ends without saving and continues from its last checkpoint: an
+    epoch's end is saved once its score is known.
     """
 
     def __init__(self) -> None:
@@ -52,11 +52,12 @@ class Preemption(Callback):
             return
         self._step = trainer.global_step
         asked = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
-        if not asked or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        if not asked:
             return
-        for callback in trainer.checkpoint_callbacks:
-            if isinstance(callback, DurableCheckpoints):
-                callback.save_last(trainer)
+        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            for callback in trainer.checkpoint_callbacks:
+                if isinstance(callback, DurableCheckpoints):
+                    callback.save_last(trainer)
         self._leave()
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
@@ -66,12 +67,11 @@ class Preemption(Callback):
         self._before = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self.received == signal.SIGINT:
-            raise KeyboardInterrupt
+        insisted = number == signal.SIGINT and self.received == signal.SIGINT
         self.received = number
-        log.warning("Asked to end by %s: saving at the next step", signal.Signals(number).name)
-        if any(validation.running for validation in self._validations):
+        if insisted or any(validation.running for validation in self._validations):
             self._leave()
+        log.warning("Asked to end by %s: saving at the next step", signal.Signals(number).name)
 
     def _leave(self) -> None:
         interrupted = self.received == signal.SIGINT

@@ -86,7 +86,8 @@ class ProgressLine(Callback):
             f"waits for data {100 * waited_s / elapsed_s:.0f} %"
         )
         done = self._done + self._batches
-        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        number = min(trainer.current_epoch + 1, trainer.max_epochs)
+        epoch = f"epoch {number}/{trainer.max_epochs}"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, facts=facts, description=epoch)
             return

@@ -152,8 +152,10 @@ class Validation(Callback):
 
         def add_loss(logits: Tensor, batch: WindowBatch) -> None:
             weight = batch.valid.float()
-            loss = self.loss(logits, batch.label, weight).double().cpu()
-            total.add_(torch.stack([loss * weight.sum().cpu(), weight.sum().double().cpu()]))
+            loss = self.loss(logits, batch.label, weight)
+            # To the processor first: Apple GPUs have no double precision.
+            mean, count = loss.cpu().double(), weight.sum().cpu().double()
+            total.add_(torch.stack([mean * count, count]))
 
         predicted = predict_traces(
             pl_module.network,

@@ -6,7 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainbrr.training import batch_size
 from brainbrr.training.batch_size import NothingFits, largest_batch, step_fits
+from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.training.trainer_options import TrainerOptions
 
 
 @given(st.integers(1, 200), st.integers(1, 96))
@@ -32,7 +35,7 @@ class Hungry(tiny.TinyNetwork):
     """Out of memory, in the words of the processor's allocator, beyond some windows."""
 
     def forward(self, eeg, observed=None):
-        if len(eeg) > 9:
+        if self.training and len(eeg) > 9:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: 64 GB")
         return super().forward(eeg, observed)
 
@@ -56,3 +59,22 @@ def test_another_error_is_not_taken_for_want_of_memory():
     fits = step_fits(network, n_samples=256, device=torch.device("cpu"), autocast=nullcontext)
     with pytest.raises(RuntimeError, match="shapes disagree"):
         fits(1)
+
+
+def test_a_run_takes_the_batch_that_fits_and_keeps_it_when_resumed(
+    tmp_path, rows, cache, monkeypatch
+):
+    options = TrainerOptions(
+        max_epochs=1,
+        accelerator="cpu",
+        limit_train_batches=2,
+        accumulate_grad_batches=8,
+        fit_batch=True,
+    )
+    first = tiny.run(tmp_path, rows, cache, network=Hungry(), trainer=options)
+    stored = read_checkpoint(first.last_checkpoint)["fingerprint"]
+    # Four windows gathered eight times are 32; eight fit, gathered four times.
+    assert (stored["batch_size"], stored["accumulate"]) == (8, 4)
+    monkeypatch.setattr(batch_size, "largest_batch", lambda *_: pytest.fail("tried again"))
+    again = tiny.run(tmp_path, rows, cache, network=Hungry(), trainer=options, resume=True)
+    assert again.history == first.history

@@ -1,5 +1,6 @@
 """Every option of every group of training is composed, built, and does its work."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,29 +25,29 @@ def options(group):
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def composed(tmp_path, *overrides):
+@cache
+def composed(*overrides):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", ["hardware=cpu", f"run_dir={tmp_path}", *overrides])
+        return compose("train", ["hardware=cpu", "run_dir=run", *overrides])
 
 
 @pytest.mark.parametrize(
     ("group", "option"), [(group, option) for group in GROUPS for option in options(group)]
 )
-def test_every_option_is_built(tmp_path, group, option):
-    cfg = composed(tmp_path, f"{group}={option}")
+def test_every_option_is_built(group, option):
+    cfg = composed(f"{group}={option}")
     assert build(cfg[group]) is not None
 
 
 @pytest.mark.parametrize("loss", options("loss"))
 @pytest.mark.parametrize("optimizer", options("optimizer"))
 @pytest.mark.parametrize("scheduler", options("scheduler"))
-def test_what_is_built_learns(tmp_path, loss, optimizer, scheduler):
-    cfg = composed(tmp_path, f"loss={loss}", f"optimizer={optimizer}", f"scheduler={scheduler}")
+def test_what_is_built_learns(loss, optimizer, scheduler):
     network, batch = tiny.TinyNetwork(), tiny.batch_of(2)
-    stepper = build(cfg.optimizer)(parameter_groups(network))
-    schedule = build(cfg.scheduler)(stepper, 100)
+    stepper = build(composed(f"optimizer={optimizer}").optimizer)(parameter_groups(network))
+    schedule = build(composed(f"scheduler={scheduler}").scheduler)(stepper, 100)
     batch.label[:, 100:] = True
-    cost = build(cfg.loss).for_seizure_fraction(0.5)
+    cost = build(composed(f"loss={loss}").loss).for_seizure_fraction(0.5)
     losses = []
     for _ in range(20):
         stepper.zero_grad()
@@ -58,15 +59,15 @@ def test_what_is_built_learns(tmp_path, loss, optimizer, scheduler):
 
 
 @pytest.mark.parametrize("augmentation", options("augmentation"))
-def test_augmentations_keep_a_batch_s_shape(tmp_path, augmentation):
-    change = build(composed(tmp_path, f"augmentation={augmentation}").augmentation)
+def test_augmentations_keep_a_batch_s_shape(augmentation):
+    change = build(composed(f"augmentation={augmentation}").augmentation)
     batch = tiny.batch_of(3)
     changed = change(batch, torch.Generator().manual_seed(0))
     assert [part.shape for part in changed] == [part.shape for part in batch]
 
 
-def test_callbacks_and_loggers_are_whole(tmp_path):
-    cfg = composed(tmp_path, "callbacks=ema")
+def test_callbacks_and_loggers_are_whole():
+    cfg = composed("callbacks=ema")
     callbacks = build(cfg.callbacks)
     assert isinstance(callbacks, CallbackSet) and len(callbacks.others) == 8
     loggers = build_each(cfg.logger)
@@ -74,8 +75,8 @@ def test_callbacks_and_loggers_are_whole(tmp_path):
 
 
 @pytest.mark.parametrize("hardware", options("hardware"))
-def test_every_profile_has_the_same_effective_batch(tmp_path, hardware):
-    cfg = composed(tmp_path, f"hardware={hardware}")
+def test_every_profile_has_the_same_effective_batch(hardware):
+    cfg = composed(f"hardware={hardware}")
     loader, trainer = build(cfg.dataloader), build(cfg.trainer)
     assert isinstance(loader, LoaderOptions) and isinstance(trainer, TrainerOptions)
     assert loader.batch_size * trainer.accumulate_grad_batches == EFFECTIVE_BATCH
@@ -88,36 +89,36 @@ def test_every_profile_that_can_be_detected_exists():
     assert found == set(options("hardware"))
 
 
-def test_settings_of_a_profile_are_those_that_are_applied(tmp_path):
+def test_settings_of_a_profile_are_those_that_are_applied():
     before = torch.get_num_threads()
     try:
-        apply_settings(**composed(tmp_path, "hardware_settings.n_threads=1").hardware_settings)
+        apply_settings(**composed("hardware_settings.n_threads=1").hardware_settings)
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
 
 
-def test_a_profile_sets_the_graph_s_interval_and_the_user_has_the_last_word(tmp_path):
+def test_a_profile_sets_the_graph_s_interval_and_the_user_has_the_last_word():
     def interval(*overrides):
-        return composed(tmp_path, "model=v3", *overrides).model.semi_dynamic_interval
+        return composed("model=v3", *overrides).model.semi_dynamic_interval
 
     assert interval("hardware=h200") == 1 and interval("hardware=rtx3080") == 5
     assert interval("hardware=h200", "model.semi_dynamic_interval=7") == 7
 
 
 @pytest.mark.parametrize("debug", options("debug"))
-def test_every_debug_overlay_composes(tmp_path, debug):
-    cfg = composed(tmp_path, f"debug={debug}")
+def test_every_debug_overlay_composes(debug):
+    cfg = composed(f"debug={debug}")
     build(cfg.trainer)
     build(cfg.callbacks)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", options("model"))
-def test_every_profile_takes_a_step_with_every_model(tmp_path, model):
+def test_every_profile_takes_a_step_with_every_model(model):
     """Precision and device are the processor's; what the profile says of the network stays."""
     for hardware in options("hardware"):
-        cfg = composed(tmp_path, f"model={model}", f"hardware={hardware}")
+        cfg = composed(f"model={model}", f"hardware={hardware}")
         network = build(cfg.model)
         eeg = torch.randn(1, 19, 1024)
         optimizer = build(cfg.optimizer)(parameter_groups(network))

@@ -1,0 +1,71 @@
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import tiny_corpus as tiny
+import torch
+
+from brainbrr.training.losses import FocalLoss
+from brainbrr.training.module import SeizureModule
+from brainbrr.training.schedules import warmup_cosine
+
+
+class Scaler:
+    """A gradient scaler that halves its scale where it left a step out."""
+
+    def __init__(self):
+        self.scale = 1024.0
+
+    def get_scale(self):
+        return self.scale
+
+
+class Optimizer(torch.optim.SGD):
+    """Steps that the scaler leaves out or not, as written."""
+
+    def __init__(self, groups, scaler, overflows):
+        super().__init__(groups, lr=1.0)
+        self.scaler, self.overflows = scaler, iter(overflows)
+
+    def step(self, closure=None):
+        if next(self.overflows):
+            self.scaler.scale /= 2
+
+
+def learning_rates(overflows, scaler):
+    module = SeizureModule(
+        tiny.TinyNetwork(),
+        FocalLoss(),
+        partial(Optimizer, scaler=Scaler() if scaler is None else scaler, overflows=overflows),
+        partial(warmup_cosine, warmup_fraction=0.5, final_fraction=0.0),
+        n_steps=10,
+    )
+    module._trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler))
+    made = module.configure_optimizers()
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    rates = []
+    for number in range(len(overflows)):
+        rates.append(optimizer.param_groups[0]["lr"])
+        module.optimizer_step(0, number, optimizer, None)
+        module.lr_scheduler_step(schedule, None)
+    return rates
+
+
+def test_a_step_the_gradient_scaler_leaves_out_does_not_advance_the_schedule():
+    rates = learning_rates([False, True, True, False, False], Scaler())
+    assert rates == pytest.approx([0.2, 0.4, 0.4, 0.4, 0.6])
+
+
+def test_without_a_scaler_every_step_advances_it():
+    rates = learning_rates([True, False, True, False], None)
+    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8])
+
+
+def test_a_step_s_random_numbers_follow_from_its_place_alone():
+    module = SeizureModule(tiny.TinyNetwork(), FocalLoss(), None, None, n_steps=1, seed=3)
+    module._trainer = SimpleNamespace(current_epoch=2, global_rank=0)
+    batch = tiny.batch_of(2)
+    first = module.training_step(batch, 5)
+    torch.rand(100)
+    assert torch.equal(module.training_step(batch, 5), first)
+    assert not torch.equal(module.training_step(batch, 6), first)
