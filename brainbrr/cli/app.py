@@ -1,6 +1,7 @@
 """Every command as a Hydra application, with refusals in one line instead of a traceback."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -29,6 +30,7 @@ def run_command(name: str, arguments: list[str]) -> None:
 
     Exits with 2 on a user's error and 130 on Ctrl-C; a defect leaves its traceback and exit code 1.
     """
+    _let_idle_threads_sleep()
     try:
         arguments = prepare_arguments(name, arguments)
         composed = check_overrides(name, arguments)
@@ -42,6 +44,15 @@ def run_command(name: str, arguments: list[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=name)(
         _guarded(command)
     )()
+
+
+def _let_idle_threads_sleep() -> None:
+    """Ask OpenMP, before torch loads it, not to spin while it waits.
+
+    Beside one other busy process on two cores, spinning made a training step 6.8 times slower; on
+    an idle machine it gains nothing. A choice of the user's own stands.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _guarded(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
