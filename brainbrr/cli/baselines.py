@@ -68,7 +68,11 @@ def score_baselines(
         traces = _traces(name, scored_rows, cache_folder)
         found = {key: detect(trace, tuned.detection) for key, trace in traces.items()}
         scores[name] = score(
-            _references(scored_rows), found, traces, subjects=_subjects(scored_rows)
+            _references(scored_rows),
+            found,
+            traces,
+            subjects=_subjects(scored_rows),
+            detection=tuned.detection,
         )
     return scores
 

@@ -54,6 +54,13 @@ def build(node: DictConfig, *arguments: Any, **parts: Any) -> Any:
         raise
 
 
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A node as plain values, interpolations resolved."""
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
 def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
     """Build every node of a group that holds several (callbacks, loggers); null ones are left
     out."""

@@ -1,12 +1,11 @@
 """`brainbrr evaluate`: predict, score and report on a labelled corpus."""
 
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
-from brainbrr.cli.build import build
+from brainbrr.cli.build import build, plain
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.inference.artifact import load_detector
@@ -17,7 +16,6 @@ def run(cfg: DictConfig) -> None:
     """Score a released detector on one split of a corpus, prepared as the detector was trained."""
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
     prepared = build(cfg.prepare)(build(cfg.data), detector.preparation, splits=[cfg.split])
-    configuration: Any = OmegaConf.to_container(cfg, resolve=True)
     command = f"brainbrr evaluate detector={cfg.detector} data={cfg.data.name} split={cfg.split}"
     scores = evaluate_rows(
         detector,
@@ -26,7 +24,7 @@ def run(cfg: DictConfig) -> None:
         Path(cfg.output),
         score=build(cfg.scoring),
         baselines={},
-        about=about(cfg.data.name, cfg.split, command, configuration),
+        about=about(cfg.data.name, cfg.split, command, plain(cfg)),
         n_cases=cfg.report_cases,
     )
     console = Console()

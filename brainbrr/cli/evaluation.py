@@ -116,6 +116,7 @@ def evaluate_rows(
         predictions.hypotheses,
         predictions.traces,
         subjects=predictions.subjects,
+        detection=detector.detection,
     )
     signals = {row.recording_id: row for row in rows}
     cases = select_cases(

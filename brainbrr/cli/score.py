@@ -6,6 +6,7 @@ from rich.progress import track
 from rich.table import Table
 
 from brainbrr.cli.build import build
+from brainbrr.reporting.table import score_table
 from brainbrr.scoring.folders import score
 from brainbrr.scoring.scores_file import write_scores
 from brainbrr.scoring.summary import Scores
@@ -32,28 +33,6 @@ def run(cfg: DictConfig) -> None:
             console.print(f"{kind}: {len(files[kind])}, e.g. {files[kind][0]}", style="yellow")
     if cfg.output:
         write_scores(scores, cfg.output)
-
-
-def score_table(scores: Scores) -> Table:
-    """One row a metric: what was found, what was false, the rates, and F1's 95 % interval."""
-    table = Table("metric", "sens.", "prec.", "F1", "95 % interval", "FA / 24 h")
-    spread = scores["intervals_95"]
-    rows = [
-        (f"SzCORE {kind}, {told}", scores["szcore"][kind][part], spread["szcore"][kind][part])
-        for kind in ("event", "sample")
-        for part, told in (("subject_mean", "mean"), ("pooled", "pooled"))
-    ]
-    rows += [
-        (f"NEDC {name.upper()}", row, spread["nedc"][name])
-        for name, row in scores["nedc"].items()
-        if name != "ira"
-    ]
-    for name, row, intervals in rows:
-        low, high = intervals["f1"] or (None, None)
-        rate = row["fp_per_day"] if "fp_per_day" in row else row["fa_per_24h"]
-        numbers = [_told(row[key], 3) for key in ("sensitivity", "precision", "f1")]
-        table.add_row(name, *numbers, f"{_told(low, 3)} to {_told(high, 3)}", _told(rate, 2))
-    return table
 
 
 def difference_table(differences: Scores) -> Table:

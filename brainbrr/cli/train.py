@@ -3,7 +3,6 @@
 import logging
 import shlex
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -12,9 +11,10 @@ from rich.console import Console
 from torch import nn
 
 from brainbrr.cli.baselines import score_baselines
-from brainbrr.cli.build import build, build_each
+from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.lab_book import add_result, result_row
+from brainbrr.data.judged_spans import judged_spans
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_corpus import PreparedCorpus
 from brainbrr.data.window_index import Windowing
@@ -29,6 +29,7 @@ from brainbrr.training.event_score import EventScore
 from brainbrr.training.fine_tuning import take_weights
 from brainbrr.training.fit import FitResult, train
 from brainbrr.training.hardware import apply_settings
+from brainbrr.training.resume import data_digest
 from brainbrr.training.run_record import run_record, write_run_record
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,9 @@ def run(cfg: DictConfig) -> None:
     torch.manual_seed(cfg.seed)
     preparation: Preparation = build(cfg.signal.preparation)
     prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
-    windowing = Windowing(cfg.signal.rate_hz, cfg.signal.window_s, cfg.signal.stride_s)
-    configuration: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    write_run_record(run_record(configuration, preparation.digest), run_dir)
+    windowing: Windowing = build(cfg.signal.windowing)
+    configuration = plain(cfg)
+    write_run_record(run_record(configuration, data_digest(prepared.rows)), run_dir)
     network: nn.Module = build(cfg.model)
     if cfg.init_from and not resuming:
         take_weights(network, load_detector(cfg.init_from).network.state_dict())
@@ -69,6 +70,12 @@ def run(cfg: DictConfig) -> None:
         score=EventScore(prepared.of_split("val"), build(cfg.detect)),
         loggers=build_each(cfg.logger),
         augmentation=build(cfg.augmentation) if cfg.augmentation else None,
+        weights=judged_spans(
+            prepared.rows,
+            prepared.corrected_s,
+            weight=cfg.corrections_weight,
+            rate_hz=windowing.rate_hz,
+        ),
         configuration=configuration,
         seed=cfg.seed,
         resume=resuming,
@@ -85,8 +92,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     baselines = score_baselines(
         cfg.baselines, prepared.of_split("val"), test, prepared.folder, tune=tune, score=score
     )
-    configuration: Any = OmegaConf.to_container(cfg, resolve=True)
-    told = about(cfg.data.name, "test", _command(run_dir), configuration)
+    told = about(cfg.data.name, "test", _command(run_dir), plain(cfg))
     scores = evaluate_rows(
         detector,
         test,
@@ -121,7 +127,7 @@ def _configuration(cfg: DictConfig, run_dir: Path) -> DictConfig:
 def _command(run_dir: Path) -> str:
     """What was typed to start the run, however often it was resumed since."""
     overrides = OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")
-    typed = [text for text in overrides if not text.startswith("run_dir=")]
+    typed = [str(text) for text in overrides if not str(text).startswith("run_dir=")]
     return shlex.join(["brainbrr", "train", *typed])
 
 
@@ -140,10 +146,11 @@ def _released(
         "trained_on": f"{cfg.data.name}, split train",
         "preparation_digest": preparation.digest,
         "seed": cfg.seed,
+        "alarm_budget": result.alarm_budget,
     }
     return Detector(
         network.eval(),
-        describe_model(OmegaConf.to_container(cfg.model, resolve=True)),  # type: ignore[arg-type]
+        describe_model(plain(cfg.model)),
         preparation,
         windowing,
         result.detection or build(cfg.detect.base),

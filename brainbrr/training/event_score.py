@@ -53,4 +53,4 @@ class EventScore:
         metrics |= {f"sensitivity_at_{rate}fa": value for rate, value in at_rates.items()}
         # Undefined where no subject has a seizure or an alarm: as low as a score can be.
         defined = {name: value or 0.0 for name, value in metrics.items()}
-        return ValidationScore(defined, tuned.detection, scores)
+        return ValidationScore(defined, tuned.detection, scores, tuned.table.get("alarm_budget"))

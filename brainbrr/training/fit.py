@@ -45,6 +45,7 @@ class FitResult:
         last_checkpoint: of the last step.
         best_metric: that highest value, or None where nothing was monitored.
         detection: thresholds tuned on the validation recordings for the best checkpoint.
+        alarm_budget: what they promise of a new patient's alarms, or None.
         history: one entry a validation: epoch, step and all metrics.
         seizure_fraction: share of seizure in the sampled windows.
     """
@@ -53,6 +54,7 @@ class FitResult:
     last_checkpoint: Path
     best_metric: float | None
     detection: Detection | None
+    alarm_budget: dict[str, Any] | None
     history: list[dict[str, float]] = field(default_factory=list)
     seizure_fraction: float = math.nan
 
@@ -175,15 +177,16 @@ def _split(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:
 
 def _result(checkpoints: DurableCheckpoints, validation: Validation, fraction: float) -> FitResult:
     best, last = checkpoints.folder / BEST, checkpoints.folder / LAST
-    detection = validation.detection
+    detection, alarm_budget = validation.detection, validation.alarm_budget
     if checkpoints.best_metric is not None:
-        stored = read_checkpoint(best)["callbacks"][validation.state_key]["detection"]
-        detection = Detection(**stored)
+        stored = read_checkpoint(best)["callbacks"][validation.state_key]
+        detection, alarm_budget = Detection(**stored["detection"]), stored["alarm_budget"]
     return FitResult(
         best if checkpoints.best_metric is not None else last,
         last,
         checkpoints.best_metric,
         detection,
+        alarm_budget,
         validation.history,
         fraction,
     )

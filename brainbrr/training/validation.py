@@ -38,11 +38,13 @@ class ValidationScore:
         metrics: name to value, without the `val/` in front.
         detection: thresholds tuned on these recordings.
         scores: all of it, in the shape of `scores.json`.
+        alarm_budget: what the threshold promises of a new patient's alarms, or None.
     """
 
     metrics: dict[str, float]
     detection: Detection
     scores: dict[str, Any] = field(default_factory=dict)
+    alarm_budget: dict[str, Any] | None = None
 
 
 ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
@@ -97,6 +99,7 @@ class Validation(Callback):
         self.trace_rate_hz, self.open_signal = trace_rate_hz, open_signal
         self.history: list[dict[str, float]] = []
         self.detection: Detection | None = None
+        self.alarm_budget: dict[str, Any] | None = None
         self.traces: list[Trace] = []
         self.result: ValidationScore | None = None
         """Of the last validation, for whoever wants to look at it."""
@@ -106,13 +109,18 @@ class Validation(Callback):
     def state_dict(self) -> dict[str, Any]:
         """All scores so far and the thresholds last tuned."""
         detection = None if self.detection is None else asdict(self.detection)
-        return {"history": self.history, "detection": detection}
+        return {
+            "history": self.history,
+            "detection": detection,
+            "alarm_budget": self.alarm_budget,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
         self.history = list(state_dict["history"])
         detection = state_dict["detection"]
         self.detection = None if detection is None else Detection(**detection)
+        self.alarm_budget = state_dict["alarm_budget"]
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Validate, where it is this epoch's turn."""
@@ -122,6 +130,7 @@ class Validation(Callback):
         traces, loss = self._with_average(trainer, pl_module)
         result = self.score(traces, [row.annotation for row in self.rows])
         self.traces, self.result, self.detection = traces, result, result.detection
+        self.alarm_budget = result.alarm_budget
         metrics = {f"val/{name}": value for name, value in result.metrics.items()}
         metrics["val/loss"] = loss
         self.history.append({"epoch": float(epoch), "step": float(trainer.global_step)} | metrics)
