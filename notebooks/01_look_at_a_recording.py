@@ -46,8 +46,8 @@ from scipy.signal import welch
 import brainbrr
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.source import Source
-from brainbrr.data.prepare_corpus import prepare_corpus
 from brainbrr.data.preparation import Preparation, prepare
+from brainbrr.data.prepare_corpus import prepare_corpus
 from brainbrr.data.synthesis import SynthesisParameters
 from brainbrr.data.synthesis.derivation import derivation
 from brainbrr.data.synthesis.files import write_edf
@@ -123,9 +123,9 @@ for event in truth.seizures:
     print(f"{event.event_type} from {event.onset_s:.1f} to {event.offset_s:.1f} s")
 
 # %% [markdown]
-# A label says which two potentials a channel is the difference of, if it says anything: `EEG T3-LE`
-# is T3 against linked ears, `T7-P7` (CHB-MIT) is T3 against T5 under the newer names, `ECG EKG` is
-# no EEG of the scalp and is left out.
+# A label says which two potentials a channel is the difference of, if it says anything: `EEG
+# T3-LE` is T3 against linked ears, `T7-P7` (CHB-MIT) is T3 against T5 under the newer names, `ECG
+# EKG` is no EEG of the scalp and is left out.
 
 # %%
 for label, named in zip(recording.labels, derivations(recording.labels), strict=True):
@@ -135,17 +135,17 @@ for label, named in zip(recording.labels, derivations(recording.labels), strict=
 # %% [markdown]
 # ## Raw against prepared
 #
-# `prepare` solves the montage, finds the mains frequency in the spectrum and notches it, passes 0.5
-# to 120 Hz without moving anything in time, and resamples. Drift goes, the reference changes, the
-# shape of the waves stays. In the prepared signal a robust centre and scale of each electrode are
-# stored beside the microvolts, and applied when a network reads it.
+# `prepare` solves the montage, finds the mains frequency in the spectrum and notches it, passes
+# 0.5 to 120 Hz without moving anything in time, and resamples. Drift goes, the reference changes,
+# the shape of the waves stays. In the prepared signal a robust centre and scale of each electrode
+# are stored beside the microvolts, and applied when a network reads it.
 
 # %%
 preparation = Preparation()
 header, eeg_uv = prepare(recording, preparation)
 print("recorded against:", header.reference)
 print("mains:", f"{header.mains_hz:g} Hz, notched" if header.mains_hz else "none found")
-print("electrodes absent:", [n for n, seen in zip(ELECTRODES, header.observed) if not seen] or "none")
+print("electrodes absent:", [ELECTRODES[i] for i in np.flatnonzero(~header.observed)] or "none")
 print("interpolated:", list(header.interpolated) or "none")
 print("parts of the head that no channel links:", len(header.parts) - 1)
 
@@ -154,8 +154,10 @@ last_s = min(first_s + SHOWN_S, recording.duration_s)
 
 
 def draw(axes, signals_uv, rate_hz, names, spacing_uv=150.0):
-    """Channels one below the other between `first_s` and `last_s`, seizures shaded."""
+    """Channels one below the other between `first_s` and `last_s`, what is too large for its row
+    cut off, seizures shaded."""
     shown = signals_uv[:, round(first_s * rate_hz) : round(last_s * rate_hz)]
+    shown = shown.clip(-spacing_uv, spacing_uv)
     levels = -spacing_uv * np.arange(len(names))
     time_s = first_s + np.arange(shown.shape[1]) / rate_hz
     axes.plot(time_s, (shown + levels[:, None]).T, color="0.15", linewidth=0.4)
@@ -194,11 +196,11 @@ plt.show()
 # ## The montage before and after
 #
 # A recording is a linear map from the potentials of electrodes to channels; solving it backwards
-# gives each electrode as a weighted sum of channels. Below are those weights for this recording and
-# for the ways recordings are usually made. With a common reference, whichever it is, each electrode
-# is its own channel minus the average. A bipolar chain has to be summed up along the scalp; where
-# no channel links two chains, what one is against the other is not in the data, and the number of
-# such parts is told.
+# gives each electrode as a weighted sum of channels. Below are those weights for this recording
+# and for the ways recordings are usually made. With a common reference, whichever it is, each
+# electrode is its own channel minus the average. A bipolar chain has to be summed up along the
+# scalp; where no channel links two chains, what one is against the other is not in the data, and
+# the number of such parts is told.
 
 # %%
 kinds = {"this recording": recording.labels} | {name: derivation(name)[0] for name in MONTAGES}
@@ -269,11 +271,11 @@ plt.show()
 # %% [markdown]
 # ## Windows and their classes
 #
-# Training looks at 60 s at a time, every 10 s, never across a gap, and sorts windows by how much of
-# them is seizure: *none*, *partial* (an edge or a whole seizure inside) or *full*. Balance is made
-# of these classes: an epoch takes all partial windows, a share of the full ones, and a new draw of
-# those without seizure each time. Nothing of the signal is read for this; it follows from the events
-# alone.
+# Training looks at 60 s at a time, every 10 s, never across a gap, and sorts windows by how much
+# of them is seizure: *none*, *partial* (an edge or a whole seizure inside) or *full*. Balance is
+# made of these classes: an epoch takes all partial windows, a share of the full ones, and a new
+# draw of those without seizure each time. Nothing of the signal is read for this; it follows from
+# the events alone.
 #
 # Here the recording goes through the cache, as any recording of a corpus does.
 
@@ -297,8 +299,12 @@ for number, (span, kind) in enumerate(zip(index.span / windowing.rate_hz, index.
     color = KIND_COLORS[Kind(kind)]
     left.broken_barh([(span[0], span[1] - span[0])], (number - 0.4, 0.8), color=color)
 for onset_s, offset_s in truth.seizure_intervals:
-    left.axvspan(onset_s, offset_s, color="tab:green", alpha=0.25)
-left.set(xlabel="s", ylabel="window", title="windows: none grey, partial orange, full red")
+    left.axvspan(onset_s, offset_s, color="tab:green", alpha=0.25, linewidth=0, zorder=0)
+left.set(
+    xlabel="s",
+    ylabel="window",
+    title="windows: none grey, partial orange, full red; seizures shaded",
+)
 
 usable = observed_in(
     row.observed_mask,
@@ -329,7 +335,7 @@ if table.is_file():
     real_header, real_eeg_uv = prepare(real, preparation)
     print(clip_row["file"], "channels:", ", ".join(real.labels))
     print("recorded against:", real_header.reference, "| parts:", len(real_header.parts))
-    print("absent:", [n for n, seen in zip(ELECTRODES, real_header.observed) if not seen] or "none")
+    print("absent:", [ELECTRODES[i] for i in np.flatnonzero(~real_header.observed)] or "none")
     print("bad spans:", len(real_header.bad_spans))
     show(banana(real_eeg_uv, real_header, real_truth, 0.0, min(30.0, real.duration_s)))
 else:

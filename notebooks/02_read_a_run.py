@@ -20,7 +20,8 @@
 # around them, and the graph of electrodes it saw while it did.
 #
 # Point `RUN` at a finished run. Left at `None`, a run of seconds is made: its network has hardly
-# learned anything and its results are poor; it is there so that every cell has something to show.
+# learned anything and alarms most of the time; it is there so that every cell has something to
+# show.
 #
 # For research; not a medical device.
 
@@ -83,9 +84,9 @@ if RUN is None:
     work = Path(WORK or temporary.name).resolve()
     RUN = work / "run"
     brainbrr_command = [sys.executable, "-m", "brainbrr"]
-    subjects = ["n_subjects.train=3", "n_subjects.val=2", "n_subjects.test=6", "n_recordings=1"]
+    subjects = ["n_subjects.train=3", "n_subjects.val=4", "n_subjects.test=6", "n_recordings=1"]
     lengths = ["duration_s=150", "max_seizure_s=40", "rates_hz=[256]"]
-    rates = [f"seizures_per_hour.{split}" for split in ("train=60", "val=60", "test=12")]
+    rates = [f"seizures_per_hour.{split}" for split in ("train=60", "val=18", "test=18")]
     commands = [
         ["synthesize", f"output={work / 'corpus'}", *subjects, *lengths, *rates],
         ["train", "experiment=tiny", f"data.root={work / 'corpus'}", "data.max_recordings=null",
@@ -93,7 +94,11 @@ if RUN is None:
     ]  # fmt: skip
     for command in commands if not (RUN / "scores.json").exists() else []:
         print("brainbrr", *command)
-        subprocess.run([*brainbrr_command, *command], cwd=work, capture_output=True, check=True)
+        done = subprocess.run(
+            [*brainbrr_command, *command], cwd=work, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
 
 RUN = Path(RUN)
 configuration = OmegaConf.load(RUN / "config.yaml")
@@ -155,11 +160,11 @@ show(
 # %% [markdown]
 # ## The worst alarms and misses
 #
-# A number does not say *why*. Below are the longest seizures that were missed and the surest alarms
-# where none was annotated, each in the double banana with what was annotated, what was detected and
-# the probability of seizure. Usual suspects among the alarms: chewing, rhythmic drowsiness, a loose
-# electrode, and seizures the annotator missed. If it is the latter, `report.html` can write
-# corrections that training takes back in.
+# A number does not say *why*. Below are the longest seizures that were missed and the surest
+# alarms where none was annotated, each in the double banana with what was annotated, what was
+# detected and the probability of seizure. Usual suspects among the alarms: chewing, rhythmic
+# drowsiness, a loose electrode, and seizures the annotator missed. If it is the latter,
+# `report.html` can write corrections that training takes back in.
 #
 # The EEG comes from the cache the run was trained with, found through the run's configuration.
 
@@ -194,7 +199,9 @@ hypotheses = {name: events_of(rows[name], "hypothesis") for name in traces}
 cases = select_cases(references, hypotheses, traces, read_eeg, N_CASES)
 print(f"{len(traces)} recordings, {sum(len(one.seizures) for one in references.values())} seizures")
 for case in cases:
-    print(f"{case.kind:<15} {case.recording_id} at {clock(case.onset_s)} for {case.duration_s:.0f} s")
+    print(
+        f"{case.kind:<15} {case.recording_id} at {clock(case.onset_s)} for {case.duration_s:.0f} s"
+    )
 
 # %% [markdown]
 # ### Missed seizures
@@ -229,19 +236,20 @@ show_cases("hit")
 # %% [markdown]
 # ## What the detector saw: its graph over time
 #
-# The V3 detector ties electrodes to one another anew 16 times a second, by how alike their features
-# are, each to its nearest three. `network.explain` gives those ties for a window, and how large each
-# electrode's features are behind the graph. Here they are for the window around the first case (or
-# the first seizure): if the graph means anything, it changes where the seizure begins, and does so
-# around the electrodes where the EEG shows it.
+# The V3 detector ties electrodes to one another anew 16 times a second, by how alike their
+# features are, each to its nearest three. `network.explain` gives those ties for a window, and how
+# large each electrode's features are behind the graph. Here they are for the window around the
+# longest seizure that was missed, or the longest at all: if the graph means anything, it changes
+# where the seizure begins, and does so around the electrodes where the EEG shows it.
 
 # %%
-if cases:
-    looked_at, onset_s, offset_s = cases[0].recording_id, cases[0].onset_s, cases[0].offset_s
-else:
-    looked_at = next((name for name, one in references.items() if one.seizures), next(iter(traces)))
-    event = next(iter(references[looked_at].seizures), None)
-    onset_s, offset_s = (event.onset_s, event.offset_s) if event else (0.0, 0.0)
+missed = [(case.recording_id, case) for case in cases if case.kind == "missed seizure"]
+annotated = [(name, event) for name, one in references.items() for event in one.seizures]
+# The longest that was missed; else the longest at all; else the beginning of a recording.
+beginning = [(next(iter(traces)), brainbrr.Event(0.0, detector.windowing.window_s))]
+looked_at, event = max(missed or annotated or beginning, key=lambda found: found[1].duration_s)
+onset_s, offset_s = event.onset_s, event.offset_s
+print(f"{looked_at}, {clock(onset_s)} to {clock(offset_s)}")
 row, windowing = rows[looked_at], detector.windowing
 signal = open_signal(row, cache)
 first = round((onset_s - windowing.window_s / 3) * windowing.rate_hz)
@@ -267,8 +275,8 @@ with torch.inference_mode():
     )
 
 # %% [markdown]
-# Each row is an electrode. Above, the strength of all its ties at each frame; below, the size of its
-# features; then the probability the window alone gives. The lines mark the event.
+# Each row is an electrode. Above, the strength of all its ties at each frame; below, the size of
+# its features; then the probability the window alone gives. The lines mark the event.
 
 # %%
 if explained is None:
@@ -298,9 +306,9 @@ else:
     plt.show()
 
 # %% [markdown]
-# The same ties on a head seen from above, nose up, averaged over ten seconds before the event, at its
-# beginning, in its middle and at its end. Thickness is relative within each picture; hovering over a
-# line tells the weight.
+# The same ties on a head seen from above, nose up, averaged over ten seconds before the event, at
+# its beginning, in its middle and at its end. Thickness is relative within each picture; hovering
+# over a line tells the weight.
 
 # %%
 if explained is not None:
@@ -317,5 +325,5 @@ if explained is not None:
         low, high = max(low, 0), min(high, adjacency.shape[0])
         if low < high:
             head = head_figure(adjacency[low:high].mean(axis=0))
-            heads.append(f"<div>{name}, {clock(max(middle_s, 0.0))}{head}</div>")
+            heads.append(f"<div>{name}, {clock(max(middle_s, 0.0))}<br>{head}</div>")
     show(*heads)
