@@ -23,7 +23,7 @@ class SynthesisParameters:
     Attributes:
         n_subjects: subjects in each of `train`, `val` and `test`; no subject is in two.
         n_recordings: recordings of each subject, for each split or one number for all.
-        duration_s: length of each recording in whole seconds.
+        duration_s: length of each recording in whole seconds, for each split or one for all.
         seizures_per_hour: for each split. Dense training data teach quickly; a sparse test set
             keeps the event score
             honest, because a detector that alarms all the time finds each seizure of a dense one.
@@ -43,11 +43,13 @@ class SynthesisParameters:
         default_factory=lambda: {"train": 24, "val": 6, "test": 8}
     )
     n_recordings: Mapping[str, int] | int = field(
-        default_factory=lambda: {"train": 1, "val": 2, "test": 3}
+        default_factory=lambda: {"train": 1, "val": 1, "test": 1}
     )
-    duration_s: int = 600
+    duration_s: Mapping[str, int] | int = field(
+        default_factory=lambda: {"train": 600, "val": 1800, "test": 1800}
+    )
     seizures_per_hour: Mapping[str, float] = field(
-        default_factory=lambda: {"train": 9.0, "val": 4.0, "test": 2.0}
+        default_factory=lambda: {"train": 9.0, "val": 3.0, "test": 2.0}
     )
     artefacts_per_hour: float = 30.0
     min_seizure_s: float = 15.0
@@ -61,9 +63,10 @@ class SynthesisParameters:
     def __post_init__(self) -> None:
         for name in ("rates_hz", "montages", "mains_hz"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if isinstance(self.n_recordings, int):
-            object.__setattr__(self, "n_recordings", dict.fromkeys(SPLITS, self.n_recordings))
-        for name in ("n_subjects", "n_recordings", "seizures_per_hour"):
+        for name in ("n_recordings", "duration_s"):
+            if not isinstance(getattr(self, name), Mapping):
+                object.__setattr__(self, name, dict.fromkeys(SPLITS, getattr(self, name)))
+        for name in ("n_subjects", "n_recordings", "duration_s", "seizures_per_hour"):
             object.__setattr__(self, name, dict(getattr(self, name)))
             self._require(
                 set(getattr(self, name)) == set(SPLITS) and min(getattr(self, name).values()) >= 0,
@@ -71,7 +74,7 @@ class SynthesisParameters:
                 f"{dict(getattr(self, name))}",
             )
         self._require(
-            self.duration_s == int(self.duration_s) and 1 <= self.duration_s <= MAX_DURATION_S,
+            all(s == int(s) and 1 <= s <= MAX_DURATION_S for s in map(self.seconds_of, SPLITS)),
             f"duration_s as whole seconds from 1 to {MAX_DURATION_S}",
             f"{self.duration_s}",
         )
@@ -103,16 +106,23 @@ class SynthesisParameters:
         self._require(0.0 <= self.difficulty <= 1.0, "difficulty from 0 to 1", f"{self.difficulty}")
         self._require(self.seed >= 0, "a seed of 0 or more", f"{self.seed}")
 
+    def seconds_of(self, split: str) -> int:
+        """Length of each recording of a split."""
+        length = self.duration_s
+        return length[split] if isinstance(length, Mapping) else length
+
     def recordings_of(self, split: str) -> int:
         """Recordings of each subject of a split."""
         number = self.n_recordings
-        return number if isinstance(number, int) else number[split]
+        return number[split] if isinstance(number, Mapping) else number
 
     @property
     def total_s(self) -> float:
         """Seconds of EEG in the whole corpus."""
-        subjects = self.n_subjects.items()
-        return self.duration_s * sum(n * self.recordings_of(split) for split, n in subjects)
+        return sum(
+            n * self.recordings_of(split) * self.seconds_of(split)
+            for split, n in self.n_subjects.items()
+        )
 
     def _require(self, holds: bool, expected: str, got: str) -> None:
         if not holds:

@@ -35,19 +35,21 @@ class Plan:
 
 def draw_plan(generator: Generator, parameters: SynthesisParameters, split: str) -> Plan:
     """Lay out one recording."""
-    seizures = _draw_seizures(generator, parameters, parameters.seizures_per_hour[split])
-    return Plan(seizures, _draw_artefacts(generator, parameters, seizures))
+    recording_s = parameters.seconds_of(split)
+    per_hour = parameters.seizures_per_hour[split]
+    seizures = _draw_seizures(generator, parameters, recording_s, per_hour)
+    return Plan(seizures, _draw_artefacts(generator, parameters, recording_s, seizures))
 
 
 def _draw_seizures(
-    generator: Generator, parameters: SynthesisParameters, per_hour: float
+    generator: Generator, parameters: SynthesisParameters, recording_s: int, per_hour: float
 ) -> tuple[Event, ...]:
     """As many as the rate says, rounded at random so that the rate holds on average; fewer where
     they do not fit."""
-    wanted = int(per_hour * parameters.duration_s / 3600 + generator.random())
+    wanted = int(per_hour * recording_s / 3600 + generator.random())
     shortest, longest = np.log([parameters.min_seizure_s, parameters.max_seizure_s])
     durations_s = _on_grid(np.exp(generator.uniform(shortest, longest, wanted)))
-    room_s = parameters.duration_s - 2 * _MARGIN_S
+    room_s = recording_s - 2 * _MARGIN_S
     while len(durations_s) and durations_s.sum() > 0.6 * room_s:
         durations_s = durations_s[:-1]
     count = len(durations_s)
@@ -64,21 +66,24 @@ def _draw_seizures(
 
 
 def _draw_artefacts(
-    generator: Generator, parameters: SynthesisParameters, seizures: tuple[Event, ...]
+    generator: Generator,
+    parameters: SynthesisParameters,
+    recording_s: int,
+    seizures: tuple[Event, ...],
 ) -> tuple[Event, ...]:
     taken = [
         (event.onset_s - _BEFORE_SEIZURE_S, event.offset_s + _AFTER_SEIZURE_S) for event in seizures
     ]
     artefacts = []
-    longest_s = min(_ARTEFACT_S[1], parameters.duration_s / 4)
+    longest_s = min(_ARTEFACT_S[1], recording_s / 4)
     shortest_s = min(_ARTEFACT_S[0], longest_s)
     names = tuple(ARTEFACTS)
     shares = np.array([_SHARES.get(name, 1.0) for name in names])
-    for _ in range(generator.poisson(parameters.artefacts_per_hour * parameters.duration_s / 3600)):
+    for _ in range(generator.poisson(parameters.artefacts_per_hour * recording_s / 3600)):
         name = names[int(generator.choice(len(names), p=shares / shares.sum()))]
         for _ in range(_ATTEMPTS):
             duration_s = _on_grid(np.exp(generator.uniform(*np.log([shortest_s, longest_s]))))
-            onset_s = _on_grid(generator.uniform(0, parameters.duration_s - duration_s))
+            onset_s = _on_grid(generator.uniform(0, recording_s - duration_s))
             span = float(onset_s), float(onset_s + duration_s)
             if all(span[1] <= on or off <= span[0] for on, off in taken):
                 taken.append(span)

@@ -54,20 +54,19 @@ def make_recording(
     """Recording number `run` of a subject; the same numbers whatever was made before it, and
     wherever."""
     generator = np.random.default_rng([parameters.seed, subject.index, run])
-    n_samples = parameters.duration_s * subject.rate_hz
+    recording_s = parameters.seconds_of(subject.split)
+    n_samples = recording_s * subject.rate_hz
     plan = draw_plan(generator, parameters, subject.split)
-    vigilance = draw_vigilance(generator, parameters.duration_s)
+    vigilance = draw_vigilance(generator, recording_s)
     potentials = _brain(generator, n_samples, subject, vigilance)
     _plant_seizures(generator, potentials, subject, plan, parameters.difficulty)
     _plant_artefacts(generator, potentials, subject, plan, parameters.difficulty)
     potentials += _body(generator, n_samples, subject, vigilance)
     potentials *= np.float32(subject.gain)
     labels, signals = _record(generator, potentials, subject)
-    start = _FIRST_START + timedelta(
-        days=subject.index, seconds=run * (parameters.duration_s + 1800)
-    )
+    start = _FIRST_START + timedelta(days=subject.index, seconds=run * (recording_s + 1800))
     seizures = tuple(_described(event, subject) for event in plan.seizures)
-    annotation = Annotation(seizures, float(parameters.duration_s), start)
+    annotation = Annotation(seizures, float(recording_s), start)
     return SyntheticRecording(signals, labels, subject.rate_hz, annotation, plan.artefacts)
 
 
