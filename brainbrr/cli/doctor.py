@@ -3,11 +3,11 @@
 from itertools import chain
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from brainbrr.cli import checkup
 from brainbrr.cli.device import choose_device
+from brainbrr.cli.terminal import results_console
 
 STATES = {True: "[green]ok", None: "[dim]-", False: "[red]broken"}
 
@@ -30,6 +30,6 @@ def run(cfg: DictConfig) -> None:
         table.add_row(finding.what, STATES[finding.healthy], finding.detail)
         if finding.healthy is False:
             table.add_row("", "", f"[yellow]{finding.remedy}")
-    Console().print(table)
+    results_console().print(table)
     if any(finding.healthy is False for finding in findings):
         raise SystemExit(1)

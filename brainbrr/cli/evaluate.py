@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from brainbrr.cli.build import build, plain
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.evaluation import about, evaluate_rows
+from brainbrr.cli.terminal import results_console
 from brainbrr.inference.artifact import load_detector
 from brainbrr.reporting.table import score_table
 
@@ -27,6 +27,6 @@ def run(cfg: DictConfig) -> None:
         about=about(cfg.data.name, cfg.split, command, plain(cfg)),
         n_cases=cfg.report_cases,
     )
-    console = Console()
+    console = results_console()
     console.print(score_table(scores))
     console.print(f"{cfg.output}: report.html, scores.json, reference/, hypothesis/, traces/")

@@ -3,11 +3,11 @@
 import json
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from brainbrr.cli.build import build
 from brainbrr.cli.corpus_tables import corpus_tables
+from brainbrr.cli.terminal import results_console
 from brainbrr.data.inspection import Examined, Inspection, inspect_corpus
 from brainbrr.durable import open_durable
 
@@ -19,7 +19,7 @@ def run(cfg: DictConfig) -> None:
     with open_durable(cfg.output) as file:
         json.dump(found.as_dict(), file, indent=1, allow_nan=False)
         file.write("\n")
-    console = Console()
+    console = results_console()
     for table in (_recordings(found, cfg.rows_shown), *corpus_tables(found.corpus, found.summary)):
         console.print(table)
     for line in _findings(found):

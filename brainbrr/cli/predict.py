@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import track
 
 from brainbrr.cli.device import choose_device
+from brainbrr.cli.terminal import results_console
 from brainbrr.inference.annotate import (
     RecordingsFailed,
     annotate_all,
@@ -28,7 +29,7 @@ def run(cfg: DictConfig) -> None:
     done = annotate_all(detector, jobs, formats, save_traces=cfg.traces)
     results = list(track(done, "annotating", total=len(jobs), console=Console(stderr=True)))
     failed = [(job, error) for job, _, error in results if error is not None]
-    console = Console()
+    console = results_console()
     console.print(f"{len(jobs) - len(failed)} of {len(jobs)} recordings annotated in {cfg.output}")
     if failed:
         names = "; ".join(

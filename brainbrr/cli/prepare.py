@@ -1,11 +1,11 @@
 """`brainbrr prepare`: a corpus to 19 electrodes and 256 Hz, once, into a cache."""
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from brainbrr.cli.build import build
 from brainbrr.cli.corpus_tables import corpus_tables
+from brainbrr.cli.terminal import results_console
 from brainbrr.data.prepare_corpus import PreparedCorpus
 from brainbrr.data.summary import summarise
 
@@ -17,7 +17,7 @@ def run(cfg: DictConfig) -> None:
     corpus, preparation = build(cfg.data), build(cfg.signal.preparation)
     splits = () if cfg.split is None else (cfg.split,)
     prepared: PreparedCorpus = build(cfg.prepare)(corpus, preparation, splits=splits)
-    console = Console()
+    console = results_console()
     reasons = [item.reason for item in prepared.quarantine]
     for table in corpus_tables(corpus.name, summarise(prepared.rows, reasons)):
         console.print(table)

@@ -6,6 +6,7 @@ from rich.progress import track
 from rich.table import Table
 
 from brainbrr.cli.build import build
+from brainbrr.cli.terminal import results_console
 from brainbrr.reporting.table import score_table
 from brainbrr.scoring.folders import score
 from brainbrr.scoring.scores_file import write_scores
@@ -22,7 +23,7 @@ def run(cfg: DictConfig) -> None:
         scorer=build(cfg.scoring),
         track=lambda names: track(names, "reading", console=Console(stderr=True)),
     )
-    console = Console()
+    console = results_console()
     console.print(score_table(scores))
     if "against" in scores:
         console.print(difference_table(scores["against"]))

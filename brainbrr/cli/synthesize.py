@@ -4,8 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
+from brainbrr.cli.terminal import results_console
 from brainbrr.data.progress import progress_bar
 from brainbrr.data.synthesis import SynthesisParameters, synthesize_corpus
 
@@ -33,7 +33,7 @@ def run(cfg: DictConfig) -> None:
         )
         bar.update(task, completed=len(recordings), total=len(recordings))
     hours = parameters.total_s / 3600
-    Console().print(
+    results_console().print(
         f"{len(recordings)} recordings of {sum(parameters.n_subjects.values())} subjects, "
         f"{hours:.1f} h, in {output}"
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from torch import nn
 
 from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.lab_book import add_result, result_row
+from brainbrr.cli.terminal import results_console
 from brainbrr.data.judged_spans import judged_spans
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_corpus import PreparedCorpus
@@ -105,7 +105,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     )
     add_card(run_dir / "detector", scores)
     add_result(cfg.experiment_name, result_row(scores, baselines, told))
-    console = Console()
+    console = results_console()
     console.print(score_table(scores, baselines))
     console.print(
         f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)"

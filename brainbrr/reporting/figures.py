@@ -200,14 +200,16 @@ def _strongest(adjacency: NDArray[np.float32] | None, n_edges: int) -> list[tupl
 def _curve_points(
     points: Sequence[Mapping[str, float]], most: int = 400
 ) -> tuple[list[float], NDArray[np.float64]]:
-    known = {
+    """Rates and shares reached on the way down from the highest threshold: below a threshold at
+    which alarms merge both may fall again, and those are no operating points."""
+    known = [
         (point["fa_per_24h"], point["sensitivity"])
-        for point in points
+        for point in sorted(points, key=lambda point: -point.get("threshold", 0.0))
         if point["fa_per_24h"] is not None and point["sensitivity"] is not None
-    }
-    ordered = sorted(known)
-    thinned = ordered[:: max(1, len(ordered) // most)] + ordered[-1:]
-    return [rate for rate, _ in thinned], np.array([share for _, share in thinned])
+    ]
+    rates, shares = np.maximum.accumulate(np.array(known).reshape(-1, 2), axis=0).T
+    kept = np.unique(np.linspace(0, len(rates) - 1, min(most, len(rates))).round().astype(int))
+    return rates[kept].tolist(), shares[kept]
 
 
 def _x_of_rate(fa_per_24h: float) -> float:

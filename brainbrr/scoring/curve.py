@@ -36,11 +36,17 @@ class Curve:
     n_seizures: float
 
     def sensitivity_at(self, fa_per_24h: float) -> float | None:
-        """The highest sensitivity of any threshold with at most so many false alarms; above all of
-        them it is 0."""
+        """The highest sensitivity reached, coming down from the highest threshold, before the
+        false alarms first exceed so many; 0 where they do at once.
+
+        Below that point false alarms merge: at a threshold of nothing all of a recording is one
+        event, which finds every seizure and, under OVLP, is no false alarm. Such a threshold is
+        not an operating point.
+        """
         if not self.n_seizures:
             return None
-        return float(self.sensitivity[self.fa_per_24h <= fa_per_24h].max(initial=0.0))
+        worst = np.maximum.accumulate(self.fa_per_24h)
+        return float(self.sensitivity[worst <= fa_per_24h].max(initial=0.0))
 
     def points(self, n_points: int) -> list[Scores]:
         """At most `n_points` of the points, evenly taken, the first and the last among them."""

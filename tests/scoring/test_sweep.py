@@ -105,9 +105,8 @@ def test_weights_repeat_subjects():
     assert weighted["10"][0] == twice.curve().sensitivity_at(10.0)
 
 
-def test_sensitivity_at_a_rate_is_the_best_of_all_thresholds_that_keep_it():
-    # Three alarms above 0.6, one of them all below: a bisection on the way down would stop too
-    # early.
+def test_sensitivity_at_a_rate_ends_where_alarms_first_exceed_it_even_if_they_merge_below():
+    # Three alarms above 0.6 that are one below it: fewer alarms, and no operating point.
     levels = np.zeros(400)
     levels[10:20] = levels[24:34] = levels[38:48] = 0.7
     levels[10:48] = np.maximum(levels[10:48], 0.5)
@@ -117,7 +116,8 @@ def test_sensitivity_at_a_rate_is_the_best_of_all_thresholds_that_keep_it():
     steps = sweep_recording(trace, as_intervals([(210, 230)]), detection)
     curve = SortedSteps.of([steps], np.array([0]), 1).curve()
     one_per_recording = 86_400 / 400
-    assert curve.sensitivity_at(one_per_recording) == 1.0
+    assert curve.sensitivity_at(one_per_recording) == 0.0
+    assert curve.sensitivity_at(3 * one_per_recording) == 1.0
     assert curve.sensitivity_at(0.5 * one_per_recording) == 0.0
     assert curve.points(2) == [
         {
