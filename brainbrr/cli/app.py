@@ -1,8 +1,8 @@
 """Every command as a Hydra application, with refusals in one line instead of a traceback."""
 
-import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -10,19 +10,17 @@ from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.arguments import prepare_arguments
-from brainbrr.cli.misspelling import check_overrides
+from brainbrr.cli.misspelling import InvalidOverride, check_overrides
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.errors import BrainbrrError
 
-log = logging.getLogger(__name__)
-
 USER_ERROR = 2
 INTERRUPTED = 130
-MULTIRUN = {"-m", "--multirun"}
-"""Flags under which an override may hold several values."""
+FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 def run_command(name: str, arguments: list[str]) -> None:
@@ -41,9 +39,34 @@ def run_command(name: str, arguments: list[str]) -> None:
     command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
     sys.argv = [f"brainbrr {name}", *arguments]
     GlobalHydra.instance().clear()
-    hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=name)(
-        _guarded(command)
-    )()
+    given = os.environ.get(FULL_ERROR)
+    trace = given not in {None, "0"}
+    app = hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=name)
+    run = app(lambda cfg: _refusing(lambda: command(cfg), trace=trace))
+    # Hydra then lets errors through instead of ending the program with its own words.
+    os.environ[FULL_ERROR] = "1"
+    try:
+        _refusing(run, trace=trace)
+    finally:
+        os.environ.pop(FULL_ERROR)
+        os.environ.update({} if given is None else {FULL_ERROR: given})
+
+
+def _refusing(action: Callable[[], None], *, trace: bool) -> None:
+    """Do something, and end the program in one line where the user has to change something."""
+    try:
+        action()
+    except BrainbrrError as error:
+        _tell(error, trace=trace)
+    except HydraException as error:
+        _tell(InvalidOverride("a run that composes", str(error).splitlines()[0], "See --help."))
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _tell(UnusablePath.from_os(error), trace=trace)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. What was finished is kept; the same command goes on.\n")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _let_idle_threads_sleep() -> None:
@@ -53,25 +76,6 @@ def _let_idle_threads_sleep() -> None:
     an idle machine it gains nothing. A choice of the user's own stands.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-
-def _guarded(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    def guarded(cfg: DictConfig) -> None:
-        try:
-            command(cfg)
-        except BrainbrrError as error:
-            log.debug("refused", exc_info=True)
-            _tell(error)
-        except OSError as error:
-            if error.filename is None and error.errno is None:
-                raise
-            log.debug("refused", exc_info=True)
-            _tell(UnusablePath.from_os(error))
-        except KeyboardInterrupt:
-            sys.stderr.write("Interrupted. What was finished is kept; the same command goes on.\n")
-            raise SystemExit(INTERRUPTED) from None
-
-    return guarded
 
 
 def _refuse_missing(name: str, composed: DictConfig) -> None:
@@ -106,6 +110,8 @@ class UnusablePath(BrainbrrError):
         return cls("a usable file or folder", f"{error.strerror} ({where})", remedy)
 
 
-def _tell(error: BrainbrrError) -> None:
+def _tell(error: BrainbrrError, *, trace: bool = False) -> None:
+    if trace:
+        traceback.print_exc()
     sys.stderr.write(f"{error}\n")
     raise SystemExit(USER_ERROR) from error

@@ -11,7 +11,7 @@ Any value above can be changed: brainbrr {name} option=value. Also:
   --config-dir DIR        a folder with configuration groups of your own
   --hydra-help            every other flag
 Exit codes: 0 done, 2 something for you to change (one line says what), 1 a defect of brainbrr.
-HYDRA_FULL_ERROR=1 or hydra.verbose=true shows the trace.
+HYDRA_FULL_ERROR=1 shows the trace of a refusal too.
 """
 
 

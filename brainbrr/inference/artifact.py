@@ -96,15 +96,7 @@ def load_detector(path: str | Path, *, device: str = "cpu", scan: str = "auto") 
         NoSuchDetector: no `detector.yaml` there.
         InvalidDetector: a changed byte, a foreign key or value, or a newer schema.
     """
-    folder = Path(path)
-    if not (folder / "detector.yaml").is_file() and (folder / "detector").is_dir():
-        folder = folder / "detector"
-    if not (folder / "detector.yaml").is_file():
-        raise NoSuchDetector(
-            "a folder with detector.yaml",
-            str(path),
-            "Name the detector/ folder that `train` wrote.",
-        )
+    folder = find_detector(path)
     description = _read_description(folder / "detector.yaml")
     model = dict(description["model"])
     try:
@@ -131,13 +123,29 @@ def selftest(detector_folder: str | Path, detector: Detector) -> float:
     Raises:
         InvalidDetector: the self-test is missing or damaged.
     """
-    file = Path(detector_folder) / "selftest.safetensors"
+    file = find_detector(detector_folder) / "selftest.safetensors"
     try:
         stored = load_file(file)
         eeg, expected = stored["eeg"].numpy(), stored["probability"].numpy()
     except (OSError, KeyError, SafetensorError) as error:
         raise InvalidDetector("a self-test", f"{file}: {error}", "Fetch it again.") from error
     return float(np.max(np.abs(expected_probabilities(detector, eeg) - expected)))
+
+
+def find_detector(path: str | Path) -> Path:
+    """The folder of a detector: `path` itself, or `path/detector` of a run.
+
+    Raises:
+        NoSuchDetector: neither holds a `detector.yaml`.
+    """
+    for folder in (Path(path), Path(path) / "detector"):
+        if (folder / "detector.yaml").is_file():
+            return folder
+    raise NoSuchDetector(
+        "a folder with detector.yaml",
+        str(path),
+        "Name the detector/ folder that `train` wrote.",
+    )
 
 
 def _read_description(file: Path) -> dict[str, Any]:

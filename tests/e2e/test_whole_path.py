@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from safetensors.numpy import load_file
 from brainbrr.cli.main import main
 from brainbrr.events.tsv import COLUMNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("whole path")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("whole_path")]
 
 CORPUS = ["n_subjects.train=3", "n_subjects.val=2", "n_subjects.test=2", "n_recordings=1"]
 DENSE = ["seizures_per_hour.train=60", "seizures_per_hour.val=60", "seizures_per_hour.test=60"]
@@ -160,8 +161,12 @@ def test_a_users_error_is_one_line_and_exit_code_2(
     (place / "empty").mkdir(exist_ok=True)
     monkeypatch.chdir(place)
     monkeypatch.setattr(sys, "argv", ["brainbrr"])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     with pytest.raises(SystemExit) as stop:
         main(arguments)
+    for handler in logging.getLogger().handlers:
+        handler.close()
     told = capsys.readouterr().err
     assert stop.value.code == 2
     assert message in told
