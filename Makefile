@@ -39,10 +39,10 @@ demo: $(READY) ## synthetic EEG in, trained detector, scored events and a report
 	$(BIN)/brainbrr train experiment=quickstart data.root=$(DEMO)/corpus run_dir=$(DEMO)/run paths.cache=$(DEMO)/cache
 
 test: $(READY) ## the fast suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(READY) ## every test that this machine can run
-	$(BIN)/python -m pytest -m "" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile
 
 lint: $(READY) ## format, lint, types, layers, spelling
 	$(BIN)/ruff format --check .

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from brainbrr.cli.main import main
 from brainbrr.events.tsv import COLUMNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("whole_path")]
+pytestmark = pytest.mark.e2e
 
 CORPUS = ["n_subjects.train=3", "n_subjects.val=2", "n_subjects.test=2", "n_recordings=1"]
 DENSE = ["seizures_per_hour.train=60", "seizures_per_hour.val=60", "seizures_per_hour.test=60"]
