@@ -85,10 +85,15 @@ def test_values_and_gradients_equal_the_recurrence(shape):
 
 
 def test_no_initial_state_is_a_state_of_zeros():
-    arguments = draw(2, 50, 4, 4, 8)
-    arguments[6].zero_()
-    for got, want in zip(native_scan(*arguments[:6]), native_scan(*arguments), strict=True):
-        assert torch.equal(got, want)
+    *arguments, initial = draw(70, 40, 2, 4, 8)  # more sequences than groups: memory is reused
+    initial.zero_()
+    upstream = [torch.randn(70, 40, 2, 4)]
+    got = gradients(lambda *a: native_scan(*a)[:1], arguments, upstream)
+    wanted = gradients(lambda *a: native_scan(*a, initial)[:1], arguments, upstream)
+    for value, want in zip((*got[0], *got[1]), (*wanted[0], *wanted[1]), strict=True):
+        assert torch.equal(value, want)
+    alone = native_scan(*(a[40:41] if a.ndim > 1 else a for a in arguments))[0]
+    assert torch.equal(got[0][0][40:41], alone)
 
 
 def test_two_halves_joined_by_the_state_equal_the_whole():
