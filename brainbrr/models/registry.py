@@ -5,12 +5,12 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from torch import nn
 
+from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.errors import BrainbrrError
 
 FAMILIES: dict[str, str] = {
@@ -18,8 +18,6 @@ FAMILIES: dict[str, str] = {
     "unet_bimamba": "brainbrr.models.unet_bimamba.unet_bimamba",
 }
 """Family to the factory that builds it; the only code a release can ask for."""
-
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class UnknownModel(BrainbrrError):
@@ -51,7 +49,7 @@ def read_model(name: str) -> tuple[str, dict[str, Any]]:
     Raises:
         UnknownModel: no such entry, or its target is of no known family.
     """
-    folder = _conf_folder() / "model"
+    folder = CONF_FOLDER / "model"
     names = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in names:
         raise UnknownModel(
@@ -132,9 +130,3 @@ def _check_numbers(factory: Callable[..., nn.Module], numbers: dict[str, Any]) -
 def _suggestion(word: str, known: list[str], otherwise: str) -> str:
     near = difflib.get_close_matches(word, known, n=1)
     return f"Did you mean {near[0]}?" if near else otherwise
-
-
-def _conf_folder() -> Path:
-    """`conf` as the wheel carries it, else as the checkout has it."""
-    inside = PACKAGE / "_conf"
-    return inside if inside.is_dir() else PACKAGE.parent / "conf"

@@ -243,7 +243,7 @@ def select_scan(mode: str) -> Scan:
     if mode in plain:
         return plain[mode]
     finders: dict[str, tuple[Callable[[], Scan | None], str]] = {
-        "native": (_find_native, "a C compiler and OpenMP"),
+        "native": (_find_native, "a C compiler"),
         "kernels": (_find_kernels, "a CUDA device with mamba-ssm and Triton"),
     }
     find, needs = finders[mode]

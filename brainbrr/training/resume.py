@@ -1,5 +1,4 @@
-"""Whether a checkpoint belongs to the run that wants to continue it, and which runs are
-unfinished."""
+"""Whether a checkpoint belongs to the run that wants to continue it."""
 
 import hashlib
 import json
