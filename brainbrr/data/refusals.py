@@ -2,6 +2,9 @@
 
 from brainbrr.errors import BrainbrrError
 
+ARCHIVES = frozenset({".gz", ".tgz", ".tar", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar"})
+"""Extensions of packed files, which are never unpacked silently."""
+
 
 class UnreadableRecording(BrainbrrError):
     """The root of all refusals to read a file as EEG."""

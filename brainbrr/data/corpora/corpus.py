@@ -14,6 +14,7 @@ from brainbrr.data.corpora.source import (
     NoSuchCorpus,
     Source,
 )
+from brainbrr.data.refusals import ARCHIVES
 from brainbrr.data.split import TooFewSubjects, canonical_split, check_disjoint
 from brainbrr.errors import BrainbrrError
 
@@ -93,8 +94,9 @@ class Corpus:
             PartialSplit: the corpus's own split names some recordings only.
         """
         if not self.root.is_dir():
+            found = "a file, not a folder," if self.root.exists() else "no folder"
             raise NoSuchCorpus(
-                f"the corpus {self.name} in a folder", f"no folder {self.root}", "Set data.root."
+                f"the corpus {self.name} in a folder", f"{found} {self.root}", "Set data.root."
             )
         sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
         self._check_listing(sources)
@@ -116,11 +118,7 @@ class Corpus:
 
     def _check_listing(self, sources: list[Source]) -> None:
         if not sources:
-            raise EmptyCorpus(
-                f"recordings in the layout of {self.name}",
-                f"none under {self.root}",
-                "Check data.root and the choice of data.",
-            )
+            raise _no_recordings(self.name, self.root)
         names = Counter(source.recording_id for source in sources)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
@@ -167,3 +165,17 @@ class Corpus:
             log.warning("%s is left undivided: %s", self.name, error)
             return [replace(source, split="") for source in sources]
         return [replace(source, split=division[source.subject]) for source in sources]
+
+
+def _no_recordings(name: str, root: Path) -> EmptyCorpus:
+    """The refusal of a folder without recordings, with what it holds instead."""
+    suffixes = Counter(path.suffix.lower() for path in root.rglob("*") if path.is_file())
+    held = ", ".join(
+        f"{n} {suffix or 'without extension'}" for suffix, n in suffixes.most_common(4)
+    )
+    packed = any(suffix in ARCHIVES for suffix in suffixes)
+    return EmptyCorpus(
+        f"recordings in the layout of {name}",
+        f"none under {root}, but {held or 'nothing at all'}",
+        "Unpack the archives first." if packed else "Check data.root and the choice of data.",
+    )

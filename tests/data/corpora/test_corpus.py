@@ -44,6 +44,14 @@ def test_a_root_without_recordings_is_refused(tmp_path):
         Corpus("bids", tmp_path, bids.find_recordings).sources()
 
 
+def test_a_root_of_archives_or_that_is_a_file_is_told_so(tmp_path):
+    (tmp_path / "all.zip").write_bytes(b"PK")
+    with pytest.raises(EmptyCorpus, match=r"but 1 \.zip\. Unpack the archives first"):
+        Corpus("bids", tmp_path, bids.find_recordings).sources()
+    with pytest.raises(NoSuchCorpus, match="got a file, not a folder, .*all.zip. Set data.root"):
+        Corpus("bids", tmp_path / "all.zip", bids.find_recordings).sources()
+
+
 def test_two_recordings_of_one_name_are_refused():
     with pytest.raises(DuplicateRecording, match="1 names used twice, e.g. a"):
         corpus(source("a", "1"), source("a", "2")).sources()
