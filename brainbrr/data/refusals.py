@@ -64,3 +64,7 @@ class UnsupportedRate(UnreadableRecording):
 
 class ForeignReaderFailed(UnreadableRecording):
     """MNE could not read a file in a format that is not EDF or BDF."""
+
+
+class JoinedBlocks(UnreadableRecording):
+    """Blocks recorded at different times, joined by a reader that does not tell how far apart."""

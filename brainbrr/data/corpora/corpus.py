@@ -1,6 +1,7 @@
 """A corpus on disk: its recordings, whose they are, their labels, a split disjoint by subject."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from brainbrr.data.corpora.source import (
     DuplicateRecording,
     EmptyCorpus,
+    LockedFolder,
     MissingLabels,
     NoSuchCorpus,
     Source,
@@ -88,6 +90,7 @@ class Corpus:
 
         Raises:
             NoSuchCorpus: the root does not exist.
+            LockedFolder: a folder under it may not be looked into.
             EmptyCorpus: it holds no recording in this layout.
             DuplicateRecording: two recordings under one name.
             MissingLabels: recordings without labels, unless they are allowed.
@@ -98,6 +101,7 @@ class Corpus:
             raise NoSuchCorpus(
                 f"the corpus {self.name} in a folder", f"{found} {self.root}", "Set data.root."
             )
+        _refuse_locked_folders(self.root)
         sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
         self._check_listing(sources)
         return self._with_splits(self._labelled(sources))
@@ -165,6 +169,19 @@ class Corpus:
             log.warning("%s is left undivided: %s", self.name, error)
             return [replace(source, split="") for source in sources]
         return [replace(source, split=division[source.subject]) for source in sources]
+
+
+def _refuse_locked_folders(root: Path) -> None:
+    """What a search cannot look into it would leave out in silence."""
+    locked: list[str] = []
+    for _ in os.walk(root, onerror=lambda error: locked.append(str(error.filename))):
+        pass
+    if locked:
+        raise LockedFolder(
+            f"folders under {root} that can be searched",
+            f"{len(locked)} that cannot, e.g. {locked[0]}",
+            "Grant access, or move them elsewhere.",
+        )
 
 
 def _no_recordings(name: str, root: Path) -> EmptyCorpus:
