@@ -42,7 +42,10 @@ def run_command(name: str, arguments: list[str]) -> None:
     given = os.environ.get(FULL_ERROR)
     trace = given not in {None, "0"}
     app = hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=name)
-    run = app(lambda cfg: _refusing(lambda: command(cfg), trace=trace))
+    # A sweep keeps what one of its jobs raises, goes on, and raises it at the end.
+    sweeps = {"-m", "--multirun"} & set(arguments)
+    task = command if sweeps else lambda cfg: _refusing(lambda: command(cfg), trace=trace)
+    run = app(task)
     # Hydra then lets errors through instead of ending the program with its own words.
     os.environ[FULL_ERROR] = "1"
     try:

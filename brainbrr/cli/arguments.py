@@ -21,7 +21,7 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     if any(argument in {"--help", "-h", "--hydra-help", "--info", "-i"} for argument in arguments):
         return arguments
     values = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    if name == "train" and values.get("resume", "null") != "null":
+    if name == "train" and values.get("resume", "null") not in {"null", "here"}:
         return _resumed(arguments, values)
     if name in WANTS_HARDWARE and "hardware" not in values:
         from brainbrr.training.hardware import detect_hardware

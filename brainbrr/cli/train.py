@@ -2,10 +2,14 @@
 
 import logging
 import shlex
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -13,6 +17,13 @@ from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.lab_book import add_result, result_row
+from brainbrr.cli.outcome import (
+    CONFIGURATION,
+    FINISHED,
+    can_go_on,
+    noted_outcome,
+    read_outcome,
+)
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.judged_spans import judged_spans
 from brainbrr.data.preparation import Preparation
@@ -29,29 +40,77 @@ from brainbrr.training.event_score import EventScore
 from brainbrr.training.fine_tuning import take_weights
 from brainbrr.training.fit import FitResult, train
 from brainbrr.training.hardware import apply_settings
+from brainbrr.training.processes import together
 from brainbrr.training.resume import data_digest
 from brainbrr.training.run_record import run_record, write_run_record
+from brainbrr.training.trainer_options import TrainerOptions
 
 log = logging.getLogger(__name__)
 
-CONFIGURATION = "config.yaml"
+HERE = "here"
+"""Value of `resume` with which a run goes on in `run_dir`, where it was begun there."""
 
 
-def run(cfg: DictConfig) -> None:
-    """Train, test and release; the run folder alone is enough to go on from."""
+def run(cfg: DictConfig) -> float | None:
+    """Train, test and release; the run folder alone is enough to go on from.
+
+    Returns:
+        the best value of the monitored validation metric, for whoever searches for a high one.
+    """
     run_dir = Path(HydraConfig.get().runtime.output_dir)
-    resuming = cfg.resume is not None
-    cfg = _configuration(cfg, run_dir)
+    resuming = cfg.resume not in {None, HERE}
+    # A sweep that is launched again in its folder goes on with its runs.
+    if cfg.resume == HERE or (not resuming and HydraConfig.get().mode == RunMode.MULTIRUN):
+        resuming = can_go_on(cfg, run_dir)
+        before = read_outcome(run_dir)
+        if before.state == FINISHED:
+            log.info("%s is finished; nothing to do", run_dir)
+            return before.objective
+    cfg = _configuration(cfg, run_dir, resuming=resuming)
+    with noted_outcome(run_dir) as outcome:
+        prepared = prepared_corpus(cfg)
+        write_run_record(run_record(plain(cfg), data_digest(prepared.rows)), run_dir)
+        start = "resumed" if resuming else "new"
+        others = [sys.executable, "-m", "brainbrr.cli.companion", str(run_dir), start]
+        with ExitStack() as stack:
+            network, result = fit(
+                cfg,
+                prepared,
+                run_dir,
+                resuming,
+                lambda options: stack.enter_context(together(options, others)),
+            )
+        outcome["objective"] = result.best_metric
+        detector = _released(network, cfg, result)
+        save_detector(detector, run_dir / "detector")
+        _test(detector, cfg, prepared, run_dir)
+    return read_outcome(run_dir).objective
+
+
+def prepared_corpus(cfg: DictConfig) -> PreparedCorpus:
+    """The corpus of a run in its cache, prepared where it is not."""
+    prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), build(cfg.signal.preparation))
+    return prepared
+
+
+def fit(
+    cfg: DictConfig,
+    prepared: PreparedCorpus,
+    run_dir: Path,
+    resuming: bool,
+    placed: Callable[[TrainerOptions], TrainerOptions],
+) -> tuple[nn.Module, FitResult]:
+    """Train as a configuration says, in this process.
+
+    Args:
+        placed: gives the trainer's options their place among the run's processes.
+    """
     apply_settings(
         mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
         n_threads=cfg.hardware_settings.n_threads,
     )
     torch.manual_seed(cfg.seed)
-    preparation: Preparation = build(cfg.signal.preparation)
-    prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
     windowing: Windowing = build(cfg.signal.windowing)
-    configuration = plain(cfg)
-    write_run_record(run_record(configuration, data_digest(prepared.rows)), run_dir)
     network: nn.Module = build(cfg.model)
     if cfg.init_from and not resuming:
         take_weights(network, load_detector(cfg.init_from).network.state_dict())
@@ -64,7 +123,7 @@ def run(cfg: DictConfig) -> None:
         loss=build(cfg.loss),
         optimizer=build(cfg.optimizer),
         scheduler=build(cfg.scheduler),
-        trainer=build(cfg.trainer),
+        trainer=placed(build(cfg.trainer)),
         dataloader=build(cfg.dataloader),
         callbacks=build(cfg.callbacks),
         score=EventScore(prepared.of_split("val"), build(cfg.detect)),
@@ -76,13 +135,11 @@ def run(cfg: DictConfig) -> None:
             weight=cfg.corrections_weight,
             rate_hz=windowing.rate_hz,
         ),
-        configuration=configuration,
+        configuration=plain(cfg),
         seed=cfg.seed,
         resume=resuming,
     )
-    detector = _released(network, cfg, result, preparation, windowing)
-    save_detector(detector, run_dir / "detector")
-    _test(detector, cfg, prepared, run_dir)
+    return network, result
 
 
 def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir: Path) -> None:
@@ -112,13 +169,13 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     )
 
 
-def _configuration(cfg: DictConfig, run_dir: Path) -> DictConfig:
+def _configuration(cfg: DictConfig, run_dir: Path, *, resuming: bool) -> DictConfig:
     """The run's own configuration: stored when it starts, read back when it goes on."""
-    if cfg.resume is not None:
+    if resuming:
         stored = OmegaConf.load(run_dir / CONFIGURATION)
         assert isinstance(stored, DictConfig)
         cfg = stored
-    cfg.run_dir = str(run_dir)
+    cfg.run_dir, cfg.resume = str(run_dir), None
     with open_durable(run_dir / CONFIGURATION) as file:
         file.write(OmegaConf.to_yaml(cfg, resolve=True))
     return cfg
@@ -135,10 +192,9 @@ def _released(
     network: nn.Module,
     cfg: DictConfig,
     result: FitResult,
-    preparation: Preparation,
-    windowing: Windowing,
 ) -> Detector:
     """The network with the weights of its best epoch, and the thresholds tuned there."""
+    preparation: Preparation = build(cfg.signal.preparation)
     network.load_state_dict(released_weights(result.best_checkpoint))
     provenance = {
         "tuned_on": f"{cfg.data.name}, split val",
@@ -152,7 +208,7 @@ def _released(
         network.eval(),
         describe_model(plain(cfg.model)),
         preparation,
-        windowing,
+        build(cfg.signal.windowing),
         result.detection or build(cfg.detect.base),
         provenance,
     )

@@ -30,6 +30,7 @@ class CallbackSet:
     preemption: Callback | None = None
     progress: Callback | None = None
     monitoring: Callback | None = None
+    pruning: Callback | None = None
     extra: Sequence[Callback] = ()
 
     @property
@@ -37,6 +38,7 @@ class CallbackSet:
         """All that need nothing more, in the order in which they act."""
         every = (
             self.finite_guard, self.ema, self.figures, self.spike_watch, self.monitoring,
-            self.hard_negatives, self.early_stopping, self.progress, self.preemption, *self.extra,
+            self.hard_negatives, self.early_stopping, self.progress, self.preemption, self.pruning,
+            *self.extra,
         )  # fmt: skip
         return [callback for callback in every if callback is not None]

@@ -54,6 +54,7 @@ class TrainerOptions:
         watch_modules: stop at the first module whose output is not finite; slow.
         fit_batch: find the largest batch that fits the device and gather accordingly.
         detect_anomaly: let torch name the operation whose gradient is not a number; very slow.
+        plugins: of Lightning, besides this project's own.
     """
 
     max_epochs: int
@@ -74,6 +75,7 @@ class TrainerOptions:
     watch_modules: bool = False
     fit_batch: bool = False
     detect_anomaly: bool = False
+    plugins: tuple[Any, ...] = ()
 
     def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
         """Lightning's trainer with this project's checkpoints, and without what the project does
@@ -94,7 +96,7 @@ class TrainerOptions:
             default_root_dir=run_dir,
             callbacks=callbacks,
             logger=loggers,
-            plugins=[DurableCheckpointIO()],
+            plugins=[DurableCheckpointIO(), *self.plugins],
             use_distributed_sampler=False,
             limit_val_batches=0,
             num_sanity_val_steps=0,
