@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from brainbrr.errors import BrainbrrError
 USER_ERROR = 2
 INTERRUPTED = 130
 FULL_ERROR = "HYDRA_FULL_ERROR"
+LAUNCHER_EXTRAS = {"hydra_plugins.hydra_submitit_launcher": "slurm"}
+"""Packages that some launchers need, with the extra that installs them."""
 
 
 def run_command(name: str, arguments: list[str]) -> None:
@@ -34,6 +37,7 @@ def run_command(name: str, arguments: list[str]) -> None:
         composed = check_overrides(name, arguments)
         if composed is not None:
             _refuse_missing(name, composed)
+            _refuse_absent_launcher(str(composed.hydra.launcher.get("_target_")))
     except BrainbrrError as error:
         _tell(error)
     command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
@@ -96,6 +100,20 @@ def _missing(node: Any, prefix: str = "") -> list[str]:
     if isinstance(node, dict):
         return [key for name, child in node.items() for key in _missing(child, f"{prefix}.{name}")]
     return [prefix.removeprefix(".")] if node == "???" else []
+
+
+def _refuse_absent_launcher(target: str) -> None:
+    package = ".".join(target.split(".")[:2])
+    if package in LAUNCHER_EXTRAS and find_spec(package) is None:
+        raise LauncherMissing(
+            f"the package behind {package}, for this hydra/launcher",
+            "none",
+            f'Install it: pip install "brainbrr[{LAUNCHER_EXTRAS[package]}]"',
+        )
+
+
+class LauncherMissing(BrainbrrError):
+    """A launcher was asked for whose package is not installed."""
 
 
 class MissingOption(BrainbrrError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -62,7 +62,9 @@ def _first_choice(override: Override) -> str:
     text = str(override.input_line)
     if not override.is_sweep_override():
         return text
-    key = text.split("=", 1)[0]
+    key, value = text.split("=", 1)[0], override.value()
+    if isinstance(value, IntervalSweep):
+        return f"{key}={value.start}"
     return f"{key}={next(iter(override.sweep_string_iterator()))}"
 
 
