@@ -32,6 +32,7 @@ def run_command(name: str, arguments: list[str]) -> None:
     Exits with 2 on a user's error and 130 on Ctrl-C; a defect leaves its traceback and exit code 1.
     """
     _let_idle_threads_sleep()
+    name = name.replace("-", "_")
     try:
         arguments = prepare_arguments(name, arguments)
         composed = check_overrides(name, arguments)

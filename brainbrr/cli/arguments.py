@@ -20,6 +20,8 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     """Expand `resume=` into the stored run, and add the hardware profile where none was given."""
     if any(argument in {"--help", "-h", "--hydra-help", "--info", "-i"} for argument in arguments):
         return arguments
+    if name == "sweep_table" and arguments and "=" not in arguments[0]:
+        arguments = [f"folder={_quoted(arguments[0])}", *arguments[1:]]
     values = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if name == "train" and values.get("resume", "null") not in {"null", "here"}:
         return _resumed(arguments, values)
@@ -29,6 +31,12 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
         found = detect_hardware()
         return [*arguments, f"hardware={found}"]
     return arguments
+
+
+def _quoted(path: str) -> str:
+    """A path as one value of Hydra's grammar, whatever characters it holds."""
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def newest_unfinished(runs: Path) -> Path:

@@ -14,6 +14,7 @@ COMMANDS = {
     "predict": "EDF in, seizure events out",
     "score": "compare two folders of events: SzCORE and NEDC",
     "evaluate": "predict, score and report on a labelled corpus",
+    "sweep-table": "the runs of a sweep in one table, with a picture of what led where",
     "doctor": "check device, kernels, corpora, caches and detectors on this machine",
 }
 

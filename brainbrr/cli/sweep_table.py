@@ -1,0 +1,61 @@
+"""`brainbrr sweep-table FOLDER`: all runs below a folder in one table and one picture."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.table import Table
+
+from brainbrr.cli.terminal import results_console
+from brainbrr.reporting.sweep import Value, read_sweep
+from brainbrr.reporting.sweep_page import (
+    counted,
+    shown,
+    sweep_columns,
+    write_sweep_csv,
+    write_sweep_page,
+)
+
+
+def run(cfg: DictConfig) -> None:
+    """Gather, show the best on the terminal, write the whole."""
+    folder = Path(cfg.folder)
+    runs = read_sweep(folder, cfg.metric)
+    columns = sweep_columns(runs, cfg.metric)
+    output = Path(cfg.output) if cfg.output else folder
+    write_sweep_csv(output / "sweep.csv", columns)
+    write_sweep_page(output / "sweep.html", runs, columns, f"Sweep {folder.name}")
+    console = results_console()
+    console.print(_table(columns, cfg.rows))
+    hidden = len(runs) - cfg.rows
+    for each in runs:
+        if each.error:
+            console.print(f"run {each.name} failed: {each.error}", soft_wrap=True, style="yellow")
+    rest = f"; {hidden} more in the files" if hidden > 0 else ""
+    console.print(f"{counted(runs)}{rest}")
+    console.print(f"{output / 'sweep.csv'}  {output / 'sweep.html'}", soft_wrap=True)
+
+
+def _table(columns: dict[str, list[Value]], n_rows: int) -> Table:
+    """The first rows, test score and interval in one cell, without columns that are empty."""
+    shorter = {key: values for key, values in columns.items() if any(v is not None for v in values)}
+    lows, highs = shorter.pop("low_95", None), shorter.pop("high_95", None)
+    shorter.pop("error", None)
+    cells = {name: [shown(value) for value in values[:n_rows]] for name, values in shorter.items()}
+    metric = list(columns)[list(columns).index("low_95") - 1]
+    if lows and highs and metric in cells:
+        for row, (low, high) in enumerate(zip(lows[:n_rows], highs[:n_rows], strict=True)):
+            interval = f" ({shown(low)}\u2013{shown(high)})" if low is not None else ""
+            cells[metric][row] += interval
+    table = Table(*_headings(list(cells), metric))
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _headings(names: list[str], metric: str) -> list[str]:
+    """Each name's last part where that is one column's alone."""
+    last = [name.rsplit(".", 1)[-1] for name in names]
+    return [
+        f"test {short}" if name == metric else short if last.count(short) == 1 else name
+        for name, short in zip(names, last, strict=True)
+    ]
