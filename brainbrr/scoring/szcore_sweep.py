@@ -56,7 +56,7 @@ def run_tree(level: Level) -> tuple[NDArray[np.int64], Level, Level]:
         it is there; and the highest one at which it has become part of a longer run.
     """
     first = np.flatnonzero(np.concatenate([[True], level[1:] != level[:-1]]))
-    height = np.concatenate([np.float32([0.0]), level[first], np.float32([0.0])])
+    height = np.pad(level[first], 1)
     left, right = _lower_neighbours(height)
     # Of plateaus of one height within one run, the leftmost stands for it.
     leftmost = np.ones(len(height), bool)

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.corpus import UnknownSubject, score_corpus
