@@ -76,11 +76,11 @@ class CausalPreparation:
             ImplausibleAmplitude: in the first good epochs, where a wrong unit shows.
         """
         self._raw = np.concatenate([self._raw, block[self._rows]], axis=1)
-        pieces: list[Piece] = []
         n_whole = self._raw.shape[1] // self.n_epoch * self.n_epoch
+        whole, self._raw = self._raw[:, :n_whole], self._raw[:, n_whole:].copy()
+        pieces: list[Piece] = []
         for first in range(0, n_whole, self.n_epoch):
-            pieces += self._take(self._raw[:, first : first + self.n_epoch].copy())
-        self._raw = self._raw[:, n_whole:].copy()
+            pieces += self._take(whole[:, first : first + self.n_epoch].copy())
         return pieces
 
     def end_run(self) -> list[Piece]:
@@ -117,18 +117,19 @@ class CausalPreparation:
 
     def _check_amplitude(self, epoch: Raw) -> None:
         """Refuse a signal whose first good epochs are far larger or smaller than any EEG."""
+        limits = self._preparation
         if len(self._spreads) >= _N_JUDGED:
             return
-        limits = self._preparation
         good = judge(epoch[:, None], self._rate_hz, None, limits.quality)[:, 0] == GOOD
         if not good.any():
             return
-        self._spreads.append(float(np.median(epoch[good].std(axis=1))))
-        typical_uv = float(np.median(self._spreads))
-        full = len(self._spreads) == _N_JUDGED
-        if full and not limits.min_spread_uv <= typical_uv <= limits.max_spread_uv:
+        spreads = [*self._spreads, float(np.median(epoch[good].std(axis=1)))]
+        typical_uv = float(np.median(spreads))
+        plausible = limits.min_spread_uv <= typical_uv <= limits.max_spread_uv
+        if len(spreads) == _N_JUDGED and not plausible:
             raise ImplausibleAmplitude(
                 f"a spread of {limits.min_spread_uv:g} to {limits.max_spread_uv:g} uV",
                 f"{typical_uv:.3g} uV",
                 "Name the unit of the channels with unit=.",
             )
+        self._spreads = spreads
