@@ -82,8 +82,9 @@ class DetectorStream:
         score: its network, for one window.
         trace_rate_hz: values a second of the trace.
         hop_s: seconds between windows; the detector's stride where None.
-        settle_s: seconds behind the newest window's end at which the trace is fixed. None waits
-            for every window that covers a moment, as in a recording; 0 fixes it at first sight.
+        settle_s: seconds behind the newest window's end at which the trace is fixed. None is a
+            window's length: every window that covers a moment is awaited, also the one that ends
+            with the signal, as in a recording. 0 fixes the trace at first sight.
         jitter_s: how far the times of chunks may stray before they mean a gap.
 
     Raises:
@@ -140,8 +141,13 @@ class DetectorStream:
 
     @property
     def trace_latency_s(self) -> float:
-        """Seconds by which the trace at a moment is fixed at the latest."""
-        return self.look_latency_s + self._settle_s + 1.0 / self._trace_rate_hz
+        """Seconds by which the trace at a moment is fixed at the latest.
+
+        No less than a window, because the trace of a run begins with a first whole one.
+        """
+        windowing = self._windowing
+        wait_s = max(self._settle_s + windowing.stride_s, windowing.window_s)
+        return self._preparation.latency_s + wait_s + 1.0 / self._trace_rate_hz
 
     @property
     def event_latency_s(self) -> float:
@@ -205,10 +211,10 @@ class DetectorStream:
         return self._update(sights)
 
     def _checked_settling(self, settle_s: float | None) -> float:
-        longest_s = self._windowing.window_s - self._windowing.stride_s
+        longest_s = self._windowing.window_s
         if settle_s is not None and not 0 <= settle_s <= longest_s:
             raise UnsettledTrace(
-                f"settle_s from 0 to {longest_s:g}, the window less the hop",
+                f"settle_s from 0 to {longest_s:g}, the window",
                 f"{settle_s:g}",
                 "Leave it out to average every window, as in a recording.",
             )
@@ -249,7 +255,6 @@ class DetectorStream:
     def _new_run(self) -> LiveTrace:
         windowing = self._windowing
         settle = round(self._settle_s * windowing.rate_hz)
-        settle = min(settle, windowing.length - windowing.stride)
         return LiveTrace(
             LiveWindows(windowing, settle, self._score, self._scale),
             EventTracker(self._detection, self._trace_rate_hz, self._run_onset_s),

@@ -43,8 +43,8 @@ class LiveWindows:
 
     Args:
         windowing: the detector's, with the stride of the stream.
-        settle: samples behind the newest one at which a probability is fixed; a window less a
-            stride, and all windows that ever cover a sample have been averaged.
+        settle: samples behind the newest one at which a probability is fixed; with a window's
+            length, no later window reaches it, wherever the signal ends.
         score: the network.
         scale: goes on from run to run.
 
