@@ -6,7 +6,7 @@ the file is refused by name.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -148,8 +148,13 @@ def _count_records(declared: int, n_bytes: int, record_bytes: int) -> tuple[int,
     )
 
 
-def parse_header(path: Path) -> EdfHeader:
+def parse_header(path: Path, *, growing: bool = False) -> EdfHeader:
     """Read and check the header of an EDF or BDF.
+
+    Args:
+        path: the file.
+        growing: it is still being written, so that its size says nothing yet: the whole records
+            that are there now are counted, be it none, and the header's count is left aside.
 
     Raises:
         UnreadableRecording: one of its named forms.
@@ -175,7 +180,10 @@ def parse_header(path: Path) -> EdfHeader:
             f"a header of {header_bytes} bytes", f"{n_file_bytes} bytes", "Copy the file again."
         )
     channels = parse_channels(block, n_signals, sample_bytes)
-    return _checked(text, channels, header_bytes, sample_bytes, n_file_bytes)
+    n_bytes = None if growing else n_file_bytes - header_bytes
+    header = _checked(text, channels, header_bytes, sample_bytes, n_bytes)
+    n_records = (n_file_bytes - header_bytes) // header.record_bytes
+    return replace(header, n_records=n_records) if growing else header
 
 
 def _checked(
@@ -183,9 +191,10 @@ def _checked(
     channels: tuple[EdfChannel, ...],
     header_bytes: int,
     sample_bytes: int,
-    n_file_bytes: int,
+    n_bytes: int | None,
 ) -> EdfHeader:
-    """Hold the fixed part of the header against the channels and the size of the file."""
+    """Hold the fixed part of the header against the channels and, unless None, the bytes of
+    data."""
     if all(channel.is_annotation or channel.n_samples == 0 for channel in channels):
         raise AnnotationOnly("a signal", "annotations alone", "Use the file that holds the EEG.")
     record_s = _required(number(text[244:252]), "duration of a data record")
@@ -195,8 +204,8 @@ def _checked(
         )
     record_bytes = sum(channel.n_samples for channel in channels) * sample_bytes
     declared = int(_required(whole(text[236:244]), "number of data records"))
-    n_records, confirmed, repairs = _count_records(
-        declared, n_file_bytes - header_bytes, record_bytes
+    n_records, confirmed, repairs = (
+        (0, True, []) if n_bytes is None else _count_records(declared, n_bytes, record_bytes)
     )
     if whole(text[184:192]) != header_bytes:
         if not confirmed:
