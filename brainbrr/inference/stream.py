@@ -51,6 +51,7 @@ class StreamUpdate:
         events: events that are certain since this chunk; nothing takes them back.
         suspected: events there would be if the stream ended now, still apt to change.
         n_electrodes: electrodes that could be believed in the newest window.
+        ended: whether the stream is finished.
     """
 
     time_s: float
@@ -61,6 +62,7 @@ class StreamUpdate:
     events: tuple[Event, ...]
     suspected: tuple[Event, ...]
     n_electrodes: int
+    ended: bool
 
 
 class DetectorStream:
@@ -274,6 +276,7 @@ class DetectorStream:
             events=tuple(event for sight in sights for event in sight.events),
             suspected=last.suspected if last else (),
             n_electrodes=last.n_electrodes if last else 0,
+            ended=self._ended,
         )
 
     def _state(self, last: Sight | None) -> State:
