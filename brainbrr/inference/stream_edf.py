@@ -1,6 +1,5 @@
 """An EDF or BDF that is still being written, read record by record as it grows."""
 
-import os
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -130,7 +129,7 @@ class GrowingEdf:
 
 def _identity(path: Path) -> tuple[int, int]:
     """What tells a file from another of the same name."""
-    found = os.stat(path)
+    found = path.stat()
     return found.st_dev, found.st_ino
 
 

@@ -1,4 +1,4 @@
-"""The newest window of a stream, scored every few seconds, stitched as a recording's windows are."""
+"""The newest window of a stream, scored every few seconds and stitched like a recording's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,7 +110,7 @@ class LiveWindows:
         return Look(self._take(self.n_in - self._settle), self._stitched(), n_electrodes)
 
     def _probability(self) -> tuple[Values, int]:
-        """Of the newest window, or of the run where it is shorter; 0 where there is no electrode."""
+        """Of the newest window, or of the run if shorter; 0 where there is no electrode."""
         n_samples = self._eeg.shape[1]
         n_bad = (~self._present).sum(axis=1)
         observed = self._present.any(axis=1)

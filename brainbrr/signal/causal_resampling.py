@@ -75,7 +75,7 @@ class CausalResampler:
             self._started = True
 
     def _mirror(self, n_samples: int, *, end: bool) -> Signal:
-        """What lies beyond an end: the signal turned about its last value, then that one's image."""
+        """What lies beyond an end: the signal turned about its last value, as far as it goes."""
         signal = self._held[:, -self._n_in :] if self._held_from < 0 else self._held
         steps = np.minimum(np.arange(1, n_samples + 1), signal.shape[1] - 1)
         if end:

@@ -33,8 +33,9 @@ def rate_ratio(source_hz: float, target_hz: float) -> Fraction:
 def polyphase_taps(ratio: Fraction) -> tuple[NDArray[np.float64], int]:
     """Low-pass for the ratio, padded so that its delay is whole output samples, and that delay.
 
-    Output sample `n` is the sum over source samples `k` of `taps[(n + delay) * down - k * up]`. Each
-    of its phases sums to exactly 1, so that an electrode's offset, however large, leaves no ripple.
+    Output sample `n` is the sum over source samples `k` of `taps[(n + delay) * down - k * up]`.
+    Each of its phases sums to exactly 1, so that an electrode's offset, however large, leaves no
+    ripple.
     """
     up, down = ratio.numerator, ratio.denominator
     half = _ZEROS_EACH_SIDE * max(up, down)

@@ -46,10 +46,9 @@ def prepare_causally(eeg_uv, labels, rate_hz, preparation):
         mains_hz = find_mains([eeg_uv[:, :n_probe]], rate_hz)
     starts = np.arange(0, max(n_source - n_epoch, 0) + 1, n_epoch)
     stops = np.append(starts[1:], n_source)
-    spans = zip(starts, stops, strict=True)
+    epochs = [eeg_uv[:, None, a:b] for a, b in zip(starts, stops, strict=True)]
     codes = np.stack(
-        [judge(eeg_uv[:, None, a:b], rate_hz, mains_hz, preparation.quality)[:, 0] for a, b in spans],
-        axis=1,
+        [judge(epoch, rate_hz, mains_hz, preparation.quality)[:, 0] for epoch in epochs], axis=1
     )
     codes = with_guard(codes, np.ones(len(starts), bool), preparation.quality.guard_epochs)
     n_out = round(n_source / rate_hz * preparation.rate_hz)

@@ -1,6 +1,7 @@
 """The Lab Streaming Layer, against a real outlet on this machine's loopback."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 import textwrap
@@ -46,9 +47,9 @@ def heard(inlet, n_wanted, seconds=10.0):
 def send(out, eeg, time_s):
     out.push_chunk(np.ascontiguousarray(eeg.T), time_s + (eeg.shape[1] - 1) / 256.0)
 
-LABELS = %r
+LABELS = {labels!r}
 eeg = np.random.default_rng(0).standard_normal((19, 1024)).astype("f4")
-""" % (LABELS,)
+"""
 
 
 @pytest.fixture
@@ -60,10 +61,8 @@ def on_loopback(tmp_path):
     config.write_text(LOOPBACK)
 
     def run(script):
-        import os
-
         result = subprocess.run(
-            [sys.executable, "-c", PROLOGUE + textwrap.dedent(script)],
+            [sys.executable, "-c", PROLOGUE.format(labels=LABELS) + textwrap.dedent(script)],
             env={**os.environ, "LSLAPICFG": str(config)}, capture_output=True, text=True,
             timeout=60, check=False,
         )  # fmt: skip
@@ -93,6 +92,7 @@ def test_samples_names_unit_and_gaps_come_through(on_loopback):
     """)
 
 
+@pytest.mark.slow
 def test_a_sender_that_was_restarted_goes_on_behind_a_gap(on_loopback):
     on_loopback("""
         out = outlet(LABELS)
@@ -105,7 +105,8 @@ def test_a_sender_that_was_restarted_goes_on_behind_a_gap(on_loopback):
         out.wait_for_consumers(10.0)
         send(out, eeg[:, 256:512], 20.0)
         after = heard(inlet, 256)
-        np.testing.assert_array_equal(np.concatenate([c.eeg for c in after], axis=1), eeg[:, 256:512])
+        got = np.concatenate([c.eeg for c in after], axis=1)
+        np.testing.assert_array_equal(got, eeg[:, 256:512])
         gap_s = after[0].time_s - before[-1].time_s
         assert 1.0 <= gap_s < 15.0, gap_s
     """)

@@ -220,7 +220,9 @@ def test_a_shorter_hearing_leaves_the_older_table(tmp_path):
     assert output.read_bytes() == before
 
 
-@pytest.mark.parametrize("events", [(), (Event(21.0, 10.0),), (Event(20.0, 10.0), Event(50.0, 5.0))])
+@pytest.mark.parametrize(
+    "events", [(), (Event(21.0, 10.0),), (Event(20.0, 10.0), Event(50.0, 5.0))]
+)
 def test_a_table_of_another_recording_is_left_alone(tmp_path, events):
     output = tmp_path / "events.tsv"
     EventTable(output, 10.0).add(update_at(100.0, Event(20.0, 10.0), ended=True), None)
