@@ -19,7 +19,7 @@ from brainbrr.inference.stream_chunks import (
     recorded_parts,
 )
 from brainbrr.inference.stream_events import EventTracker
-from brainbrr.inference.stream_preparation import CausalPreparation
+from brainbrr.inference.stream_preparation import LivePreparation
 from brainbrr.inference.stream_scale import RunningScale
 from brainbrr.inference.stream_trace import LiveTrace, Sight, TracePart
 from brainbrr.inference.stream_windows import LiveWindows, ScoreWindow
@@ -68,10 +68,11 @@ class StreamUpdate:
 class DetectorStream:
     """A detector on a signal that is still arriving; `Detector.stream` opens one.
 
-    The preparation is causal: a filter with delay in place of the one without, mains found in the
-    first 30 s, bad channels and scale judged over what has come so far. Windows, stitching and
-    detection are those of a recording. How the signal is cut into chunks changes no number. Gaps
-    end a run: windows, filters and events never cross one.
+    The preparation differs from a recording's in what the future holds: the filter looks a few
+    seconds ahead instead of to the end, mains are found in the first 30 s, bad channels and scale
+    are judged over what has come so far. Windows, stitching and detection are those of a
+    recording. How the signal is cut into chunks changes no number. Gaps end a run: windows,
+    filters and events never cross one.
 
     Memory is bounded: a window of prepared signal, an epoch of raw signal (30 s until the mains
     are known) and the counts of `RunningScale`, plus the chunk itself.
@@ -114,7 +115,7 @@ class DetectorStream:
         self._settle_s = self._checked_settling(settle_s)
         self._detection, self._score, self._jitter_s = detection, score, jitter_s
         self._trace_rate_hz = trace_rate_hz
-        self._preparation = CausalPreparation(labels, rate_hz, preparation)
+        self._preparation = LivePreparation(labels, rate_hz, preparation)
         self._scale = RunningScale()
         self._run: LiveTrace | None = None
         self._run_onset_s = 0.0

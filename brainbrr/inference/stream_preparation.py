@@ -1,4 +1,4 @@
-"""EEG as it arrives, brought to 19 electrodes at one rate without a look ahead."""
+"""EEG as it arrives, brought to 19 electrodes at one rate with a look ahead of seconds."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from brainbrr.data.preparation import ImplausibleAmplitude, Preparation
 from brainbrr.inference.stream_quality import RunningMontage
-from brainbrr.inference.stream_run import CausalRun, Piece, Raw
+from brainbrr.inference.stream_run import LOOK_AHEAD_S, LiveRun, Piece, Raw
 from brainbrr.signal.causal_resampling import CausalResampler
 from brainbrr.signal.labels import derivations
 from brainbrr.signal.mains import find_mains
@@ -22,7 +22,7 @@ QUALITY_MEMORY_S = 600.0
 _N_JUDGED = 15
 
 
-class CausalPreparation:
+class LivePreparation:
     """Blocks of channels in, prepared pieces out; a piece is an epoch of the quality check.
 
     Everything is computed on whole epochs, so that the numbers do not depend on how the signal was
@@ -55,13 +55,14 @@ class CausalPreparation:
         self._raw = np.empty((len(self._rows), 0), dtype=np.float32)
         self._held: list[Raw] = []
         self._spreads: list[float] = []
-        self._run: CausalRun | None = None
+        self._run: LiveRun | None = None
 
     @property
     def latency_s(self) -> float:
         """Seconds by which a sample is prepared at the latest, once the mains are known."""
-        reach = CausalResampler(rate_ratio(self._rate_hz, self._preparation.rate_hz), 0).reach + 1
-        n_ahead = max(self._preparation.quality.guard_epochs * self.n_epoch, reach)
+        reach = CausalResampler(rate_ratio(self._rate_hz, self._preparation.rate_hz), 0).reach + 2
+        n_filter = round(LOOK_AHEAD_S * self._rate_hz) + reach
+        n_ahead = max(self._preparation.quality.guard_epochs * self.n_epoch, n_filter)
         return (1 - -n_ahead // self.n_epoch) * self.n_epoch / self._rate_hz
 
     @property
@@ -110,7 +111,7 @@ class CausalPreparation:
         if not self._mains_known:
             self._mains_hz = find_mains([signal], self._rate_hz)
         held, self._held = self._held, []
-        self._run = CausalRun(
+        self._run = LiveRun(
             self._montage, self._rate_hz, self._preparation, self._mains_hz, len(self._rows)
         )
         return [piece for epoch in held for piece in self._run.push(epoch)]

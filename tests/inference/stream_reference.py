@@ -1,6 +1,7 @@
 """A stream's numbers computed the plain way: every step over the whole recording at once."""
 
 import numpy as np
+from scipy import signal
 
 from brainbrr.data.plan import stretch_weights, usable_channels
 from brainbrr.data.preparation import Preparation
@@ -9,7 +10,7 @@ from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.signal.filters import CausalFilter, design_filter
+from brainbrr.signal.filters import design_filter
 from brainbrr.signal.labels import derivations
 from brainbrr.signal.mains import find_mains
 from brainbrr.signal.montage import solve_montage, useful_channels
@@ -33,8 +34,8 @@ def loudness(eeg, observed, center_uv, scale_uv):
     return (1 / (1 + np.exp(7.0 - 3.0 * level))).astype(np.float32)
 
 
-def prepare_causally(eeg_uv, labels, rate_hz, preparation):
-    """Whole-recording causal preparation: int16 electrodes and who is present, by sample."""
+def prepare_live(eeg_uv, labels, rate_hz, preparation):
+    """A stream's preparation of a whole recording: int16 electrodes and who is present."""
     named = derivations(labels)
     rows = np.flatnonzero(useful_channels(named))
     channels, eeg_uv = [named[i] for i in rows], eeg_uv[rows]
@@ -61,7 +62,8 @@ def prepare_causally(eeg_uv, labels, rate_hz, preparation):
         preparation.rate_hz, preparation.low_hz, preparation.high_hz,
         order=preparation.filter_order, mains_hz=mains_hz, notch_q=preparation.notch_q,
     )  # fmt: skip
-    filtered = CausalFilter(sections, len(rows))(resampled)
+    settled = signal.sosfilt_zi(sections)[:, None]
+    forward, _ = signal.sosfilt(sections, resampled, zi=settled * resampled[None, :, :1])
     electrodes = np.zeros((19, n_out))
     present = np.zeros((19, n_out), dtype=bool)
 
@@ -76,7 +78,9 @@ def prepare_causally(eeg_uv, labels, rate_hz, preparation):
         if bad.any():
             weights, lost = stretch_weights(whole, solve(usable & ~bad, 19), 4)
         cut = slice(round(a / rate_hz * 256), round(b / rate_hz * 256))
-        electrodes[:, cut] = weights @ filtered[:, cut]
+        ahead = forward[:, cut.start : cut.stop + round(5.5 * 256)][:, ::-1]
+        backward, _ = signal.sosfilt(sections, ahead, zi=settled * ahead[None, :, :1])
+        electrodes[:, cut] = weights @ backward[:, ::-1][:, : cut.stop - cut.start]
         present[:, cut] = (whole.observed & ~lost)[:, None]
     return quantise(electrodes.astype(np.float32)), present
 
@@ -94,13 +98,13 @@ def scale_until(steps, present, stop):
     return center, scale
 
 
-def trace_causally(
+def trace_live(
     eeg_uv, labels=LABELS, rate_hz=256.0, *, windowing=WINDOWING, score=loudness, mains=None,
     detection=DETECTION,
 ):  # fmt: skip
-    """Trace and events of one unbroken recording, prepared without a look ahead."""
+    """Trace and events of one unbroken recording, prepared as a stream is."""
     preparation = Preparation(rate_hz=windowing.rate_hz, mains=mains)
-    steps, present = prepare_causally(eeg_uv, labels, rate_hz, preparation)
+    steps, present = prepare_live(eeg_uv, labels, rate_hz, preparation)
     n_out, length = steps.shape[1], windowing.length
     spans = window_spans(np.array([[0, n_out]]), length, windowing.stride)
     windows = np.zeros((len(spans), length), dtype=np.float32)
