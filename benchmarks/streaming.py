@@ -5,7 +5,7 @@
 First table, on the first recording: chunks of 0.1, 1 and 7.3 s and all at once; the largest
 difference of the fixed trace and whether events are equal (to all at once), speed against real time
 by processor time, and how long a chunk takes. Second table, on every recording: the stream's events
-held against those of the whole, prepared without delay (`Detector.annotate`).
+held against those of the whole (`Detector.annotate`).
 """
 
 import argparse

@@ -23,17 +23,17 @@ LSL = "lsl:"
 def run(cfg: DictConfig) -> None:
     """Listen to `input` until it falls silent or Ctrl-C; then finish the table."""
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
+    source = _open(cfg)
+    stream = detector.stream(
+        source.labels,
+        source.rate_hz,
+        unit=source.unit,
+        hop_s=cfg.hop_s,
+        settle_s=cfg.settle_s,
+        mains=cfg.mains,
+    )
+    table = EventTable(Path(cfg.output) if cfg.output else None, stream.event_latency_s)
     with stop_signals() as stopped:
-        source = _open(cfg)
-        stream = detector.stream(
-            source.labels,
-            source.rate_hz,
-            unit=source.unit,
-            hop_s=cfg.hop_s,
-            settle_s=cfg.settle_s,
-            mains=cfg.mains,
-        )
-        table = EventTable(Path(cfg.output) if cfg.output else None, stream.event_latency_s)
         heard = listen(
             stream,
             source,

@@ -111,7 +111,9 @@ class DetectorStream:
         jitter_s: float = 0.1,
     ) -> None:
         self._door = ChunkDoor(labels, rate_hz, unit)
-        self._windowing = replace(windowing, stride_s=hop_s or windowing.stride_s)
+        self._windowing = replace(
+            windowing, stride_s=windowing.stride_s if hop_s is None else hop_s
+        )
         self._settle_s = self._checked_settling(settle_s)
         self._detection, self._score, self._jitter_s = detection, score, jitter_s
         self._trace_rate_hz = trace_rate_hz

@@ -1,5 +1,6 @@
 """A Lab Streaming Layer stream as a live source; needs the extra `lsl`."""
 
+import math
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,6 +21,8 @@ _UNITS = {
     "nanovolts": "nV", "nanovolt": "nV", "nv": "nV",
 }  # fmt: skip
 _JITTER_S = 0.1
+_BUFFER_S = 360
+_LOOK_S = 1.0
 _MAX_SAMPLES = 4096
 _MAX_RATE_ERROR = 0.05
 
@@ -45,7 +48,7 @@ class LslInlet:
 
     Args:
         name: of the stream.
-        timeout_s: how long to look for it, or None for a year.
+        timeout_s: how long to look for it, or None for ever.
         labels: names of the channels, where the stream has none.
         unit: of the values, where the stream has none; microvolts where both say nothing.
 
@@ -64,12 +67,8 @@ class LslInlet:
         unit: str | None = None,
     ) -> None:
         pylsl = _load()
-        found = pylsl.resolve_byprop("name", name, timeout=timeout_s or 3.2e7)
-        if not found:
-            raise NothingToWatch(
-                f"a stream named {name}", f"none in {timeout_s:g} s", "Start its sender first."
-            )
-        self._inlet = pylsl.StreamInlet(found[0], max_buflen=360, recover=True)
+        found = _resolve(pylsl, name, timeout_s)
+        self._inlet = pylsl.StreamInlet(found, max_buflen=_BUFFER_S, recover=True)
         info = self._inlet.info(timeout=10.0)
         self.rate_hz = float(info.nominal_srate())
         if not self.rate_hz > 0:
@@ -138,6 +137,18 @@ class LslInlet:
         self._due_s = placed_s + n_samples / self.rate_hz
         self._heard_s = now_s
         return placed_s
+
+
+def _resolve(pylsl: Any, name: str, timeout_s: float | None) -> Any:
+    """The stream of that name, looked for a second at a time, so that Ctrl-C is heard."""
+    until_s = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
+    while (left_s := until_s - time.monotonic()) > 0:
+        found = pylsl.resolve_byprop("name", name, timeout=min(left_s, _LOOK_S))
+        if found:
+            return found[0]
+    raise NothingToWatch(
+        f"a stream named {name}", f"none in {timeout_s} s", "Start its sender first."
+    )
 
 
 def _load() -> Any:

@@ -105,6 +105,24 @@ def record(recording, target):
     )
 
 
+AMPLIFIER = """
+import sys, time
+import numpy as np
+import pylsl
+labels, eeg = sys.argv[1].split(","), np.load(sys.argv[2])
+info = pylsl.StreamInfo("Amplifier", "EEG", len(labels), 256.0, "float32", "serial-1")
+info.set_channel_labels(labels)
+info.set_channel_units("microvolts")
+outlet = pylsl.StreamOutlet(info)
+assert outlet.wait_for_consumers(60.0)
+for first in range(0, eeg.shape[1], 256):
+    block = np.ascontiguousarray(eeg[:, first : first + 256].T)
+    outlet.push_chunk(block, (first + len(block) - 1) / 256.0)
+    time.sleep(0.02)
+time.sleep(10.0)
+"""
+
+
 def same(annotation, events):
     found = annotation.seizures
     assert len(found) == len(events)
@@ -159,3 +177,21 @@ def test_a_watch_of_nothing_ends_in_one_line(folder, tmp_path):
     _, stderr = watcher.communicate(timeout=60)
     assert watcher.returncode == 2
     assert stderr.splitlines()[-1].startswith("NothingToWatch: expected an EDF or BDF with a whole")
+
+
+def test_a_live_stream_gives_the_events_of_the_whole(expected, folder, tmp_path, monkeypatch):
+    pytest.importorskip("pylsl", reason="pylsl, the extra `lsl`, is not installed")
+    config = tmp_path / "lsl_api.cfg"
+    config.write_text("[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n")
+    monkeypatch.setenv("LSLAPICFG", str(config))
+    np.save(tmp_path / "eeg.npy", np.rint(eeg() * 10).astype(np.float32) * np.float32(0.1))
+    output = tmp_path / "events.tsv"
+    amplifier = subprocess.Popen(
+        [sys.executable, "-c", AMPLIFIER, ",".join(ELECTRODES), str(tmp_path / "eeg.npy")]
+    )
+    watcher = watch(f"detector={folder}", "input=lsl:Amplifier", f"output={output}", "timeout_s=5")
+    _, stderr = watcher.communicate(timeout=120)
+    amplifier.wait(timeout=60)
+    assert watcher.returncode == 0, stderr
+    assert read_tsv(output).duration_s == SECONDS
+    same(read_tsv(output), expected[1])

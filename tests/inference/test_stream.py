@@ -278,6 +278,7 @@ def test_memory_of_minutes_is_memory_of_seconds():
         (LABELS, 8.0, {}, UnsupportedRate, "got 8 Hz"),
         (LABELS, 256.0, {"unit": "ohm"}, UnitNotVoltage, "got ohm"),
         (LABELS, 256.0, {"hop_s": 11.0}, InvalidWindowing, "stride <= window"),
+        (LABELS, 256.0, {"hop_s": 0.0}, InvalidWindowing, "stride 0.0 s"),
         (LABELS, 256.0, {"settle_s": 10.5}, UnsettledTrace, "0 to 10"),
     ],
 )
