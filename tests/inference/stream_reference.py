@@ -9,6 +9,7 @@ from brainbrr.data.window_index import Windowing
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
+from brainbrr.inference.stream import DetectorStream
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.filters import design_filter
 from brainbrr.signal.labels import derivations
@@ -126,3 +127,11 @@ def eeg_with_bursts(seconds, rate_hz=256.0, n_channels=19, seed=0):
     gains, phases = generator.uniform(0.3, 1.0, (2, n_channels, 1))
     rhythm = 80.0 * np.sin(2 * np.pi * (6.0 * time_s + phases)) * ((time_s % 25.0) > 18.0)
     return (noise + gains * rhythm + 500.0 * gains).astype(np.float32)
+
+
+def open_stream(labels=LABELS, rate_hz=256.0, *, mains=None, **options):
+    defaults = {"unit": "uV", "score": loudness, "trace_rate_hz": TRACE_RATE_HZ}
+    return DetectorStream(
+        labels, rate_hz, preparation=Preparation(mains=mains), windowing=WINDOWING,
+        detection=DETECTION, **(defaults | options),
+    )  # fmt: skip
