@@ -64,8 +64,8 @@ class WindowDataModule(LightningDataModule):
 
     @property
     def seizure_fraction(self) -> float:
-        """Share of seizure among the recorded samples of the first epoch."""
-        windows = self.sampler(0, 1).epoch(0)
+        """Share of seizure among the recorded samples of an epoch, once a curriculum is over."""
+        windows = self.sampler(0, 1).epoch(self.options.balance.curriculum_epochs)
         index = self.dataset.index
         return float(np.sum(index.seizure_samples[windows]) / np.sum(index.n_samples[windows]))
 
