@@ -43,8 +43,8 @@ def run(cfg: DictConfig) -> None:
     resuming = cfg.resume is not None
     cfg = _configuration(cfg, run_dir)
     apply_settings(
-        mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
-        n_threads=cfg.hardware_settings.n_threads,
+        mps_memory_fraction=cfg.hardware.mps_memory_fraction,
+        n_threads=cfg.hardware.n_threads,
     )
     torch.manual_seed(cfg.seed)
     preparation: Preparation = build(cfg.signal.preparation)
