@@ -71,7 +71,8 @@ def adjacency_figure(
     time_s = start_s + np.arange(len(probability)) / validation.windowing.rate_hz
     figure = Figure(figsize=(13, 9), layout="constrained")
     figure.suptitle(name)
-    above, below = figure.subfigures(2, 1, height_ratios=[2, 3])
+    halves: Any = figure.subfigures(2, 1, height_ratios=[2, 3])
+    above, below = halves
     adjacency = seen.adjacency[0].float().cpu().numpy()
     _draw_moments(above, adjacency, time_s)
     _draw_course(below, adjacency, time_s, probability, batch.label[0].numpy())
