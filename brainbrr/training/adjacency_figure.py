@@ -47,7 +47,8 @@ def adjacency_figure(
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Figure | None:
-    """Ties between electrodes at the edge of a seizure; None where the network has no graph.
+    """Ties between electrodes at the edge of a seizure; None where the network has no graph, or
+    the window no electrode.
 
     Args:
         network: with `explain(eeg, observed)` where it has a graph; put into evaluation mode
@@ -59,6 +60,8 @@ def adjacency_figure(
     if not hasattr(network, "explain"):
         return None
     batch, name = edge_of_the_longest_seizure(validation)
+    if not batch.observed.any():
+        return None
     there = WindowBatch(*(part.to(device) for part in batch))
     eeg = standardise(there.eeg, there.observed, there.center_uv, there.scale_uv)
     was_training = network.training
