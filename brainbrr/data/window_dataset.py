@@ -149,7 +149,7 @@ class WindowDataset(Dataset[WindowBatch]):
     def blind(self) -> NDArray[np.bool_]:
         """Windows in which no electrode can be believed, `(windows,)`: no network is asked about
         them."""
-        found = ~self._observed.any(1)[self.index.recording]
+        found = ~np.asarray(self._observed.any(axis=1))[self.index.recording]
         for recording in (number for number, bad in enumerate(self._bad) if bad):
             own = np.flatnonzero(self.index.recording == recording)
             usable = observed_in(

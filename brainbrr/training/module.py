@@ -80,7 +80,8 @@ class SeizureModule(LightningModule):
         try:
             logits = self.network(eeg, batch.observed)
         except NonFiniteInput:
-            if not any(isinstance(each, FiniteGuard) for each in self.trainer.callbacks):
+            acting = self.trainer.callbacks  # type: ignore[attr-defined]
+            if not any(isinstance(each, FiniteGuard) for each in acting):
                 raise
             # The guard judges by the loss: it keeps the evidence and lets no step happen.
             logits = torch.full_like(eeg[:, 0], torch.nan) + self._zero()
