@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.attached import end_with_parent
-from brainbrr.cli.train import CONFIGURATION, fit, prepared_corpus
+from brainbrr.cli.train import CONFIGURATION, built_parts, fit, prepared_corpus
 from brainbrr.errors import BrainbrrError
 from brainbrr.training.processes import Place, at_place, leave_group
 
@@ -22,7 +22,9 @@ def companion(run_dir: Path, place: Place, *, resuming: bool) -> None:
     assert isinstance(cfg, DictConfig)
     # Curves, tables and events are the first process's.
     cfg.logger = {}
-    fit(cfg, prepared_corpus(cfg), run_dir, resuming, lambda options: at_place(options, place))
+    parts = built_parts(cfg)
+    parts["trainer"] = at_place(parts["trainer"], place)
+    fit(cfg, parts, prepared_corpus(cfg), run_dir, resuming=resuming)
     leave_group()
 
 

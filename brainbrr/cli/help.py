@@ -17,7 +17,9 @@ HYDRA_FULL_ERROR=1 shows the trace of a refusal too.
 
 def command_help(name: str) -> str:
     """Purpose, examples, groups with their choices, options with units: `conf/NAME.yaml` told."""
-    lines = (CONF_FOLDER / f"{name.replace('-', '_')}.yaml").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (CONF_FOLDER / f"{name.replace('-', '_')}.yaml").read_text(encoding="utf-8").splitlines()
+    )
     n_head = next(i for i, line in enumerate(lines) if not line.startswith("#"))
     body = "\n".join(lines[n_head:])
     purpose = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:n_head])

@@ -81,7 +81,9 @@ def _ended_by(error: BaseException) -> Outcome:
     if isinstance(error, RunPruned):
         return Outcome(PRUNED, error=str(error))
     if isinstance(error, Exception):
-        words = str(error) if isinstance(error, BrainbrrError) else f"{type(error).__name__}: {error}"
+        words = (
+            str(error) if isinstance(error, BrainbrrError) else f"{type(error).__name__}: {error}"
+        )
         return Outcome(FAILED, error=words.splitlines()[0] if words else type(error).__name__)
     # Asked to go: SystemExit of a saved run, Ctrl-C.
     return Outcome(UNFINISHED, error=type(error).__name__)

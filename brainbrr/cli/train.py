@@ -3,9 +3,8 @@
 import logging
 import shlex
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -34,7 +33,7 @@ from brainbrr.inference.artifact import load_detector, save_detector
 from brainbrr.inference.card import add_card
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
-from brainbrr.reporting.table import score_table
+from brainbrr.reporting.table import answer_table
 from brainbrr.training.ema import released_weights
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fine_tuning import take_weights
@@ -43,12 +42,13 @@ from brainbrr.training.hardware import apply_settings
 from brainbrr.training.processes import together
 from brainbrr.training.resume import data_digest
 from brainbrr.training.run_record import run_record, write_run_record
-from brainbrr.training.trainer_options import TrainerOptions
 
 log = logging.getLogger(__name__)
 
 HERE = "here"
 """Value of `resume` with which a run goes on in `run_dir`, where it was begun there."""
+PARTS = ("loss", "optimizer", "scheduler", "trainer", "dataloader", "callbacks")
+"""Groups whose objects go to `train` under their own names."""
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -68,23 +68,25 @@ def run(cfg: DictConfig) -> float | None:
             return before.objective
     cfg = _configuration(cfg, run_dir, resuming=resuming)
     with noted_outcome(run_dir) as outcome:
+        # Before the corpus is prepared, so that hours do not pass before a mistake in them is told.
+        parts = built_parts(cfg)
         prepared = prepared_corpus(cfg)
         write_run_record(run_record(plain(cfg), data_digest(prepared.rows)), run_dir)
         start = "resumed" if resuming else "new"
         others = [sys.executable, "-m", "brainbrr.cli.companion", str(run_dir), start]
-        with ExitStack() as stack:
-            network, result = fit(
-                cfg,
-                prepared,
-                run_dir,
-                resuming,
-                lambda options: stack.enter_context(together(options, others)),
-            )
+        with together(parts["trainer"], others) as trainer:
+            parts["trainer"] = trainer
+            network, result = fit(cfg, parts, prepared, run_dir, resuming=resuming)
         outcome["objective"] = result.best_metric
         detector = _released(network, cfg, result)
         save_detector(detector, run_dir / "detector")
         _test(detector, cfg, prepared, run_dir)
     return read_outcome(run_dir).objective
+
+
+def built_parts(cfg: DictConfig) -> dict[str, Any]:
+    """What `brainbrr.training.fit.train` takes from the configuration as it is."""
+    return {name: build(cfg[name]) for name in PARTS} | {"loggers": build_each(cfg.logger)}
 
 
 def prepared_corpus(cfg: DictConfig) -> PreparedCorpus:
@@ -95,19 +97,16 @@ def prepared_corpus(cfg: DictConfig) -> PreparedCorpus:
 
 def fit(
     cfg: DictConfig,
+    parts: dict[str, Any],
     prepared: PreparedCorpus,
     run_dir: Path,
+    *,
     resuming: bool,
-    placed: Callable[[TrainerOptions], TrainerOptions],
 ) -> tuple[nn.Module, FitResult]:
-    """Train as a configuration says, in this process.
-
-    Args:
-        placed: gives the trainer's options their place among the run's processes.
-    """
+    """Train as a configuration says, in this process; the network and what the run left."""
     apply_settings(
-        mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
-        n_threads=cfg.hardware_settings.n_threads,
+        mps_memory_fraction=cfg.hardware.mps_memory_fraction,
+        n_threads=cfg.hardware.n_threads,
     )
     torch.manual_seed(cfg.seed)
     windowing: Windowing = build(cfg.signal.windowing)
@@ -120,14 +119,8 @@ def fit(
         cache_folder=prepared.folder,
         run_dir=run_dir,
         windowing=windowing,
-        loss=build(cfg.loss),
-        optimizer=build(cfg.optimizer),
-        scheduler=build(cfg.scheduler),
-        trainer=placed(build(cfg.trainer)),
-        dataloader=build(cfg.dataloader),
-        callbacks=build(cfg.callbacks),
+        **parts,
         score=EventScore(prepared.of_split("val"), build(cfg.detect)),
-        loggers=build_each(cfg.logger),
         augmentation=build(cfg.augmentation) if cfg.augmentation else None,
         weights=judged_spans(
             prepared.rows,
@@ -163,7 +156,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     add_card(run_dir / "detector", scores)
     add_result(cfg.experiment_name, result_row(scores, baselines, told))
     console = results_console()
-    console.print(score_table(scores, baselines))
+    console.print(answer_table(scores, baselines))
     console.print(
         f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)"
     )

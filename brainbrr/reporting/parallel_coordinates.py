@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log10
+from math import isfinite, log10, nan
 
 import numpy as np
 
@@ -47,26 +47,29 @@ def parallel_coordinates(runs: Sequence[SweepRun], label: str) -> Html:
     axes.append(_axis(label, list(scores)))
     width = 2 * MARGIN + AXIS_GAP * (len(axes) - 1)
     xs = [MARGIN + AXIS_GAP * number for number in range(len(axes))]
-    drawn = []
     # The best is drawn last, above the others.
-    for number in reversed(range(len(runs))):
-        heights = [axis.heights[number] for axis in axes]
-        drawn.append(_course(runs[number], xs, heights))
+    drawn = [
+        _course(runs[number], xs, [axis.heights[number] for axis in axes])
+        for number in reversed(range(len(runs)))
+    ]
     for x, axis in zip(xs, axes, strict=True):
         drawn += [
             svg.line(x, TOP, x, BOTTOM, "axis"),
             svg.text(x, TOP - 14, axis.label, "middle", "axis-name"),
-            *(svg.text(x + 5, _y(height) + 4, text, css_class="tick") for height, text in axis.ticks),
         ]
-    told = f"{len(runs)} runs, {len(axes) - 1} options; {sum(s is None for s in scores)} without {label}"
+        drawn += [svg.text(x + 5, _y(at) + 4, mark, css_class="tick") for at, mark in axis.ticks]
+    n_without = sum(score is None for score in scores)
+    told = f"{len(runs)} runs, {len(axes) - 1} options; {n_without} without {label}"
     return svg.figure(width, HEIGHT, "Options and scores", told, drawn, css_class="plot")
 
 
 def _axis(name: str, values: Sequence[Value]) -> Axis:
     numbers = [_as_number(value) for value in values]
     known = [value for value in values if value is not None]
-    if known and all(number is not None for number in map(_as_number, known)):
-        return _number_axis(name, [float("nan") if n is None else n for n in numbers])
+    if not known:
+        return Axis(name, (nan,) * len(values), ())
+    if all(number is not None for number in map(_as_number, known)):
+        return _number_axis(name, [nan if n is None else n for n in numbers])
     names = sorted({str(value) for value in values})
     place = {text: (index + 0.5) / len(names) for index, text in enumerate(names)}
     ticks = tuple((height, text) for text, height in place.items())
@@ -97,7 +100,7 @@ def _y(height: float) -> float:
 
 
 def _course(run: SweepRun, xs: Sequence[float], heights: Sequence[float]) -> Html:
-    known = [(x, _y(height)) for x, height in zip(xs, heights, strict=True) if height == height]
+    known = [(x, _y(height)) for x, height in zip(xs, heights, strict=True) if isfinite(height)]
     d = "M" + "L".join(f"{svg.number(x)} {svg.number(y)}" for x, y in known)
     has_score = run.validation is not None
     value = f"{run.validation:.4g}" if run.validation is not None else "no score"

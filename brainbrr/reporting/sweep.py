@@ -13,7 +13,12 @@ import yaml
 from brainbrr.errors import BrainbrrError
 from brainbrr.reporting.scoreboard import Measure, measure
 
-CONFIGURATION, OUTCOME, SCORES, METRICS = "config.yaml", "outcome.json", "scores.json", "metrics.csv"
+CONFIGURATION, OUTCOME, SCORES, METRICS = (
+    "config.yaml",
+    "outcome.json",
+    "scores.json",
+    "metrics.csv",
+)
 OVERRIDES = Path(".hydra", "overrides.yaml")
 STATES = ("finished", "pruned", "failed")
 NOT_OPTIONS = ("run_dir", "resume", "hydra.", "hydra/", "callbacks.pruning", "hparams_search")
@@ -88,7 +93,9 @@ def varied_options(runs: Sequence[SweepRun]) -> dict[str, list[Value]]:
     """
     typed = all(run.options for run in runs)
     sources = [run.options if typed else run.settings for run in runs]
-    names = sorted({name for source in sources for name in source}, key=lambda name: (len(name), name))
+    names = sorted(
+        {name for source in sources for name in source}, key=lambda name: (len(name), name)
+    )
     columns = {name: [source.get(name) for source in sources] for name in names}
     varying = {name: values for name, values in columns.items() if len(set(values)) > 1}
     if typed:
@@ -132,9 +139,7 @@ def _read_run(folder: Path, name: str, metric: str) -> SweepRun:
 def _options(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Value]:
     lines = outcome.get("overrides") or _yaml(folder / OVERRIDES) or []
     pairs = (str(line).lstrip("+~").split("=", 1) for line in lines if "=" in str(line))
-    return {
-        key.split("@")[0]: _value(text.strip("\"'")) for key, text in pairs if _is_option(key)
-    }
+    return {key.split("@")[0]: _value(text.strip("\"'")) for key, text in pairs if _is_option(key)}
 
 
 def _is_option(key: str) -> bool:

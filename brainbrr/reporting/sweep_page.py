@@ -11,8 +11,8 @@ from brainbrr.reporting.parallel_coordinates import parallel_coordinates
 from brainbrr.reporting.sweep import SweepRun, Value, varied_options
 
 NOTE = (
-    "Sorted by the validation metric, by which options are to be chosen. The test score of the best "
-    "of many runs is too good when the test score chose it."
+    "Sorted by the validation metric, by which options are to be chosen. The test score of the "
+    "best of many runs is too good where the test score chose it."
 )
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

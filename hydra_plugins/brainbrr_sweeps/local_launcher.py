@@ -14,7 +14,9 @@ class LocalLauncher(Launcher):
     Its values are described in `conf/hydra/launcher/local.yaml`.
     """
 
-    def __init__(self, *, n_jobs: int, devices: Sequence[str] | None, program: Sequence[str]) -> None:
+    def __init__(
+        self, *, n_jobs: int, devices: Sequence[str] | None, program: Sequence[str]
+    ) -> None:
         self.n_jobs, self.program = n_jobs, list(program)
         self.devices = None if devices is None else [str(each) for each in devices]
         self.config: DictConfig | None = None

@@ -42,7 +42,12 @@ def jobs(folder, ends, **options):
         {"hydra": {"sweep": {"dir": str(folder), "subdir": "${hydra.job.num}"}, "job": {}}}
     )
     batch = [[f"end={end}"] for end in ends]
-    given = {"first": 0, "n_jobs": 2, "devices": None, "program": [sys.executable, str(folder / "job.py")]}
+    given = {
+        "first": 0,
+        "n_jobs": 2,
+        "devices": None,
+        "program": [sys.executable, str(folder / "job.py")],
+    }
     return run_jobs(batch, config=config, config_loader=Loader(), **given | options)
 
 

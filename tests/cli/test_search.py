@@ -1,6 +1,8 @@
 """The search asks, launches, tells; killed, it goes on under the same numbers."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
@@ -55,7 +57,10 @@ def search(folder, launcher, *, target="basic", **changes):
         "sampler": {"name": "tpe"}, "pruner": None, "params": {"x": "interval(0,1)"},
     } | changes  # fmt: skip
     config = OmegaConf.create(
-        {"monitor": "val/m", "hydra": {"sweep": {"dir": str(folder)}, "launcher": {"_target_": target}}}
+        {
+            "monitor": "val/m",
+            "hydra": {"sweep": {"dir": str(folder)}, "launcher": {"_target_": target}},
+        }
     )
     return Search(SearchOptions(**options), config, launcher, ["fixed=1"])
 
@@ -114,9 +119,8 @@ def test_each_run_learns_where_its_study_is(tmp_path):
     launcher = Launcher()
     search(tmp_path, launcher, pruner={"name": "median", "n_warmup_steps": 2}).run()
     text = launcher.launched[1][1][0][-1]
-    node = OmegaConf.from_dotlist([]) if "=" not in text else text.split("=", 1)[1]
-    assert f"journal:'{tmp_path / JOURNAL}'" in node and "trial:1" in node
-    assert "pruner:{name:median,n_warmup_steps:2}" in node
+    assert f"journal:'{tmp_path / JOURNAL}'" in text and "trial:1" in text
+    assert "pruner:{name:median,n_warmup_steps:2}" in text
 
 
 def test_failures_in_a_row_end_the_search(tmp_path):
@@ -133,14 +137,13 @@ def test_another_space_in_the_same_study_is_refused(tmp_path):
 
 
 def test_two_processes_at_one_study_are_refused(tmp_path):
-    script = tmp_path / LOCK
+    lock = tmp_path / LOCK
     # A lock counts between processes only.
-    import subprocess
-    import sys
 
     code = (
         "import sys; from pathlib import Path; from brainbrr.data.claims import claim\n"
-        f"with claim(Path({str(script)!r}), 's', wait=False) as c: print(c, flush=True); sys.stdin.read()"
+        f"with claim(Path({str(lock)!r}), 's', wait=False) as claimed:\n"
+        "    print(claimed, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -149,7 +152,7 @@ def test_two_processes_at_one_study_are_refused(tmp_path):
         with pytest.raises(SearchRunning, match="another one still at it"):
             search(tmp_path, Launcher()).run()
         other.stdin.close()
-    with claim(script, "s", wait=False) as claimed:
+    with claim(lock, "s", wait=False) as claimed:
         assert claimed == "held"
 
 
@@ -159,7 +162,7 @@ def test_pruning_where_the_study_cannot_be_seen_is_refused(tmp_path):
 
 
 def test_without_optuna_the_remedy_is_told(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(OptunaMissing, match=r"pip install .brainbrr\[optuna\]"):
         search(tmp_path, Launcher())
 

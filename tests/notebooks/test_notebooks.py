@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
-NAMES = ("01_look_at_a_recording", "02_read_a_run", "03_compare_detectors")
+NAMES = ("01_look_at_a_recording", "02_read_a_run", "03_compare_detectors", "04_explore_a_sweep")
 
 pytestmark = pytest.mark.xdist_group("notebooks")
 
@@ -149,3 +149,16 @@ def test_a_run_equals_itself(work: Path) -> None:
     assert "other run" in told
     assert "they agree on every event" in told
     assert "this run only: 0, by other run only: 0" in told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_sweep_is_explored(tmp_path: Path) -> None:
+    done = execute("04_explore_a_sweep", WORK=str(tmp_path))
+    told = text_of(done)
+    assert "4 runs: 4 finished" in told
+    assert "optimizer.lr" in told and "loss.gamma" in told
+    assert "than chance" in told
+    assert n_shown(done, "text/html") == 1
+    assert n_shown(done, "image/png") == 1
+    assert not warnings_of(done)
