@@ -11,7 +11,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.attached import end_with_parent
-from brainbrr.cli.train import CONFIGURATION, built_parts, fit, prepared_corpus
+from brainbrr.cli.outcome import CONFIGURATION
+from brainbrr.cli.train import built_parts, fit, prepared_corpus
 from brainbrr.errors import BrainbrrError
 from brainbrr.training.processes import Place, at_place, leave_group
 

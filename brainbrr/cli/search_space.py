@@ -74,7 +74,8 @@ def search_space(
 def _distribution(override: Override) -> Any:
     kinds, value = optuna().distributions, override.value()
     if isinstance(value, IntervalSweep):
-        whole = isinstance(value.start, int) and isinstance(value.end, int)
+        # Hydra's types say float; int(interval(...)) makes them whole all the same.
+        whole = {type(value.start), type(value.end)} == {int}
         kind = kinds.IntDistribution if whole else kinds.FloatDistribution
         try:
             return kind(value.start, value.end, log="log" in value.tags)

@@ -43,9 +43,13 @@ def _table(columns: dict[str, list[Value]], n_rows: int) -> Table:
     cells = {name: [shown(value) for value in values[:n_rows]] for name, values in shorter.items()}
     metric = list(columns)[list(columns).index("low_95") - 1]
     if lows and highs and metric in cells:
-        for row, (low, high) in enumerate(zip(lows[:n_rows], highs[:n_rows], strict=True)):
-            interval = f" ({shown(low)}\u2013{shown(high)})" if low is not None else ""
-            cells[metric][row] += interval
+        intervals = [
+            f" ({shown(low)}\u2013{shown(high)})" if low is not None else ""
+            for low, high in zip(lows, highs, strict=True)
+        ]
+        cells[metric] = [
+            value + part for value, part in zip(cells[metric], intervals, strict=False)
+        ]
     table = Table(*_headings(list(cells), metric))
     for row in zip(*cells.values(), strict=True):
         table.add_row(*row)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from lightning.fabric.plugins.environments import ClusterEnvironment
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from brainbrr.errors import BrainbrrError
@@ -46,7 +46,7 @@ class OwnProcesses(ClusterEnvironment):
     def __init__(self, place: Place) -> None:
         super().__init__()
         self.place = place
-        rank_zero_only.rank = place.rank
+        rank_zero_only.rank = place.rank  # type: ignore[attr-defined]
 
     @property
     def creates_processes_externally(self) -> bool:
@@ -161,7 +161,7 @@ def leave_group() -> None:
     """End this process's part in its group, so that the next run can found its own."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-    rank_zero_only.rank = 0
+    rank_zero_only.rank = 0  # type: ignore[attr-defined]
 
 
 def _refuse_dead(

@@ -1,11 +1,11 @@
 """Runs as processes: all end, each in its folder, at most so many at a time."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 from hydra.core.utils import JobStatus
@@ -68,14 +68,16 @@ def test_gpus_are_shared_out_and_never_twice_at_once(tmp_path):
     assert {each["resume"] for each in facts} == {"here"}
     for gpu in ("4", "5,6"):
         spans = sorted(each["span"] for each in facts if each["gpu"] == gpu)
-        assert all(first[1] <= then[0] for first, then in zip(spans, spans[1:], strict=False))
+        assert all(first[1] <= then[0] for first, then in pairwise(spans))
 
 
 def test_a_command_ends_with_the_process_that_started_it():
-    code = "from brainbrr.cli.attached import end_with_parent; end_with_parent()\nimport time; time.sleep(60)"
+    code = (
+        "from brainbrr.cli.attached import end_with_parent; end_with_parent()\n"
+        "import time; time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:
         time.sleep(0.5)
         assert child.poll() is None
         child.stdin.close()
         assert child.wait(30) == -signal.SIGTERM
-    assert os.name == "posix"

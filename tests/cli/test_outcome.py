@@ -5,8 +5,8 @@ from omegaconf import OmegaConf
 
 from brainbrr.cli.outcome import (
     CHECKPOINT,
-    Outcome,
     OtherRunHere,
+    Outcome,
     can_go_on,
     noted_outcome,
     read_outcome,
