@@ -113,7 +113,7 @@ for axis, (name, values) in zip(axes[0], options.items(), strict=True):
     here = [number for number in scored if values[number] is not None]
     axis.plot([values[n] for n in here], [runs[n].validation for n in here], "o", color="tab:blue")
     numbers = [values[n] for n in here if isinstance(values[n], int | float)]
-    if len(numbers) == len(here) and min(numbers) > 0 and max(numbers) >= 20 * min(numbers):
+    if len(numbers) == len(here) and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
         axis.set_xscale("log")
     axis.set_xlabel(name)
 axes[0][0].set_ylabel(monitor)

@@ -12,7 +12,7 @@ from brainbrr.reporting.sweep import SweepRun, Value, varied_options
 
 AXIS_GAP, HEIGHT, MARGIN = 150.0, 380.0, 90.0
 TOP, BOTTOM = 46.0, 350.0
-LOG_RANGE = 20.0
+LOG_RANGE = 10.0
 """From this ratio of the largest to the smallest value on, an axis is logarithmic."""
 LOW, HIGH = (150, 190, 225), (176, 74, 16)
 """Colours of the lowest and the highest score: pale blue and dark orange, told apart in grey."""
