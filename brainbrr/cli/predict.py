@@ -13,7 +13,6 @@ from brainbrr.inference.annotate import (
     annotate_all,
     check_formats,
     find_jobs,
-    with_stride,
 )
 from brainbrr.inference.artifact import load_detector
 
@@ -24,7 +23,7 @@ def run(cfg: DictConfig) -> None:
     """Annotate every recording that `input` names."""
     formats = check_formats(cfg.format)
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
-    detector = with_stride(detector, cfg.stride_s)
+    detector = detector.with_stride(cfg.stride_s)
     jobs = find_jobs(cfg.input, cfg.output)
     done = annotate_all(detector, jobs, formats, save_traces=cfg.traces)
     results = list(track(done, "annotating", total=len(jobs), console=Console(stderr=True)))

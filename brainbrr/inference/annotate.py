@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from brainbrr.events.csv_bi import write_csv_bi
 from brainbrr.events.edf_annotations import write_edf_annotations
 from brainbrr.events.trace import Trace
 from brainbrr.events.tsv import write_tsv
-from brainbrr.inference.detector import Detector
+from brainbrr.inference.detector import Annotator
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def check_formats(formats: Iterable[str]) -> list[str]:
 
 
 def annotate_all(
-    detector: Detector, jobs: Iterable[Job], formats: list[str], *, save_traces: bool
+    detector: Annotator, jobs: Iterable[Job], formats: list[str], *, save_traces: bool
 ) -> Iterator[tuple[Job, Trace | None, BrainbrrError | None]]:
     """Annotate recordings one by one; what is already written is left alone.
 
@@ -132,7 +132,7 @@ def annotate_all(
 
 
 def _annotate_one(
-    detector: Detector, job: Job, formats: list[str], save_traces: bool
+    detector: Annotator, job: Job, formats: list[str], save_traces: bool
 ) -> Trace | None:
     targets = {name: job.target.with_name(job.target.name + WRITERS[name][0]) for name in formats}
     missing = {name: path for name, path in targets.items() if not path.exists()}
@@ -156,10 +156,3 @@ def save_trace(trace: Trace, path: Path) -> None:
     start = trace.start.isoformat() if trace.start else None
     with open_durable(path.with_suffix(".json")) as file:
         json.dump({"rate_hz": trace.rate_hz, "gaps": trace.gaps.tolist(), "start": start}, file)
-
-
-def with_stride(detector: Detector, stride_s: float | None) -> Detector:
-    """The same detector with another stride; None leaves it."""
-    if stride_s is None:
-        return detector
-    return replace(detector, windowing=replace(detector.windowing, stride_s=stride_s))

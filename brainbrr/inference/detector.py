@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from torch import nn
 
 from brainbrr.data.preparation import Preparation, PreparedHeader, prepare, prepare_file
 from brainbrr.data.recording import Recording
@@ -18,8 +18,8 @@ from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
-from brainbrr.models.rollout import window_probabilities
 from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.window_model import WindowModel, run_windows
 from brainbrr.signal.windows import recorded_spans, stitch, window_spans
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import mne
     from numpy.typing import NDArray
+    from torch import nn
 
     from brainbrr.events.intervals import Intervals
 
@@ -40,25 +41,25 @@ TRACE_RATE_HZ = 16.0
 """Rate of the stitched probability that events are detected on, in validation and in use alike."""
 
 
-@dataclass(frozen=True)
-class Detector:
-    """A network with everything that must go with it for the same numbers anywhere.
+class Annotator(ABC):
+    """Any form of a detector: a network, or what it was exported to, and all that goes with it.
 
     Attributes:
-        network: `(batch, 19, samples)` standardised EEG to `(batch, samples)` logits.
-        model: the network's family and numbers, plain values.
         preparation: how recordings are brought to 19 electrodes at one rate.
         windowing: how they are cut up and stitched.
         detection: how probability becomes events, tuned on validation data.
         provenance: where it was trained and tuned, plain values.
     """
 
-    network: nn.Module
-    model: dict[str, Any]
     preparation: Preparation
     windowing: Windowing
-    detection: Detection = field(default_factory=Detection)
-    provenance: dict[str, Any] = field(default_factory=dict)
+    detection: Detection
+    provenance: dict[str, Any]
+
+    @property
+    @abstractmethod
+    def window_model(self) -> WindowModel:
+        """What maps windows of stored EEG to probabilities."""
 
     def annotate(self, source: str | Path | Recording | mne.io.BaseRaw) -> Annotation:
         """Seizure events of a recording.
@@ -132,9 +133,8 @@ class Detector:
         recorded = recorded_spans(eeg.shape[1], windowing.rate_hz, gaps)
         spans = window_spans(recorded, windowing.length, windowing.stride)
         bad = bad_samples(bad_spans, windowing.rate_hz)
-        self.network.eval()
-        windows = window_probabilities(
-            self.network,
+        windows = run_windows(
+            self.window_model,
             eeg,
             spans,
             observed=observed_in(observed, bad, spans, windowing.max_bad_fraction),
@@ -146,6 +146,38 @@ class Detector:
         probability = stitch(windows, spans, eeg.shape[1], recorded).clip(0.0, 1.0)
         return Trace(probability, windowing.rate_hz, gaps, start).reduced(TRACE_RATE_HZ)
 
-    def with_detection(self, detection: Detection) -> Detector:
+    def with_detection(self, detection: Detection) -> Self:
         """The same detector with other thresholds."""
-        return replace(self, detection=detection)
+        return replace(self, detection=detection)  # type: ignore[type-var]  # forms are dataclasses
+
+    def with_stride(self, stride_s: float | None) -> Self:
+        """The same detector with windows at another distance; None leaves it."""
+        if stride_s is None:
+            return self
+        windowing = replace(self.windowing, stride_s=stride_s)
+        return replace(self, windowing=windowing)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class Detector(Annotator):
+    """A network with everything that must go with it for the same numbers anywhere.
+
+    Attributes:
+        network: `(batch, 19, samples)` standardised EEG to `(batch, samples)` logits.
+        model: the network's family and numbers, plain values.
+        preparation, windowing, detection, provenance: see `Annotator`.
+    """
+
+    network: nn.Module
+    model: dict[str, Any]
+    preparation: Preparation
+    windowing: Windowing
+    detection: Detection = field(default_factory=Detection)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def window_model(self) -> WindowModel:
+        """The network in evaluation mode, with the scaling before it."""
+        from brainbrr.models.rollout import TorchWindows
+
+        return TorchWindows(self.network.eval())
