@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -51,7 +53,7 @@ class Annotator(ABC):
     windowing: Windowing
     detection: Detection
     provenance: dict[str, Any]
-    calibration: Calibration = Calibration()  # noqa: RUF009  # frozen
+    calibration: Calibration = Calibration()  # frozen
 
     @property
     @abstractmethod
@@ -78,6 +80,19 @@ class Annotator(ABC):
             annotation = self.events(self._trace(recording, BATCH_SIZE))
             found = evidence_of(self, recording, annotation) if evidence else ()
         return with_channels(annotation, found)
+
+    @property
+    def identity(self) -> str:
+        """Sixteen hexadecimal digits that stand for everything that decides what is found."""
+        parts = (self.preparation, self.windowing, self.detection, self.calibration)
+        numbers = [type(self).__name__, self.provenance, *map(asdict, parts)]
+        content = json.dumps(numbers, sort_keys=True, default=str) + self.weights_digest
+        return sha256(content.encode()).hexdigest()[:16]
+
+    @property
+    def weights_digest(self) -> str:
+        """What tells two detectors of the same numbers apart; empty where nothing is known."""
+        return ""
 
     def events(self, trace: Trace) -> Annotation:
         """Seizure events of a probability trace, their confidence calibrated."""
@@ -164,6 +179,15 @@ class Detector(Annotator):
     detection: Detection = field(default_factory=Detection)
     provenance: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)
+
+    @property
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights, name by name."""
+        content = sha256(json.dumps(self.model, sort_keys=True, default=str).encode())
+        for name, tensor in self.network.state_dict().items():
+            content.update(name.encode())
+            content.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return content.hexdigest()
 
     @property
     def window_model(self) -> WindowModel:
