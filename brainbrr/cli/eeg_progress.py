@@ -22,7 +22,7 @@ def eeg_progress(n_recordings: int) -> Iterator[tuple[Advance, Skip]]:
     columns = (
         TextColumn("annotating"),
         BarColumn(),
-        TextColumn("{task.percentage:.0f} % of {task.total} recordings, {task.fields[speed]}"),
+        TextColumn("{task.percentage:.0f} % of {task.total}, {task.fields[speed]}"),
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),

@@ -48,7 +48,7 @@ class Settings:
     Attributes:
         formats: keys of `WRITERS`.
         traces: also keep the probability over time.
-        evidence: name the electrodes that mattered, for 20 windows an event.
+        evidence: name the electrodes that mattered, for 21 windows an event.
         batch_size: windows computed at once.
         workers: threads that prepare recordings while the network runs; 0 for one after the other.
     """

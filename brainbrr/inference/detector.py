@@ -68,7 +68,8 @@ class Annotator(ABC):
 
         Args:
             source: path of an EDF or any file MNE reads, a `Recording`, or an `mne.io.Raw`.
-            evidence: name the electrodes; costs 20 windows an event (`brainbrr.inference.evidence`).
+            evidence: name the electrodes; costs 21 windows an event, see
+                `brainbrr.inference.evidence`.
 
         Raises:
             UnreadableRecording, MissingElectrodes and others: see `brainbrr.data`.

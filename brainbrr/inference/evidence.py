@@ -3,8 +3,8 @@
 Method: occlusion (Zeiler and Fergus 2014). One window with the event's onset in its middle runs
 once with all electrodes and once without each of them; a network knows what an absent electrode is,
 so leaving one out asks it a question it understands. An electrode matters by as much as the event's
-mean log-odds fall without it. The cost is one window more than there are electrodes, 20 an event,
-in any form of a detector, and no gradient's memory.
+mean log-odds fall without it. The cost is 20 windows an event in any form of a detector, one more
+where it has a graph to show, and no gradient's memory.
 """
 
 from __future__ import annotations

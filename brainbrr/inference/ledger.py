@@ -24,7 +24,7 @@ class WouldOverwrite(BrainbrrError):
 
 class Ledger:
     """`predictions.jsonl`: what made the results, then a row when a recording is begun and one when
-    it ends.
+    it ends, under the name its results have; no path of the source is told.
 
     Args:
         output: the folder of results.
@@ -47,7 +47,7 @@ class Ledger:
             if "maker" in row:
                 former, self._done = row["maker"], {}
             elif row["state"] == "done":
-                self._done[row["source"]] = row
+                self._done[row["recording"]] = row
             else:
                 self._ours.update(row.get("files", ()))
         if former is not None and former != maker and not overwrite:
@@ -63,7 +63,7 @@ class Ledger:
 
     def is_done(self, job: Job, files: Sequence[Path]) -> bool:
         """Whether this recording, unchanged, has all these results already."""
-        row = self._done.get(str(job.source))
+        row = self._done.get(self._name(job.target))
         return (
             row is not None
             and row["stamp"] == _stamp(job)
@@ -86,17 +86,18 @@ class Ledger:
                     "Choose another output=.",
                 )
         self._ours.update(names)
-        self._append({"source": str(job.source), "state": "begun", "files": names})
+        self._append({"recording": self._name(job.target), "state": "begun", "files": names})
 
     def end(self, job: Job, files: Sequence[Path], **facts: Any) -> None:
         """Say that all results of a recording are written."""
         names = [self._name(file) for file in files]
-        row = {"source": str(job.source), "state": "done", "stamp": _stamp(job), "files": names}
-        self._append({**row, **facts})
+        row = {"recording": self._name(job.target), "state": "done", "stamp": _stamp(job)}
+        self._append({**row, "files": names, **facts})
 
     def fail(self, job: Job, error: Exception) -> None:
         """Say that a recording was refused, by the refusal's name alone."""
-        self._append({"source": str(job.source), "state": "failed", "reason": type(error).__name__})
+        reason = type(error).__name__
+        self._append({"recording": self._name(job.target), "state": "failed", "reason": reason})
 
     def _name(self, file: Path) -> str:
         return str(file.relative_to(self._output))
