@@ -149,7 +149,12 @@ def migrated(values: dict[str, Any]) -> dict[str, Any]:
 def _from_first(values: dict[str, Any]) -> dict[str, Any]:
     """Schema 1 knew one montage, no calibration and no digests."""
     _require_keys("detector.yaml of schema 1", values, FIRST_KEYS)
-    added = {"montage": list(ELECTRODES), "calibration": {}, "files": {}, "digest": None}
+    added: dict[str, Any] = {
+        "montage": list(ELECTRODES),
+        "calibration": {},
+        "files": {},
+        "digest": None,
+    }
     return {**values, **added, "schema": 2}
 
 
