@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from brainbrr.events.intervals import Intervals
+    from brainbrr.inference.stream import DetectorStream
 
 
 __all__ = ["TRACE_RATE_HZ", "Annotator", "Detector", "NothingObserved"]
@@ -133,7 +134,7 @@ class Annotator(ABC):
             batch_size: windows computed at once.
 
         Raises:
-            NothingObserved: no electrode holds signal.
+            NothingObserved: no electrode holds signal in any window.
         """
         recording = PreparedEeg(eeg, observed, center_uv, scale_uv, gaps, bad_spans, start)
         return self._trace(recording, batch_size)
@@ -186,6 +187,23 @@ class Detector(Annotator):
     detection: Detection = field(default_factory=Detection)
     provenance: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)
+
+    def stream(
+        self,
+        labels: Sequence[str],
+        rate_hz: float,
+        *,
+        unit: str = "uV",
+        hop_s: float | None = None,
+        settle_s: float | None = None,
+        mains: float | str | None = "auto",
+    ) -> DetectorStream:
+        """The detector on a signal that is still arriving: see `open_stream`."""
+        from brainbrr.inference.stream_open import open_stream
+
+        return open_stream(
+            self, labels, rate_hz, unit=unit, hop_s=hop_s, settle_s=settle_s, mains=mains
+        )
 
     @property
     def weights_digest(self) -> str:

@@ -50,6 +50,8 @@ class Rollout:
         self.spans = window_spans(self._recorded, windowing.length, windowing.stride)
         self._bad = bad_samples(prepared.bad_spans, windowing.rate_hz)
         self.observed = self._observed(self.spans)
+        if not self.observed.any():
+            raise _nothing("none in any window")
         self._stitcher = Stitcher(n_samples, windowing.length)
         self.n_left = len(self.spans)
 
@@ -103,17 +105,21 @@ class Rollout:
 
 def _check(prepared: PreparedEeg) -> None:
     if not np.any(prepared.observed):
-        raise NothingObserved(
-            "at least one scalp electrode with signal",
-            "none",
-            "Check the channel labels of the recording with `brainbrr inspect`.",
-        )
+        raise _nothing("none")
     if not np.all(np.asarray(prepared.scale_uv)[prepared.observed] > 0):
         raise UnscaledElectrode(
             "a positive scale for each observed electrode",
             "one without",
             "Prepare the recording again, or leave the flat channel out.",
         )
+
+
+def _nothing(found: str) -> NothingObserved:
+    return NothingObserved(
+        "at least one scalp electrode with signal",
+        found,
+        "Look at its channels with `brainbrr inspect`.",
+    )
 
 
 def pack(
