@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from brainbrr import __version__
 from brainbrr.durable import open_durable
 from brainbrr.errors import BrainbrrError
@@ -14,6 +12,7 @@ from brainbrr.events.annotation import Annotation
 from brainbrr.events.csv_bi import write_csv_bi
 from brainbrr.events.edf_annotations import write_edf_annotations
 from brainbrr.events.trace import Trace
+from brainbrr.events.trace_file import save_trace
 from brainbrr.events.tsv import write_tsv
 from brainbrr.inference.evidence import Evidence
 from brainbrr.inference.recordings import BIDS_DESCRIPTION, RESULT_ENDING, Job
@@ -95,15 +94,6 @@ def write_result(result: Result, job: Job, formats: Iterable[str], *, traces: bo
         for file in result_files(job, formats, traces=traces):
             file.unlink(missing_ok=True)
         raise
-
-
-def save_trace(trace: Trace, path: Path) -> None:
-    """A trace as `.npy` (float32 probability) with a JSON sidecar of rate, gaps and start."""
-    with open_durable(path, "wb") as file:
-        np.save(file, trace.probability)
-    start = trace.start.isoformat() if trace.start else None
-    with open_durable(path.with_suffix(".json")) as file:
-        json.dump({"rate_hz": trace.rate_hz, "gaps": trace.gaps.tolist(), "start": start}, file)
 
 
 def write_bids_description(output: Path, source: Path) -> None:

@@ -56,14 +56,14 @@ def expected_calibration_error(samples: SampleHistogram) -> float | None:
     return float(np.abs(samples.sum_p - samples.hits).sum() / n_samples) if n_samples else None
 
 
-def fit_temperature(
+def fit_calibration(
     traces: Mapping[str, Trace], references: Mapping[str, Annotation], *, split: str
-) -> float | None:
+) -> Calibration:
     """The temperature that makes validation probabilities likeliest: `p' = sigmoid(logit(p) /
     temperature)`.
 
     Returns:
-        the temperature between 0.05 and 20; None where the recordings hold one class only.
+        with a temperature between 0.05 and 20; 1 where the recordings hold one class only.
 
     Raises:
         TuningOnEvaluation: `split` is not the validation split.
@@ -71,7 +71,7 @@ def fit_temperature(
     require_validation(split)
     samples = count_samples(traces.values(), [references[name] for name in traces])
     if not samples.positive.any() or not samples.negative.any():
-        return None
+        return Calibration()
     loss = _loss_of(samples)
     coarse = np.array([loss(value) for value in LOG_TEMPERATURES])
     best = LOG_TEMPERATURES[int(np.argmin(coarse))]
@@ -85,12 +85,12 @@ def fit_temperature(
             high = right
         else:
             low = left
-    return float(np.clip(np.exp((low + high) / 2), 0.05, 20.0))
+    return Calibration(float(np.clip(np.exp((low + high) / 2), 0.05, 20.0)))
 
 
-def tempered(samples: SampleHistogram, temperature: float) -> SampleHistogram:
-    """The histogram's reliability bins as they are after temperature scaling."""
-    probability = Calibration(temperature).apply(bin_probability()).astype(np.float64)
+def calibrated(samples: SampleHistogram, calibration: Calibration) -> SampleHistogram:
+    """The histogram's reliability bins as they are after calibration."""
+    probability = calibration.apply(bin_probability()).astype(np.float64)
     index = np.minimum((probability * N_RELIABILITY).astype(np.int64), N_RELIABILITY - 1)
     n = samples.positive + samples.negative
     return SampleHistogram(
