@@ -15,6 +15,7 @@ from brainbrr.data.recording import Recording
 from brainbrr.data.window_index import Windowing, bad_samples, observed_in
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
@@ -174,6 +175,7 @@ class Detector(Annotator):
     windowing: Windowing
     detection: Detection = field(default_factory=Detection)
     provenance: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
 
     @property
     def window_model(self) -> WindowModel:
