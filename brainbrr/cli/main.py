@@ -14,6 +14,7 @@ COMMANDS = {
     "predict": "EDF in, seizure events out",
     "score": "compare two folders of events: SzCORE and NEDC",
     "evaluate": "predict, score and report on a labelled corpus",
+    "export": "a detector for ONNX Runtime, compiled, as one file, or as a SzCORE entry",
     "doctor": "check device, kernels, corpora, caches and detectors on this machine",
 }
 

@@ -14,7 +14,7 @@ from brainbrr.inference.annotate import (
     check_formats,
     find_jobs,
 )
-from brainbrr.inference.artifact import load_detector
+from brainbrr.inference.load import load_detector
 
 log = logging.getLogger(__name__)
 

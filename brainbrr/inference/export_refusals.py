@@ -1,6 +1,7 @@
 """Why a detector is not exported, or an exported one not loaded, by name."""
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.inference.refusals import InvalidDetector
 
 REMEDY = "Fetch it again, or export it again from the detector's folder."
 
@@ -25,7 +26,7 @@ class ExportDiffers(BrainbrrError):
     """An exported detector that computes other probabilities than the one it was made from."""
 
 
-class InvalidExport(BrainbrrError):
+class InvalidExport(InvalidDetector):
     """An exported detector that is damaged, foreign or hostile; the root of those below."""
 
 

@@ -47,8 +47,8 @@ def jacobi_rounds(
     vectors = op.Gather(op.Expand(identity, shape), start, axis=0)
     for _ in range(n_rounds):
         upper, lower, rest = op.Split(turned, sizes, axis=0)
-        upper_left, beside, beyond = op.Split(upper, sizes, axis=1)
-        under, lower_right, aside = op.Split(lower, sizes, axis=1)
+        upper_left, beside, _ = op.Split(upper, sizes, axis=1)
+        _, lower_right, _ = op.Split(lower, sizes, axis=1)
         here = op.ReduceSum(upper_left * ones, second_axis, keepdims=0)
         there = op.ReduceSum(lower_right * ones, second_axis, keepdims=0)
         twice_off = op.ReduceSum(beside * ones, second_axis, keepdims=0)
@@ -69,7 +69,10 @@ def jacobi_rounds(
         row_cosine = op.Unsqueeze(cosine, second_axis)
         row_sine = op.Unsqueeze(sine, second_axis)
         rows = op.Concat(
-            row_cosine * upper - row_sine * lower, row_sine * upper + row_cosine * lower, rest, axis=0
+            row_cosine * upper - row_sine * lower,
+            row_sine * upper + row_cosine * lower,
+            rest,
+            axis=0,
         )
         left, right, last = op.Split(rows, sizes, axis=1)
         column_cosine = op.Unsqueeze(cosine, first_axis)
@@ -84,7 +87,8 @@ def jacobi_rounds(
         some, others, resting = op.Split(vectors, sizes, axis=0)
         vectors = op.Gather(
             op.Concat(
-                row_cosine * some - row_sine * others, row_sine * some + row_cosine * others,
+                row_cosine * some - row_sine * others,
+                row_sine * some + row_cosine * others,
                 resting,
                 axis=0,
             ),
@@ -95,7 +99,9 @@ def jacobi_rounds(
     return op.Transpose(values, perm=[1, 0]), op.Transpose(vectors, perm=[2, 1, 0])
 
 
-def onnx_eigh(A: FLOAT[...], UPLO: str = "L", compute_v: bool = True) -> tuple[FLOAT[...], FLOAT[...]]:
+def onnx_eigh(
+    A: FLOAT[...], UPLO: str = "L", compute_v: bool = True
+) -> tuple[FLOAT[...], FLOAT[...]]:
     """What the exporter writes for `torch.linalg.eigh`: eigenvalues ascending, vectors as columns.
 
     Args:

@@ -2,27 +2,26 @@
 JSON."""
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from brainbrr import __version__
+import yaml
+
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.window_index import Windowing
-from brainbrr.errors import BrainbrrError
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.inference.detector import Annotator, Detector
 from brainbrr.inference.export_refusals import REMEDY, InvalidExport, LyingMetadata
-from brainbrr.signal.quality import QualityLimits
+from brainbrr.inference.refusals import InvalidDetector, shown
+from brainbrr.inference.schema import Description, described, read_description
 from brainbrr.signal.window_model import WindowModel
 
 KEY = "brainbrr"
 """Under which name the description lies in the metadata of a file."""
-EXPORT_SCHEMA = 1
 MAX_TEXT = 200_000
-KEYS = {"schema", "version", "model", "preparation", "windowing", "detection", "provenance"}
-KEYS |= {"export"}
+PARTS = {"detector", "export"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class ExportedDetector(Annotator):
     Attributes:
         windows: maps windows of stored EEG to probabilities.
         model: the network's family and numbers, for the record.
-        preparation, windowing, detection, provenance: see `Annotator`.
-        export: how it was made and how far it was from the network it was made from.
+        preparation, windowing, detection, provenance, calibration: as in `Detector`.
+        export: how it was made, and how far it was from the network it was made from.
     """
 
     windows: WindowModel
@@ -42,6 +41,7 @@ class ExportedDetector(Annotator):
     windowing: Windowing
     detection: Detection
     provenance: dict[str, Any]
+    calibration: Calibration
     export: dict[str, Any]
 
     @property
@@ -51,17 +51,8 @@ class ExportedDetector(Annotator):
 
 
 def description_of(detector: Detector, export: Mapping[str, Any]) -> str:
-    """Everything but the weights as JSON, and what is to be known about the export."""
-    values = {
-        "schema": EXPORT_SCHEMA,
-        "version": __version__,
-        "model": detector.model,
-        "preparation": asdict(detector.preparation),
-        "windowing": asdict(detector.windowing),
-        "detection": asdict(detector.detection),
-        "provenance": detector.provenance,
-        "export": dict(export),
-    }
+    """Everything but the weights as JSON: what `detector.yaml` would hold, and about the export."""
+    values = {"detector": described(detector, {}), "export": dict(export)}
     return json.dumps(values, allow_nan=False)
 
 
@@ -69,39 +60,27 @@ def exported_detector(text: str | None, windows: WindowModel) -> ExportedDetecto
     """The detector that a description and a computation make.
 
     Raises:
-        InvalidExport: no description, or one of a later version.
-        LyingMetadata: values no detector has.
+        InvalidExport: no description, or one of its named forms.
+        InvalidDetector: a described detector that is foreign, hostile or of a newer schema.
     """
-    values = read_values(text)
-    try:
-        preparation = dict(values["preparation"])
-        quality = QualityLimits(**preparation.pop("quality"))
-        detector = ExportedDetector(
-            windows,
-            dict(values["model"]),
-            Preparation(**preparation, quality=quality),
-            Windowing(**values["windowing"]),
-            Detection(**values["detection"]),
-            dict(values["provenance"]),
-            dict(values["export"]),
-        )
-    except (TypeError, ValueError, KeyError, OverflowError, BrainbrrError) as error:
-        raise LyingMetadata("numbers that make a detector", _short(error), REMEDY) from error
-    if detector.preparation.rate_hz != detector.windowing.rate_hz:
-        raise LyingMetadata(
-            f"windows at the {detector.preparation.rate_hz} Hz that recordings are prepared to",
-            f"{detector.windowing.rate_hz} Hz",
-            REMEDY,
-        )
-    return detector
+    description, export = read_text(text)
+    return ExportedDetector(
+        windows,
+        description.model,
+        description.preparation,
+        description.windowing,
+        description.detection,
+        description.provenance,
+        description.calibration,
+        export,
+    )
 
 
-def read_values(text: str | None) -> dict[str, Any]:
-    """The description as plain values, its keys and its schema checked.
+def read_text(text: str | None) -> tuple[Description, dict[str, Any]]:
+    """The detector described, and what is said about the export.
 
     Raises:
-        InvalidExport: no description, or one of a later version.
-        LyingMetadata: no JSON, other keys, or numbers that are not finite.
+        InvalidExport, InvalidDetector: see `exported_detector`.
     """
     if text is None:
         raise InvalidExport(
@@ -112,32 +91,14 @@ def read_values(text: str | None) -> dict[str, Any]:
     try:
         if len(text) > MAX_TEXT:
             raise ValueError(f"{len(text)} characters")
-        values = json.loads(text, parse_constant=_not_finite)
+        values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise LyingMetadata("a description in plain JSON", _short(error), REMEDY) from error
-    if not isinstance(values, dict) or set(values) != KEYS:
-        got = sorted(map(str, values))[:20] if isinstance(values, dict) else type(values).__name__
-        raise LyingMetadata(f"the keys {', '.join(sorted(KEYS))}", ascii(got), REMEDY)
-    if values["schema"] != EXPORT_SCHEMA:
-        raise InvalidExport(
-            f"schema {EXPORT_SCHEMA}", ascii(values["schema"])[:40], "Update brainbrr."
-        )
-    if not _all_finite(values):
-        raise LyingMetadata("finite numbers", "an infinite one", REMEDY)
-    return values
-
-
-def _not_finite(word: str) -> float:
-    raise ValueError(f"the number {word}")
-
-
-def _all_finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_all_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_all_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _short(error: Exception) -> str:
-    return ascii(" ".join(str(error).split()))[1:-1][:160]
+        raise LyingMetadata("a description in plain JSON", shown(str(error)), REMEDY) from error
+    if not isinstance(values, dict) or set(values) != PARTS or type(values["export"]) is not dict:
+        raise LyingMetadata(f"the parts {', '.join(sorted(PARTS))}", shown(values), REMEDY)
+    try:
+        # The same door as a detector's folder: every check of detector.yaml is one of ours.
+        return read_description(yaml.safe_dump(values["detector"])), values["export"]
+    except InvalidDetector as error:
+        error.remedy = REMEDY
+        raise

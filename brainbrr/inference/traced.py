@@ -32,9 +32,7 @@ class StoredWindows(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(
-        self, eeg: Tensor, observed: Tensor, center_uv: Tensor, scale_uv: Tensor
-    ) -> Tensor:
+    def forward(self, eeg: Tensor, observed: Tensor, center_uv: Tensor, scale_uv: Tensor) -> Tensor:
         """Probability of each sample `(batch, samples)`; arguments as in `WindowModel`."""
         scaled = standardise(eeg, observed, center_uv, scale_uv)
         return torch.sigmoid(self.network(scaled, observed).float())
@@ -66,6 +64,15 @@ def traced(detector: Detector) -> ExportedProgram:
     """The network as a graph with an open batch axis.
 
     Raises:
+        ExportUnavailable, NotExportable: see `traceable` and `traced_model`.
+    """
+    return traced_model(traceable(detector), detector.windowing.length)
+
+
+def traced_model(model: StoredWindows, length: int) -> ExportedProgram:
+    """A model as a graph with an open batch axis, for windows of `length` samples.
+
+    Raises:
         ExportUnavailable: this version of torch is too old.
         NotExportable: a part that cannot be written down.
     """
@@ -76,13 +83,10 @@ def traced(detector: Detector) -> ExportedProgram:
             torch.__version__,
             "Export with a newer torch; detectors are the same everywhere.",
         )
-    model = traceable(detector)
     batch = Dim("batch", min=1, max=MAX_BATCH)
     with torch.no_grad(), warnings.catch_warnings(action="ignore"):
         try:
-            return export(
-                model, example(detector.windowing.length), dynamic_shapes=({0: batch},) * 4
-            )
+            return export(model, example(length), dynamic_shapes=({0: batch},) * 4)
         except (RuntimeError, TypeError, ValueError) as error:
             raise NotExportable(
                 "a network that torch.export reads",
