@@ -36,6 +36,11 @@ PERSON = {"given_names", "family_names", "affiliation", "email"}
 IMAGE = re.compile(r".+/.+:.+")
 DATE = re.compile(r"\d{4}-(0[1-9]|1[012])-(0[1-9]|[12]\d|3[01])")
 
+ABSTRACT = (
+    "The {family} detector of brainbrr: 60 s of 19-electrode EEG at 256 Hz to the probability of a "
+    "seizure, thresholds tuned on validation subjects. Runs on the CPU in ONNX Runtime."
+)
+
 
 class InvalidEntry(BrainbrrError):
     """A benchmark entry whose description its checks would refuse."""
@@ -100,9 +105,7 @@ def algorithm_of(detector: Detector, labels: Mapping[str, str]) -> dict[str, Any
         "date_released": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "authors": [{"given_names": labels["given_names"], "family_names": labels["family_names"]}],
         "license": labels["licence"],
-        "abstract": f"The {detector.model['family']} detector of brainbrr: 60 s of 19-electrode EEG "
-        "at 256 Hz to the probability of a seizure, thresholds tuned on validation subjects. "
-        "Runs on the CPU in ONNX Runtime.",
+        "abstract": ABSTRACT.format(family=detector.model["family"]),
     }
     trained_on = detector.provenance.get("trained_on")
     return values | ({"datasets": [str(trained_on)]} if trained_on else {})

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,15 @@ UID = 10001
 HEADER = "\t".join(COLUMNS)
 TIMEOUT_S = 600
 DURATION_S = 90
-BANANA = (
-    "Fp1-F3 F3-C3 C3-P3 P3-O1 Fp1-F7 F7-T3 T3-T5 T5-O1 Fz-Cz Cz-Pz "
-    "Fp2-F4 F4-C4 C4-P4 P4-O2 Fp2-F8 F8-T4 T4-T6 T6-O2"
-).split()
+CHAINS = (
+    ("Fp1", "F3", "C3", "P3", "O1"),
+    ("Fp1", "F7", "T3", "T5", "O1"),
+    ("Fz", "Cz", "Pz"),
+    ("Fp2", "F4", "C4", "P4", "O2"),
+    ("Fp2", "F8", "T4", "T6", "O2"),
+)
+BANANA = [f"{above}-{below}" for chain in CHAINS for above, below in pairwise(chain)]
+"""The 18 derivations in which CHB-MIT comes."""
 
 
 class FailedRehearsal(BrainbrrError):
@@ -92,6 +98,10 @@ def rehearse(entry: str | Path) -> Iterator[Rehearsed]:
         yield _refuses(stage, confinement, "broken.edf", "a file that is no EDF")
         (stage / "app" / "detector.onnx").write_bytes(b"no model")
         yield _refuses(stage, confinement, "unipolar.edf", "a model that does not load")
+        left = sorted(path.name for path in (stage / "output").iterdir() if path.suffix != ".tsv")
+        left += [path.name for path in (stage / "app").rglob("__pycache__")]
+        detail = f"left behind: {', '.join(left)}" if left else "nothing but the tables was written"
+        yield Rehearsed("read-only tree", not left, detail)
 
 
 @contextmanager
@@ -176,7 +186,8 @@ def _annotates(stage: Path, confinement: list[str], name: str) -> Rehearsed:
         return Rehearsed(f"{name} recording", False, str(error))
     if annotation.duration_s != DURATION_S:
         return Rehearsed(f"{name} recording", False, f"{annotation.duration_s} s long in the table")
-    detail = f"{DURATION_S} s in {seconds:.1f} s, header exact, {len(annotation.events)} events"
+    n_seizures = sum(event.is_seizure for event in annotation.events)
+    detail = f"{DURATION_S} s in {seconds:.1f} s, header exact, {n_seizures} seizures"
     return Rehearsed(f"{name} recording", True, detail)
 
 
