@@ -18,8 +18,8 @@ from brainbrr.data.window_index import require_labels
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.trace import Trace
 from brainbrr.events.tsv import write_tsv
-from brainbrr.inference.annotate import save_trace
 from brainbrr.inference.detector import Detector
+from brainbrr.inference.results import save_trace
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.published import published_scores
 from brainbrr.reporting.report import write_report

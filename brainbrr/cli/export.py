@@ -7,12 +7,13 @@ from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from brainbrr.cli.terminal import results_console
-from brainbrr.inference.annotate import annotate_all, find_jobs
+from brainbrr.events.tsv import write_tsv
 from brainbrr.inference.artifact import load_detector
 from brainbrr.inference.detector import Annotator, Detector
 from brainbrr.inference.export import check_request, export_file
 from brainbrr.inference.load import load_detector as load_form
 from brainbrr.inference.parity import agreement, selftest_recording
+from brainbrr.inference.recordings import find_jobs
 from brainbrr.scoring.folders import score
 
 MEASURES = ("f1", "sensitivity", "precision", "fp_per_day")
@@ -71,11 +72,9 @@ def _scored(
     scores = []
     for annotator in (form, detector):
         with tempfile.TemporaryDirectory() as folder:
-            for _, _, error in annotate_all(
-                annotator, find_jobs(source, folder), ["tsv"], save_traces=False
-            ):
-                if error is not None:
-                    raise error
+            for job in find_jobs(source, folder):
+                events = annotator.annotate(job.source, evidence=False)
+                write_tsv(events, job.target.with_name(f"{job.target.name}.tsv"))
             scores.append(score(reference, Path(folder))["szcore"]["event"]["subject_mean"])
     return [
         (

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from brainbrr.inference.export_refusals import (
 )
 from brainbrr.inference.portable import ExportedDetector, description_of, exported_detector
 from brainbrr.inference.refusals import shown
+from brainbrr.inference.released_files import digest
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +135,7 @@ def load_aoti(path: str | Path) -> ExportedDetector:
     path = Path(path)
     text = read_entry(path)
     # The description first, with a model that must not be asked: what it says decides what runs.
-    detector = exported_detector(text, _unloaded)
+    detector = exported_detector(text, _unloaded, digest(path.read_bytes()))
     compiled_for, here = detector.export.get("machine"), this_machine()
     if compiled_for != here:
         raise ForeignMachine(
@@ -142,7 +144,7 @@ def load_aoti(path: str | Path) -> ExportedDetector:
             "Export it again on this machine; format=onnx runs on any.",
         )
     log.warning("%s is compiled code: load only packages you trust", path.name)
-    return exported_detector(text, CompiledWindows(path))
+    return replace(detector, windows=CompiledWindows(path))
 
 
 def read_entry(path: Path) -> str | None:

@@ -17,6 +17,7 @@ from brainbrr.inference.export_refusals import (
 )
 from brainbrr.inference.onnx_file import read_onnx
 from brainbrr.inference.portable import KEY, ExportedDetector, exported_detector
+from brainbrr.inference.released_files import digest
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def load_onnx(path: str | Path, *, threads: int | None = None) -> ExportedDetect
     content = read_onnx(path)
     session = open_session(content, threads)
     metadata = session.get_modelmeta().custom_metadata_map
-    detector = exported_detector(metadata.get(KEY), OnnxWindows(session))
+    detector = exported_detector(metadata.get(KEY), OnnxWindows(session), digest(content))
     _check_shapes(session, detector.windowing.length)
     return detector
 

@@ -1,4 +1,4 @@
-"""YAML of plain values only: no tags, no aliases, no repeated keys, no depth, no control characters.
+"""YAML of plain values only: no tags, aliases, repeated keys, depth or control characters.
 
 What a stranger wrote is read here; everything that YAML offers beyond mappings, lists, numbers,
 words and truth values is a way to harm, and nothing a detector needs.

@@ -33,6 +33,7 @@ class ExportedDetector(Annotator):
         model: the network's family and numbers, for the record.
         preparation, windowing, detection, provenance, calibration: as in `Detector`.
         export: how it was made, and how far it was from the network it was made from.
+        file_digest: SHA-256 of the file.
     """
 
     windows: WindowModel
@@ -43,6 +44,12 @@ class ExportedDetector(Annotator):
     provenance: dict[str, Any]
     calibration: Calibration
     export: dict[str, Any]
+    file_digest: str
+
+    @property
+    def weights_digest(self) -> str:
+        """The file's: its weights, and how they are computed with."""
+        return self.file_digest
 
     @property
     def window_model(self) -> WindowModel:
@@ -56,7 +63,7 @@ def description_of(detector: Detector, export: Mapping[str, Any]) -> str:
     return json.dumps(values, allow_nan=False)
 
 
-def exported_detector(text: str | None, windows: WindowModel) -> ExportedDetector:
+def exported_detector(text: str | None, windows: WindowModel, file_digest: str) -> ExportedDetector:
     """The detector that a description and a computation make.
 
     Raises:
@@ -73,6 +80,7 @@ def exported_detector(text: str | None, windows: WindowModel) -> ExportedDetecto
         description.provenance,
         description.calibration,
         export,
+        file_digest,
     )
 
 

@@ -61,3 +61,30 @@ def window_probabilities(
         length=length,
         batch_size=batch_size,
     )
+
+
+@torch.inference_mode()
+def learned_graph(
+    network: nn.Module,
+    eeg: NDArray[np.int16],
+    observed: NDArray[np.bool_],
+    center_uv: NDArray[np.float32],
+    scale_uv: NDArray[np.float32],
+) -> NDArray[np.float32] | None:
+    """The graph of one window, `(frames, electrodes, electrodes)`; None for a network without one.
+
+    Args:
+        eeg: `(electrodes, samples)`, 0.1 uV a step.
+        observed, center_uv, scale_uv: `(electrodes,)`.
+    """
+    explain = getattr(network, "explain", None)
+    if explain is None:
+        return None
+    device = next(network.parameters()).device
+    steps, present, center, scale = (
+        torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
+        for array in (eeg, observed, np.float32(center_uv), np.float32(scale_uv))
+    )
+    explanation = explain(standardise(steps, present, center, scale), present)
+    graph: NDArray[np.float32] = explanation.adjacency[0].float().cpu().numpy()
+    return graph

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration, logit
 from brainbrr.events.detection import recorded_stretches
 from brainbrr.events.intervals import to_mask
 from brainbrr.events.trace import Trace
@@ -16,8 +17,6 @@ from brainbrr.scoring.sample_level import N_RELIABILITY, SampleHistogram, bin_pr
 from brainbrr.scoring.splits import require_validation
 from brainbrr.scoring.summary import Scores
 
-# A float32 probability of 1 stands for any logit above 17.
-LARGEST_LOGIT = 17.0
 LOG_TEMPERATURES = np.linspace(np.log(0.05), np.log(20.0), 61)
 
 
@@ -91,7 +90,7 @@ def fit_temperature(
 
 def tempered(samples: SampleHistogram, temperature: float) -> SampleHistogram:
     """The histogram's reliability bins as they are after temperature scaling."""
-    probability = 1 / (1 + np.exp(-_logits() / temperature))
+    probability = Calibration(temperature).apply(bin_probability()).astype(np.float64)
     index = np.minimum((probability * N_RELIABILITY).astype(np.int64), N_RELIABILITY - 1)
     n = samples.positive + samples.negative
     return SampleHistogram(
@@ -103,17 +102,10 @@ def tempered(samples: SampleHistogram, temperature: float) -> SampleHistogram:
     )
 
 
-def _logits() -> NDArray[np.float64]:
-    probability = bin_probability()
-    largest = 1 / (1 + np.exp(-LARGEST_LOGIT))
-    probability = np.clip(probability, 1 - largest, largest)
-    return np.log(probability) - np.log1p(-probability)
-
-
 def _loss_of(samples: SampleHistogram) -> Callable[[float], float]:
     """Negative log likelihood as a function of the log temperature, over the occupied bins."""
     occupied = (samples.positive + samples.negative) > 0
-    logits = _logits()[occupied]
+    logits = logit(bin_probability())[occupied]
     positive, negative = samples.positive[occupied], samples.negative[occupied]
 
     def loss(log_temperature: float) -> float:

@@ -240,7 +240,7 @@ CASES: dict[str, tuple[Change, str]] = {
         header(lambda _: b'{"a": ' + b"9" * 10_000 + b"}"), LIES,
     ),
     "one name twice": (
-        header(lambda c: json.dumps(c).encode()[:-1] + b', "head.bias": {}, "head.bias": {}}'), LIES,
+        header(lambda c: json.dumps(c).encode()[:-1] + b', "a": {}, "a": {}}'), LIES,
     ),
     "overlapping tensors": (claim("data_offsets", [4, 8]), LIES),
     "tensor beyond the file": (claim("data_offsets", [0, 2**39]), LIES),
@@ -301,7 +301,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "just a word": (text("detector"), "a mapping"),
     "key that is a list": (text("? [1, 2]\n: 3"), PLAIN),
     "key that is a number": (text(lambda old: old + "1: 2\n"), "no word"),
-    "description of a megabyte": (text(lambda old: old + "# " + "x" * 10**6), "at most 200000 bytes"),
+    "description of a megabyte": (text(lambda old: old + "#" * 10**6), "at most 200000 bytes"),
     "number of 10 000 digits": (text("schema: " + "9" * 10_000), PLAIN),
     "terminal escape": (described("provenance.tuned_on", "\x1b[2J\x1b]0;owned\x07"), "printable"),
     "right-to-left override": (described("provenance.tuned_on", "safe\u202egpj.exe"), "printable"),
