@@ -3,7 +3,7 @@ JSON."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -42,9 +42,9 @@ class ExportedDetector(Annotator):
     windowing: Windowing
     detection: Detection
     provenance: dict[str, Any]
-    calibration: Calibration
-    export: dict[str, Any]
-    file_digest: str
+    calibration: Calibration = field(default_factory=Calibration)
+    export: dict[str, Any] = field(default_factory=dict)
+    file_digest: str = ""
 
     @property
     def weights_digest(self) -> str:

@@ -165,8 +165,13 @@ def _run(
     try:
         answer = subprocess.run(
             [*confinement, sys.executable, *program],
-            cwd="/", env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
+            cwd="/",
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         answer = subprocess.CompletedProcess(program, 124, "", f"no answer within {TIMEOUT_S} s")
     return answer, target, time.monotonic() - began

@@ -57,7 +57,7 @@ def make_detector(**changes: object) -> Detector:
         {"family": family, **numbers},
         Preparation(),
         Windowing(256.0, 4.0, 2.0),
-        Detection(0.5, 0.4, 0.0, 0.0, 0.0),
+        Detection(0.35, 0.32, 0.0, 0.0, 0.0),
         {"tuned_on": "nothing"},
     )
 
@@ -125,7 +125,7 @@ def test_the_file_carries_everything_as_json_and_nothing_of_its_maker(onnx_file:
     values = json.loads({row.key: row.value for row in model.metadata_props}["brainbrr"])
     assert values["export"]["format"] == "onnx"
     assert 0 <= values["export"]["difference"] < 1e-5
-    assert values["detector"]["detection"]["on_threshold"] == 0.5
+    assert values["detector"]["detection"]["on_threshold"] == 0.35
     content = onnx_file.read_bytes()
     assert b"site-packages" not in content
     assert str(Path(brainbrr.__file__).parent).encode() not in content
