@@ -184,5 +184,10 @@ def _told(machine: dict[str, Any]) -> str:
     return shown(json.dumps(machine, sort_keys=True), 160)[1:-1]
 
 
-def _unloaded(*_: object) -> NDArray[np.float32]:
+def _unloaded(
+    eeg: NDArray[np.int16],
+    observed: NDArray[np.bool_],
+    center_uv: NDArray[np.float32],
+    scale_uv: NDArray[np.float32],
+) -> NDArray[np.float32]:
     raise AssertionError("a description alone computes nothing")

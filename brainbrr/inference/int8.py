@@ -17,6 +17,9 @@ MIN_OUTPUTS = 2
 class Int8Linear(nn.Module):
     """A linear layer with weights of 8 bits."""
 
+    weight: Tensor
+    scale: Tensor
+
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
         weight, scale = to_int8(layer.weight, -1)
@@ -34,13 +37,18 @@ class Int8Linear(nn.Module):
 class Int8Convolution(nn.Module):
     """A convolution over time with weights of 8 bits."""
 
+    weight: Tensor
+    scale: Tensor
+
     def __init__(self, layer: nn.Conv1d) -> None:
         super().__init__()
         weight, scale = to_int8(layer.weight, (1, 2))
         self.register_buffer("weight", weight)
         self.register_buffer("scale", scale[:, 0])
         self.bias = layer.bias
-        self.stride, self.padding, self.dilation = layer.stride, layer.padding, layer.dilation
+        self.stride, self.dilation = layer.stride, layer.dilation
+        assert isinstance(layer.padding, tuple)
+        self.padding = layer.padding
 
     def forward(self, signal: Tensor) -> Tensor:
         """`(batch, channels, samples)`."""

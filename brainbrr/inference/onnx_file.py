@@ -65,8 +65,9 @@ def _look_through(message: memoryview, kind: int, depth: int) -> None:
             raise ExternalData(
                 "weights inside the one file", "a tensor kept in another file", REMEDY
             )
-        if kind == NODE and number == NODE_DOMAIN and value not in DOMAINS:
-            domain = ascii(bytes(value)[:40] if isinstance(value, memoryview) else value)
+        named = kind == NODE and number == NODE_DOMAIN and isinstance(value, memoryview)
+        if named and bytes(value) not in DOMAINS:
+            domain = ascii(bytes(value)[:40])
             raise InvalidExport("operators of ONNX itself", f"the domain {domain}", REMEDY)
         child = CHILDREN[kind].get(number)
         if child is not None and isinstance(value, memoryview):

@@ -28,10 +28,9 @@ def difference_on_windows(ours: WindowModel, theirs: WindowModel, detector: Dete
     observed[1, 4] = observed[2, :11] = False
     center = np.full((3, N_ELECTRODES), 1.5, dtype=np.float32)
     scale = np.full((3, N_ELECTRODES), SCALE_UV, dtype=np.float32)
-    inputs = (eeg, observed, center, scale)
-    expected = theirs(*inputs)
-    alone = ours(*(array[:1] for array in inputs))
-    together = ours(*inputs)
+    expected = theirs(eeg, observed, center, scale)
+    alone = ours(eeg[:1], observed[:1], center[:1], scale[:1])
+    together = ours(eeg, observed, center, scale)
     return float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
 
 
