@@ -17,6 +17,7 @@ from safetensors.torch import save
 
 from brainbrr.durable import open_durable, sync_folder
 from brainbrr.errors import BrainbrrError
+from brainbrr.inference.description import described
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.hub import HUB, fetch
 from brainbrr.inference.refusals import FETCH_AGAIN, InvalidDetector, NoSuchDetector, shown
@@ -28,7 +29,7 @@ from brainbrr.inference.released_files import (
     read_file,
     require_digest,
 )
-from brainbrr.inference.schema import Description, described, read_description
+from brainbrr.inference.schema import Description, read_description
 from brainbrr.inference.selftest import (
     check_once,
     expected_probabilities,

@@ -85,8 +85,14 @@ class Annotator(ABC):
     @property
     def identity(self) -> str:
         """Sixteen hexadecimal digits that stand for everything that decides what is found."""
-        parts = (self.preparation, self.windowing, self.detection, self.calibration)
-        numbers = [type(self).__name__, self.provenance, *map(asdict, parts)]
+        numbers = [
+            type(self).__name__,
+            self.provenance,
+            asdict(self.preparation),
+            asdict(self.windowing),
+            asdict(self.detection),
+            asdict(self.calibration),
+        ]
         content = json.dumps(numbers, sort_keys=True, default=str) + self.weights_digest
         return sha256(content.encode()).hexdigest()[:16]
 

@@ -54,7 +54,7 @@ class Evidence:
     @property
     def channels(self) -> tuple[str, ...]:
         """The electrodes that mattered most, the most important first; none where none did."""
-        gain = np.nan_to_num(np.maximum(self.importance, 0.0))
+        gain = np.where(self.importance > 0, self.importance, 0.0)
         order = np.argsort(-gain, kind="stable")
         reached = np.cumsum(gain[order])
         n_named = int(np.searchsorted(reached, NAMED_SHARE * reached[-1])) + 1
@@ -156,15 +156,17 @@ def event_log_odds(
     Returns:
         `(choices,)`.
     """
-    parts = []
+    parts: list[NDArray[np.float64]] = []
+    center_uv = np.asarray(recording.center_uv, dtype=np.float32)[None]
+    scale_uv = np.asarray(recording.scale_uv, dtype=np.float32)[None]
     for first in range(0, len(observed), batch_size):
         seen = observed[first : first + batch_size]
         n = len(seen)
         probability = model(
             np.repeat(window.eeg[None], n, 0),
             seen,
-            np.repeat(np.float32(recording.center_uv)[None], n, 0),
-            np.repeat(np.float32(recording.scale_uv)[None], n, 0),
+            np.repeat(center_uv, n, 0),
+            np.repeat(scale_uv, n, 0),
         )[:, window.inside].astype(np.float64)
         sure = np.clip(probability, SURE, 1 - SURE)
         parts.append((np.log(sure) - np.log1p(-sure)).mean(axis=1))

@@ -73,8 +73,8 @@ def fetch(
             if file in PAPERS:
                 continue
             raise _unavailable(address, f"no {file} there", error) from error
-        # The package's own errors, those of the network below it, and of the disk.
-        except Exception as error:
+        # The package's own errors are both, and say what the network below it met.
+        except (OSError, ValueError) as error:
             raise _unavailable(address, type(error).__name__, error) from error
         folder = Path(path).parent
     # .../models--user--name/snapshots/REVISION links into .../models--user--name/blobs.

@@ -42,9 +42,7 @@ def jacobi_rounds(
     zero = op.Constant(value_float=0.0)
     upright = op.Transpose(matrices, perm=[1, 2, 0])
     turned = op.Gather(op.Gather(upright, start, axis=0), start, axis=1)
-    count = op.Shape(matrices, start=0, end=1)
-    shape = op.Concat(op.Shape(identity, start=0, end=2), count, axis=0)
-    vectors = op.Gather(op.Expand(identity, shape), start, axis=0)
+    vectors = op.Gather(op.Expand(identity, op.Shape(upright)), start, axis=0)
     for _ in range(n_rounds):
         upper, lower, rest = op.Split(turned, sizes, axis=0)
         upper_left, beside, _ = op.Split(upper, sizes, axis=1)

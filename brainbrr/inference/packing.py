@@ -75,8 +75,8 @@ class Rollout:
 
     def around(self, sample: int) -> NDArray[np.int64]:
         """The span of a window with a sample in its middle, moved to cross no gap."""
-        holding = np.searchsorted(self._recorded[:, 0], sample, side="right") - 1
-        start, stop = self._recorded[max(holding, 0)]
+        holding = int(np.searchsorted(self._recorded[:, 0], sample, side="right")) - 1
+        start, stop = map(int, self._recorded[max(holding, 0)])
         length = self.windowing.length
         first = max(min(sample - length // 2, stop - length), start)
         return np.array([first, min(first + length, stop)], dtype=np.int64)

@@ -12,10 +12,11 @@ from brainbrr.data.preparation import Preparation
 from brainbrr.data.window_index import Windowing
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
+from brainbrr.inference.description import described
 from brainbrr.inference.detector import Annotator, Detector
 from brainbrr.inference.export_refusals import REMEDY, InvalidExport, LyingMetadata
 from brainbrr.inference.refusals import InvalidDetector, shown
-from brainbrr.inference.schema import Description, described, read_description
+from brainbrr.inference.schema import Description, read_description
 from brainbrr.signal.window_model import WindowModel
 
 KEY = "brainbrr"

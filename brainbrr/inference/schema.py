@@ -10,11 +10,10 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from brainbrr import __version__
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.window_index import Windowing
 from brainbrr.events.calibration import Calibration
@@ -35,9 +34,6 @@ from brainbrr.inference.refusals import (
 from brainbrr.inference.released_files import NUMBER_FILES
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.quality import QualityLimits
-
-if TYPE_CHECKING:
-    from brainbrr.inference.detector import Detector
 
 Part = TypeVar("Part")
 
@@ -80,27 +76,6 @@ class Description:
     provenance: dict[str, Any]
     digests: dict[str, str]
     identity: str
-
-
-def described(detector: "Detector", digests: dict[str, str]) -> dict[str, Any]:
-    """A detector but for its weights as plain values, in today's schema.
-
-    Args:
-        digests: SHA-256 of the files that go with it, by name; empty where there are none.
-    """
-    values = {
-        "schema": SCHEMA,
-        "brainbrr": __version__,
-        "model": detector.model,
-        "montage": list(ELECTRODES),
-        "preparation": asdict(detector.preparation),
-        "windowing": asdict(detector.windowing),
-        "detection": asdict(detector.detection),
-        "calibration": asdict(detector.calibration),
-        "provenance": detector.provenance,
-        "files": digests,
-    }
-    return with_digest(values)
 
 
 def with_digest(values: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +149,12 @@ def migrated(values: dict[str, Any]) -> dict[str, Any]:
 def _from_first(values: dict[str, Any]) -> dict[str, Any]:
     """Schema 1 knew one montage, no calibration and no digests."""
     _require_keys("detector.yaml of schema 1", values, FIRST_KEYS)
-    added = {"montage": list(ELECTRODES), "calibration": {}, "files": {}, "digest": None}
+    added: dict[str, Any] = {
+        "montage": list(ELECTRODES),
+        "calibration": {},
+        "files": {},
+        "digest": None,
+    }
     return {**values, **added, "schema": 2}
 
 

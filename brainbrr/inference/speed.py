@@ -1,6 +1,7 @@
 """A detector's network made faster at a stated price."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,5 +75,6 @@ def fast_form(
         )
     windows = TorchWindows(detector.network.eval())
     if compiled:
-        windows = replace(windows, network=torch.compile(windows.network))
+        network: Any = torch.compile(windows.network)
+        windows = replace(windows, network=network)
     return FastWindows(windows, precision, batch_size if compiled else None)
