@@ -39,7 +39,8 @@ def test_values_and_vectors_are_lapacks(n: int, tmp_path: Path) -> None:
     one = torch.zeros(1)
     program = torch.export.export(Eigen(), (torch.from_numpy(matrices), one, one, one))
     session = onnxruntime.InferenceSession(_converted(program))
-    found = session.run(None, {session.get_inputs()[0].name: matrices})[0]
+    fed = {node.name: np.zeros(1, np.float32) for node in session.get_inputs()}
+    found = session.run(None, fed | {"eeg": matrices})[0]
     values, vectors = found[..., 0, :], found[..., 1:, :]
     np.testing.assert_allclose(values, np.linalg.eigvalsh(matrices), atol=1e-4)
     rebuilt = vectors * values[..., None, :] @ vectors.swapaxes(-1, -2)
