@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from brainbrr.events.intervals import Intervals
+    from brainbrr.inference.stream import DetectorStream
 
 
 __all__ = ["TRACE_RATE_HZ", "Annotator", "Detector", "NothingObserved"]
@@ -186,6 +187,23 @@ class Detector(Annotator):
     detection: Detection = field(default_factory=Detection)
     provenance: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)
+
+    def stream(
+        self,
+        labels: Sequence[str],
+        rate_hz: float,
+        *,
+        unit: str = "uV",
+        hop_s: float | None = None,
+        settle_s: float | None = None,
+        mains: float | str | None = "auto",
+    ) -> DetectorStream:
+        """The detector on a signal that is still arriving: see `open_stream`."""
+        from brainbrr.inference.stream_open import open_stream
+
+        return open_stream(
+            self, labels, rate_hz, unit=unit, hop_s=hop_s, settle_s=settle_s, mains=mains
+        )
 
     @property
     def weights_digest(self) -> str:

@@ -114,11 +114,11 @@ def _check(prepared: PreparedEeg) -> None:
         )
 
 
-def _nothing(got: str) -> NothingObserved:
+def _nothing(found: str) -> NothingObserved:
     return NothingObserved(
         "at least one scalp electrode with signal",
-        got,
-        "Look at the recording's channels with `brainbrr inspect`.",
+        found,
+        "Look at its channels with `brainbrr inspect`.",
     )
 
 

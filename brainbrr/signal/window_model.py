@@ -58,13 +58,13 @@ def run_windows(
         batch_size: windows computed at once.
 
     Returns:
-        `(windows, length)` in [0, 1]; 0 in windows without any electrode, which no model is asked
+        `(windows, length)` in [0, 1]; 0 in windows without any electrode, which no network is asked
         about.
     """
     probabilities = np.zeros((len(spans), length), dtype=np.float32)
+    seen = np.flatnonzero(observed.any(axis=1))
     center = np.asarray(center_uv, dtype=np.float32)[None]
     scale = np.asarray(scale_uv, dtype=np.float32)[None]
-    seen = np.flatnonzero(observed.any(axis=1))
     for first in range(0, len(seen), batch_size):
         batch = seen[first : first + batch_size]
         windows = np.stack([read_window(eeg, span, length)[0] for span in spans[batch]])
