@@ -8,7 +8,6 @@
 import shutil
 import tempfile
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import torch
 import yaml
 from safetensors.torch import save
 
-from brainbrr import __version__
 from brainbrr.durable import open_durable, sync_folder
 from brainbrr.errors import BrainbrrError
+from brainbrr.inference.description import described
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.hub import HUB, fetch
 from brainbrr.inference.refusals import FETCH_AGAIN, InvalidDetector, NoSuchDetector, shown
@@ -30,7 +29,7 @@ from brainbrr.inference.released_files import (
     read_file,
     require_digest,
 )
-from brainbrr.inference.schema import SCHEMA, Description, read_description, with_digest
+from brainbrr.inference.schema import Description, read_description
 from brainbrr.inference.selftest import (
     check_once,
     expected_probabilities,
@@ -39,7 +38,7 @@ from brainbrr.inference.selftest import (
 )
 from brainbrr.inference.weights import layout_of, read_tensors
 from brainbrr.models.registry import build_model
-from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
+from brainbrr.signal.electrodes import N_ELECTRODES
 
 READABLE_BY_ALL = 0o755
 
@@ -55,20 +54,10 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
         for name, content in contents.items():
             with open_durable(staging / name, "wb") as file:
                 file.write(content)
-        description = {
-            "schema": SCHEMA,
-            "brainbrr": __version__,
-            "model": detector.model,
-            "montage": list(ELECTRODES),
-            "preparation": asdict(detector.preparation),
-            "windowing": asdict(detector.windowing),
-            "detection": asdict(detector.detection),
-            "calibration": asdict(detector.calibration),
-            "provenance": detector.provenance,
-            "files": {name: digest(content) for name, content in contents.items()},
-        }
+        digests = {name: digest(content) for name, content in contents.items()}
+        description = described(detector, digests)
         with open_durable(staging / DESCRIPTION) as file:
-            yaml.safe_dump(with_digest(description), file, sort_keys=False)
+            yaml.safe_dump(description, file, sort_keys=False)
         staging.chmod(READABLE_BY_ALL)
         if folder.exists():
             shutil.rmtree(folder)
