@@ -158,6 +158,23 @@ class Annotator(ABC):
         """
         return None
 
+    def stream(
+        self,
+        labels: Sequence[str],
+        rate_hz: float,
+        *,
+        unit: str = "uV",
+        hop_s: float | None = None,
+        settle_s: float | None = None,
+        mains: float | str | None = "auto",
+    ) -> DetectorStream:
+        """The detector on a signal that is still arriving: see `open_stream`."""
+        from brainbrr.inference.stream_open import open_stream
+
+        return open_stream(
+            self, labels, rate_hz, unit=unit, hop_s=hop_s, settle_s=settle_s, mains=mains
+        )
+
     def with_detection(self, detection: Detection) -> Self:
         """The same detector with other thresholds."""
         return replace(self, detection=detection)  # type: ignore[type-var]  # forms are dataclasses
@@ -187,23 +204,6 @@ class Detector(Annotator):
     detection: Detection = field(default_factory=Detection)
     provenance: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)
-
-    def stream(
-        self,
-        labels: Sequence[str],
-        rate_hz: float,
-        *,
-        unit: str = "uV",
-        hop_s: float | None = None,
-        settle_s: float | None = None,
-        mains: float | str | None = "auto",
-    ) -> DetectorStream:
-        """The detector on a signal that is still arriving: see `open_stream`."""
-        from brainbrr.inference.stream_open import open_stream
-
-        return open_stream(
-            self, labels, rate_hz, unit=unit, hop_s=hop_s, settle_s=settle_s, mains=mains
-        )
 
     @property
     def weights_digest(self) -> str:

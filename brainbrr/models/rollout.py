@@ -1,4 +1,4 @@
-"""A network run over the windows of one recording."""
+"""A network asked about stored windows: probability, and the graph it learned."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from brainbrr.models.scaling import standardise
-from brainbrr.signal.window_model import run_windows
 
 
 @dataclass(frozen=True)
@@ -37,30 +36,6 @@ class TorchWindows:
         logits = self.network(standardise(steps, present, center, scale), present)
         probability: NDArray[np.float32] = torch.sigmoid(logits.float()).cpu().numpy()
         return probability
-
-
-def window_probabilities(
-    network: nn.Module,
-    eeg: NDArray[np.int16],
-    spans: NDArray[np.int64],
-    *,
-    observed: NDArray[np.bool_],
-    center_uv: NDArray[np.float32],
-    scale_uv: NDArray[np.float32],
-    length: int,
-    batch_size: int,
-) -> NDArray[np.float32]:
-    """Seizure probability of every sample of every window; see `run_windows`."""
-    return run_windows(
-        TorchWindows(network),
-        eeg,
-        spans,
-        observed=observed,
-        center_uv=center_uv,
-        scale_uv=scale_uv,
-        length=length,
-        batch_size=batch_size,
-    )
 
 
 @torch.inference_mode()
