@@ -19,7 +19,7 @@ from brainbrr.events.annotation import Annotation
 from brainbrr.events.trace import Trace
 from brainbrr.events.trace_file import SUFFIX, save_trace
 from brainbrr.events.tsv import write_tsv
-from brainbrr.inference.detector import Detector
+from brainbrr.inference.detector import Annotator
 from brainbrr.inference.event_graph import graph_during
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.published import published_scores
@@ -49,7 +49,11 @@ class Predictions:
 
 
 def predict_rows(
-    detector: Detector, rows: Sequence[ManifestRow], cache_folder: Path, *, what: str = "predicting"
+    detector: Annotator,
+    rows: Sequence[ManifestRow],
+    cache_folder: Path,
+    *,
+    what: str = "predicting",
 ) -> Predictions:
     """Run a detector over prepared recordings, with a progress bar."""
     traces = {
@@ -64,7 +68,7 @@ def predict_rows(
     )
 
 
-def trace_row(detector: Detector, row: ManifestRow, cache_folder: Path) -> Trace:
+def trace_row(detector: Annotator, row: ManifestRow, cache_folder: Path) -> Trace:
     """A detector's probability over one prepared recording."""
     return detector.trace_prepared(
         open_signal(row, cache_folder),
@@ -89,7 +93,7 @@ def write_predictions(predictions: Predictions, rows: Sequence[ManifestRow], out
 
 
 def evaluate_rows(
-    detector: Detector,
+    detector: Annotator,
     rows: Sequence[ManifestRow],
     cache_folder: Path,
     output: Path,
@@ -117,6 +121,7 @@ def evaluate_rows(
         predictions.traces,
         subjects=predictions.subjects,
         detection=detector.detection,
+        calibration=detector.calibration,
     )
     row_of = {row.recording_id: row for row in rows}
     cases = select_cases(

@@ -204,4 +204,5 @@ def _released(
         build(cfg.signal.windowing),
         result.detection or build(cfg.detect.base),
         provenance,
+        result.calibration,
     )

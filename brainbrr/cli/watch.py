@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.watch_display import WatchDisplay
-from brainbrr.inference.artifact import load_detector
+from brainbrr.inference.load import load_detector
 from brainbrr.inference.stream_edf import await_edf
 from brainbrr.inference.stream_lsl import LslInlet
 from brainbrr.inference.stream_source import LiveSource

@@ -3,6 +3,7 @@
 Source: Guo et al. 2017, On calibration of modern neural networks (temperature scaling).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.event import Event
 
 LARGEST_LOGIT = 17.0
 """A float32 probability of 1 stands for any logit above this one."""
@@ -51,15 +53,19 @@ class Calibration:
 
     def of_events(self, annotation: Annotation) -> Annotation:
         """The same events, each with calibrated confidence; what is not known stays unknown."""
+        return replace(annotation, events=self.calibrated(annotation.events))
+
+    def calibrated(self, events: Iterable[Event]) -> tuple[Event, ...]:
+        """The same events, each with calibrated confidence; what is not known stays unknown."""
+        events = tuple(events)
         if self == Calibration():
-            return annotation
-        known = [one.confidence for one in annotation.events if one.confidence is not None]
-        calibrated = iter(self.apply(np.array(known)).tolist())
-        events = (
-            one if one.confidence is None else replace(one, confidence=next(calibrated))
-            for one in annotation.events
+            return events
+        known = [one.confidence for one in events if one.confidence is not None]
+        confidences = iter(self.apply(np.array(known)).tolist())
+        return tuple(
+            one if one.confidence is None else replace(one, confidence=next(confidences))
+            for one in events
         )
-        return replace(annotation, events=tuple(events))
 
 
 def logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from numpy.typing import ArrayLike
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.event import Event
 from brainbrr.inference.stream_chunks import (
     ChunkDoor,
@@ -84,6 +85,7 @@ class DetectorStream:
         preparation, windowing, detection: the detector's.
         score: its network, for one window.
         trace_rate_hz: values a second of the trace.
+        calibration: what an event's probability is worth.
         hop_s: seconds between windows; the detector's stride where None.
         settle_s: seconds behind the newest window's end at which the trace is fixed. None is a
             window's length: every window that covers a moment is awaited, also the one that ends
@@ -106,6 +108,7 @@ class DetectorStream:
         detection: Detection,
         score: ScoreWindow,
         trace_rate_hz: float,
+        calibration: Calibration = Calibration(),  # noqa: B008  frozen
         hop_s: float | None = None,
         settle_s: float | None = None,
         jitter_s: float = 0.1,
@@ -116,7 +119,7 @@ class DetectorStream:
         )
         self._settle_s = self._checked_settling(settle_s)
         self._detection, self._score, self._jitter_s = detection, score, jitter_s
-        self._trace_rate_hz = trace_rate_hz
+        self._trace_rate_hz, self._calibration = trace_rate_hz, calibration
         self._preparation = LivePreparation(labels, rate_hz, preparation)
         self._scale = RunningScale()
         self._run: LiveTrace | None = None
@@ -276,8 +279,8 @@ class DetectorStream:
             state=self._state(last),
             fixed=tuple(sight.fixed for sight in sights if sight.fixed.probability.size),
             provisional=last.provisional if sights and last else None,
-            events=tuple(event for sight in sights for event in sight.events),
-            suspected=last.suspected if last else (),
+            events=self._calibration.calibrated(e for sight in sights for e in sight.events),
+            suspected=self._calibration.calibrated(last.suspected) if last else (),
             n_electrodes=last.n_electrodes if last else 0,
             ended=self._ended,
         )

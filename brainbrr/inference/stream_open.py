@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.inference.detector import TRACE_RATE_HZ, Detector
+from brainbrr.inference.detector import TRACE_RATE_HZ, Annotator
 from brainbrr.inference.stream import DetectorStream
 from brainbrr.inference.stream_windows import Values
-from brainbrr.models.rollout import window_probabilities
+from brainbrr.signal.window_model import run_windows
 
 
 def open_stream(
-    detector: Detector,
+    detector: Annotator,
     labels: Sequence[str],
     rate_hz: float,
     *,
@@ -25,7 +25,7 @@ def open_stream(
     """A stream that gives the detector's probability and events while the signal arrives.
 
     Args:
-        detector: a released detector.
+        detector: a released detector, in any form.
         labels: one a channel, in any montage that determines enough electrodes.
         rate_hz: samples a second.
         unit: of the values: V, mV, uV or nV.
@@ -40,14 +40,14 @@ def open_stream(
             cannot work, told before the first sample.
     """
     length = detector.windowing.length
-    detector.network.eval()
+    model = detector.window_model
 
     def score(
         eeg: NDArray[np.int16], observed: NDArray[np.bool_], center_uv: Values, scale_uv: Values
     ) -> Values:
         n_samples = eeg.shape[1]
-        probabilities = window_probabilities(
-            detector.network,
+        probabilities = run_windows(
+            model,
             eeg,
             np.array([[0, n_samples]]),
             observed=observed[None],
@@ -68,6 +68,7 @@ def open_stream(
         preparation=preparation,
         windowing=detector.windowing,
         detection=detector.detection,
+        calibration=detector.calibration,
         score=score,
         trace_rate_hz=TRACE_RATE_HZ,
         hop_s=hop_s,

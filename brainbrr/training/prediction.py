@@ -38,7 +38,7 @@ def predict_traces(
     on_batch: Callable[[Tensor, WindowBatch], None] | None = None,
 ) -> Iterator[tuple[ManifestRow, Trace]]:
     """Run a network over recordings and stitch its windows: one trace a recording, in the rows'
-    order; 0 where a window has no electrode, as in `window_probabilities`.
+    order; 0 where a window has no electrode, as in `run_windows`.
 
     Args:
         network: `network(eeg, observed) -> logits`; put into evaluation mode meanwhile.

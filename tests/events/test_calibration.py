@@ -42,7 +42,8 @@ def test_events_stay_and_their_confidence_is_the_calibrated_one() -> None:
     assert [one.onset_s for one in calibrated.events] == [10.0, 30.0, 50.0]
     confidence = [one.confidence for one in calibrated.events]
     assert confidence == [pytest.approx(0.75), None, pytest.approx(0.5)]
-    assert Calibration().of_events(annotation) is annotation
+    assert Calibration().of_events(annotation) == annotation
+    assert Calibration().calibrated(annotation.events) is annotation.events
 
 
 @pytest.mark.parametrize(("temperature", "bias"), [(0.0, 0.0), (-1.0, 0.0), (1.0, float("nan"))])
