@@ -22,6 +22,7 @@ from brainbrr.errors import BrainbrrError
 USER_ERROR = 2
 INTERRUPTED = 130
 FULL_ERROR = "HYDRA_FULL_ERROR"
+MULTIRUN = {"-m", "--multirun"}
 LAUNCHER_EXTRAS = {"hydra_plugins.hydra_submitit_launcher": "slurm"}
 """Packages that some launchers need, with the extra that installs them."""
 
@@ -35,6 +36,8 @@ def run_command(name: str, arguments: list[str]) -> None:
     name = name.replace("-", "_")
     try:
         arguments = prepare_arguments(name, arguments)
+        # Hydra's parser knows the flag before or behind all options, not between them.
+        arguments = sorted(arguments, key=lambda argument: argument not in MULTIRUN)
         composed = check_overrides(name, arguments)
         if composed is not None:
             _refuse_missing(name, composed)
@@ -48,7 +51,7 @@ def run_command(name: str, arguments: list[str]) -> None:
     trace = given not in {None, "0"}
     app = hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=name)
     # A sweep keeps what one of its jobs raises, goes on, and raises it at the end.
-    sweeps = {"-m", "--multirun"} & set(arguments)
+    sweeps = MULTIRUN & set(arguments)
     task = command if sweeps else lambda cfg: _refusing(lambda: command(cfg), trace=trace)
     run = app(task)
     # Hydra then lets errors through instead of ending the program with its own words.

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import sys
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -74,6 +75,17 @@ def test_a_launcher_without_its_package_is_refused(command, monkeypatch):
     code, _, told = command("train", "-m", "hydra/launcher=slurm", "seed=1,2")
     assert code == 2
     assert "LauncherMissing" in told and 'pip install "brainbrr[slurm]"' in told
+
+
+def test_the_flag_of_a_sweep_may_stand_anywhere(command, monkeypatch):
+    given = []
+
+    def main(**_):
+        return lambda task: lambda: given.extend(sys.argv)
+
+    monkeypatch.setattr("brainbrr.cli.app.hydra.main", main)
+    assert command("train", "seed=1,2", "-m", "model=v3_tiny", "hardware=cpu")[0] == 0
+    assert given == ["brainbrr train", "-m", "seed=1,2", "model=v3_tiny", "hardware=cpu"]
 
 
 def test_a_sweep_table_takes_its_folder_as_it_is():

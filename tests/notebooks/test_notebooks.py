@@ -155,10 +155,12 @@ def test_a_run_equals_itself(work: Path) -> None:
 @pytest.mark.timeout(900)
 def test_a_sweep_is_explored(tmp_path: Path) -> None:
     done = execute("04_explore_a_sweep", WORK=str(tmp_path))
-    told = text_of(done)
-    assert "4 runs: 4 finished" in told
-    assert "optimizer.lr" in told and "loss.gamma" in told
-    assert "than chance" in told
-    assert n_shown(done, "text/html") == 1
+    assert "4 runs: 4 finished" in text_of(done)
+    outputs = [out for cell in done.cells for out in cell.get("outputs", ())]
+    tables = "".join(out.data.get("text/plain", "") for out in outputs if "data" in out)
+    assert "optimizer.lr" in tables and "loss.gamma" in tables
+    assert "than chance" in tables
+    # The picture and both tables.
+    assert n_shown(done, "text/html") == 3
     assert n_shown(done, "image/png") == 1
     assert not warnings_of(done)
