@@ -14,6 +14,7 @@ COMMANDS = {
     "predict": "EDF in, seizure events out",
     "score": "compare two folders of events: SzCORE and NEDC",
     "evaluate": "predict, score and report on a labelled corpus",
+    "benchmark": "how fast a model is on this machine, part by part",
     "doctor": "check device, kernels, corpora, caches and detectors on this machine",
 }
 
