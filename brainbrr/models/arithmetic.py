@@ -62,7 +62,13 @@ def _counting_scans(network: nn.Module, scanned: dict[str, float]) -> Iterator[N
 
 def _counting(scanned: dict[str, float], part: str) -> Scan:
     def scan(
-        x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, initial_state: object = None
+        x: Tensor,
+        dt: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        D: Tensor,
+        initial_state: object = None,
     ) -> tuple[Tensor, Tensor]:
         scanned[part] += 5.0 * x.numel() * B.shape[-1]
         return x, x

@@ -21,7 +21,7 @@ FRAME = 16
 
 
 def stretch_spans(recorded: NDArray[np.int64], rate_hz: float) -> NDArray[np.int64]:
-    """First and last-plus-one samples of the stretches, `(n, 2)`, never across two recorded spans."""
+    """Where the stretches lie, `(n, 2)` samples, never across two recorded spans."""
     length, overlap = round(STRETCH_S * rate_hz), round(OVERLAP_S * rate_hz)
     return window_spans(recorded, length, length - overlap)
 

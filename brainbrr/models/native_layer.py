@@ -1,4 +1,6 @@
-"""A residual layer of bidirectional Mamba-2 on the processor, in C: norm, both directions, dropout, sum.
+"""A residual layer of bidirectional Mamba-2 on the processor, in C.
+
+Norm, both directions, dropout and sum in one pass over each sequence.
 
 Around its two blocks a narrow layer moves as much memory as within them; here memory sees the
 layer's input and output. Registered as torch operators, so that torch.compile sees one operator
@@ -11,12 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainbrr.models.native import address, call, native_library, packed, refuse_second_derivatives
+from brainbrr.models.native import (
+    UnsupportedScanInput,
+    address,
+    call,
+    native_library,
+    packed,
+    refuse_second_derivatives,
+)
 from brainbrr.models.native_block import BlockShape, BlockWeights, block_shape, check_block
 
 N_WEIGHTS = len(BlockWeights._fields)
 
-_library = torch.library.Library("brainbrr", "DEF")
+_library: Any = torch.library.Library("brainbrr", "DEF")  # type: ignore[no-untyped-call]
 _library.define(
     "layer(Tensor x, Tensor[] weights, float norm_eps, float eps, float dropout, int seed,"
     " bool keep) -> (Tensor, Tensor)"
@@ -70,8 +79,7 @@ def native_layer(
         UnsupportedScanInput: shapes that disagree, another device, float64, second derivatives.
         NativeKernelsUnavailable: no compiler; ask `native_can_take` first.
     """
-    for weights in (forwards, backwards):
-        check_block(inputs, weights)
+    _check(inputs, forwards, backwards, norm_weight, norm_bias, dropout)
     seed = int(torch.randint(2**62, ())) if dropout else 0
     output: Tensor = _NativeLayer.apply(  # type: ignore[no-untyped-call]
         inputs, norm_eps, eps, dropout, seed, *forwards, *backwards, norm_weight, norm_bias
@@ -95,7 +103,7 @@ class _NativeLayer(torch.autograd.Function):
         output, kept = torch.ops.brainbrr.layer(inputs, weights, *numbers, keep)
         ctx.numbers = numbers
         ctx.save_for_backward(inputs, kept, *weights)
-        return output  # type: ignore[no-any-return]
+        return output
 
     @staticmethod
     def backward(ctx: Any, d_output: Tensor) -> tuple[Tensor | None, ...]:
@@ -201,3 +209,31 @@ def _shape(
 ) -> LayerShape:
     block = block_shape(rows, weights[:N_WEIGHTS], eps, reverse=False)
     return LayerShape(block, norm_eps, dropout, seed)
+
+
+def _check(
+    inputs: Tensor,
+    forwards: BlockWeights,
+    backwards: BlockWeights,
+    norm_weight: Tensor,
+    norm_bias: Tensor,
+    dropout: float,
+) -> None:
+    """C reads what the shapes promise, so they are checked at the door."""
+    for weights in (forwards, backwards):
+        check_block(inputs, weights)
+    width = (inputs.shape[-1],)
+    if forwards.in_proj is None or norm_weight.shape != width or norm_bias.shape != width:
+        raise UnsupportedScanInput(
+            f"blocks with projections, norm weight and bias {width}",
+            f"{tuple(norm_weight.shape)}, {tuple(norm_bias.shape)}",
+            "Use a layer norm over the features.",
+        )
+    if [w.shape for w in forwards if w is not None] != [
+        w.shape for w in backwards if w is not None
+    ]:
+        raise UnsupportedScanInput(
+            "two directions of one size", "two sizes", "Build both with the same numbers."
+        )
+    if not 0 <= dropout < 1:
+        raise UnsupportedScanInput("0 <= dropout < 1", str(dropout), "Correct stream_dropout.")

@@ -218,5 +218,5 @@ def _traffic(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
 
 def _wait() -> None:
     """CUDA answers before it has computed."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.dropout import Dropout
 from brainbrr.models.norm import ChannelNorm
 
 
@@ -53,7 +54,7 @@ class ResidualConvolution(nn.Module):
         self.skip = (
             nn.Identity() if keeps_width else nn.Conv1d(channels_in, channels_out, 1, bias=False)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.stride = stride
         keep_variance_(self.convolution, gain=math.sqrt(2.0))
         if not keeps_width:
