@@ -35,6 +35,8 @@ from brainbrr.training.run_record import run_record, write_run_record
 log = logging.getLogger(__name__)
 
 CONFIGURATION = "config.yaml"
+PARTS = ("loss", "optimizer", "scheduler", "trainer", "dataloader", "callbacks")
+"""Groups whose objects go to `train` under their own names."""
 
 
 def run(cfg: DictConfig) -> None:
@@ -43,9 +45,12 @@ def run(cfg: DictConfig) -> None:
     resuming = cfg.resume is not None
     cfg = _configuration(cfg, run_dir)
     apply_settings(
-        mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
-        n_threads=cfg.hardware_settings.n_threads,
+        mps_memory_fraction=cfg.hardware.mps_memory_fraction,
+        n_threads=cfg.hardware.n_threads,
     )
+    # Before the corpus is prepared, so that hours do not pass before a mistake in them is told.
+    parts = {name: build(cfg[name]) for name in PARTS}
+    loggers = build_each(cfg.logger)
     torch.manual_seed(cfg.seed)
     preparation: Preparation = build(cfg.signal.preparation)
     prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
@@ -61,14 +66,9 @@ def run(cfg: DictConfig) -> None:
         cache_folder=prepared.folder,
         run_dir=run_dir,
         windowing=windowing,
-        loss=build(cfg.loss),
-        optimizer=build(cfg.optimizer),
-        scheduler=build(cfg.scheduler),
-        trainer=build(cfg.trainer),
-        dataloader=build(cfg.dataloader),
-        callbacks=build(cfg.callbacks),
+        **parts,
         score=EventScore(prepared.of_split("val"), build(cfg.detect)),
-        loggers=build_each(cfg.logger),
+        loggers=loggers,
         augmentation=build(cfg.augmentation) if cfg.augmentation else None,
         weights=judged_spans(
             prepared.rows,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from brainbrr.events.intervals import Intervals
+    from brainbrr.inference.stream import DetectorStream
 
 
 class NothingObserved(BrainbrrError):
@@ -146,6 +147,23 @@ class Detector:
         )
         probability = stitch(windows, spans, eeg.shape[1], recorded).clip(0.0, 1.0)
         return Trace(probability, windowing.rate_hz, gaps, start).reduced(TRACE_RATE_HZ)
+
+    def stream(
+        self,
+        labels: Sequence[str],
+        rate_hz: float,
+        *,
+        unit: str = "uV",
+        hop_s: float | None = None,
+        settle_s: float | None = None,
+        mains: float | str | None = "auto",
+    ) -> DetectorStream:
+        """The detector on a signal that is still arriving: see `open_stream`."""
+        from brainbrr.inference.stream_open import open_stream
+
+        return open_stream(
+            self, labels, rate_hz, unit=unit, hop_s=hop_s, settle_s=settle_s, mains=mains
+        )
 
     def with_detection(self, detection: Detection) -> Detector:
         """The same detector with other thresholds."""

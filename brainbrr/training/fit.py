@@ -88,7 +88,7 @@ def train(
         network: freshly built; its weights are replaced where a run is resumed.
         rows: the manifest.
         cache_folder: where prepared signals lie.
-        run_dir: where checkpoints go.
+        run_dir: where checkpoints go, and validation's traces for as long as they are needed.
         windowing: how recordings are cut up.
         weights: stretches of recordings that count more or less in the loss, by recording id.
         configuration: the resolved configuration as plain values, stored in each checkpoint.
@@ -117,7 +117,7 @@ def train(
     log.info("Seizure in %.1f %% of the sampled windows' time; loss %s", 100 * fraction, loss)
     validation = callbacks.validation(
         validating, cache_folder, windowing=windowing, options=dataloader, score=score, loss=loss,
-        open_signal=open_signal,
+        scratch=run_dir, open_signal=open_signal,
     )  # fmt: skip
     identity = Fingerprint()
     acting = [identity, validation, *callbacks.others, checkpoints]

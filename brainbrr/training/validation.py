@@ -22,6 +22,7 @@ from brainbrr.events.trace import Trace
 from brainbrr.training.ema import Ema
 from brainbrr.training.losses import Loss
 from brainbrr.training.prediction import predict_traces
+from brainbrr.training.traces_on_disk import on_disk
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +54,8 @@ ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
 class Validation(Callback):
     """After each epoch, traces of all validation recordings, their score, and the mean loss.
 
-    Traces are stitched at the signal's rate, one recording at a time, and kept at a reduced rate:
-    at 16 Hz the 435 hours of
-    TUSZ's development split take 100 MB.
+    Traces are stitched at the signal's rate, one recording at a time, and kept at a reduced rate in
+    a file: at 16 Hz the 435 hours of TUSZ's development split take 100 MB of it.
 
     Args:
         rows: the validation recordings.
@@ -64,6 +64,7 @@ class Validation(Callback):
         options: batch size and workers.
         score: what the traces are worth.
         loss: whose mean over the recordings is reported.
+        scratch: a folder for the file of traces, which vanishes with the traces.
         every_n_epochs: epochs from one validation to the next; the last epoch is always validated.
         trace_rate_hz: rate at which traces are kept.
         open_signal: maps a recording's prepared signal.
@@ -82,6 +83,7 @@ class Validation(Callback):
         options: LoaderOptions,
         score: ScoreTraces,
         loss: Loss,
+        scratch: Path,
         every_n_epochs: int = 1,
         trace_rate_hz: float = 16.0,
         open_signal: OpenSignal = open_mapped,
@@ -97,6 +99,7 @@ class Validation(Callback):
         self.windowing, self.options, self.loss = windowing, options, loss
         self.score, self.every_n_epochs = score, every_n_epochs
         self.trace_rate_hz, self.open_signal = trace_rate_hz, open_signal
+        self.scratch = Path(scratch)
         self.history: list[dict[str, float]] = []
         self.detection: Detection | None = None
         self.alarm_budget: dict[str, Any] | None = None
@@ -178,11 +181,12 @@ class Validation(Callback):
             open_signal=self.open_signal,
             on_batch=add_loss,
         )
-        traces = [trace for _, trace in predicted]
+        traces = on_disk((trace for _, trace in predicted), self.scratch)
         if trainer.world_size > 1:
             parts: list[Any] = [None] * trainer.world_size
             torch.distributed.all_gather_object(parts, (traces, total))
             traces, total = gather(parts, len(self.rows))
+            traces = on_disk(traces, self.scratch)
         return traces, float(total[0] / total[1])
 
 
