@@ -2,9 +2,10 @@
 
     python benchmarks/predict.py [--hours 1] [--detector FOLDER] [--models v3 v3_electrode]
 
-Writes synthetic EEG as EDF and annotates it window by window, at a stride of a sixth of the window
-(60 s and 10 s), and once in long stretches (encode_once). With a trained detector the differences between the three are told as well; an
-untrained network says nothing about them. A line is appended to results/predict.jsonl.
+Writes synthetic EEG as EDF and annotates it window by window, without overlap and at a stride of a
+sixth of the window (60 s and 10 s), and once in long stretches (encode_once). With a trained
+detector the differences between the three are told as well; an untrained network says nothing about
+them. A line is appended to results/predict.jsonl.
 """
 
 import argparse

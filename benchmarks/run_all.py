@@ -2,8 +2,8 @@
 
     python benchmarks/run_all.py [--minutes 10]
 
-One that fails or would pass the time is told and the others go on; exit 1 then. Each appends its own
-line to results/, or its printed lines go to results/printed.jsonl; plot.py draws them.
+One that fails or would pass the time is told and the others go on; exit 1 then. Each appends its
+own line to results/, or its printed lines go to results/printed.jsonl; plot.py draws the ratios.
 """
 
 import argparse

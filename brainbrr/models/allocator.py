@@ -18,4 +18,5 @@ def keep_freed_memory() -> bool:
         return False
     library = ctypes.CDLL(None)
     options = (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)
-    return all([library.mallopt(option, KEPT_BYTES) == 1 for option in options])
+    agreed = [library.mallopt(option, KEPT_BYTES) == 1 for option in options]
+    return all(agreed)

@@ -1,8 +1,8 @@
 """Dropout that costs one pass through memory on the processor, and stores no mask.
 
-torch draws each number of a mask one after the other from one generator: a tenth of a training step
-of V3. In C the mask is a function of a seed, which torch's generator gives, and of the place, so the
-way back computes it again.
+torch draws each number of a mask one after the other from one generator: a tenth of a training
+step of V3. In C the mask is a function of a seed, which torch's generator gives, and of the place,
+so the way back computes it again.
 """
 
 import ctypes
