@@ -32,7 +32,7 @@ RATE_HZ = 256
 def run(cfg: DictConfig) -> None:
     """Measure, show two tables, write the JSON."""
     device = choose_device(cfg.device)
-    apply_settings(**cfg.hardware_settings)
+    apply_settings(**cfg.hardware)
     network = build(cfg.model).to(device)
     rates = machine_rates(device)
     inputs = {

@@ -100,7 +100,7 @@ class _NativeLayer(torch.autograd.Function):
     ) -> Tensor:
         keep = any(ctx.needs_input_grad)
         numbers = (norm_eps, eps, dropout, seed)
-        output, kept = torch.ops.brainbrr.layer(inputs, weights, *numbers, keep)
+        output, kept = torch.ops.brainbrr.layer(inputs, list(weights), *numbers, keep)
         ctx.numbers = numbers
         ctx.save_for_backward(inputs, kept, *weights)
         return output

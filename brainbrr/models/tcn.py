@@ -13,7 +13,6 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.models.dropout import Dropout
 from brainbrr.models.norm import ChannelNorm
 
-
 NARROW = 64
 """Up to this width one strided convolution is faster than mean and 1x1 convolution on a processor:
 twice the arithmetic, a third of the time."""

@@ -20,7 +20,7 @@ def test_a_model_is_measured_whole_and_by_part(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("brainbrr.cli.benchmark.peak_gbyte", lambda *_, **__: 0.5)
     output = tmp_path / "speed.json"
     small = ("model=v3_tiny", "batch=[1,2]", "window_s=1", "rounds=1", f"output={output}")
-    run(configuration(*small, "hardware_settings.n_threads=1"))
+    run(configuration(*small, "hardware.n_threads=1"))
     shown = capsys.readouterr().out
     assert "node_stream" in shown
     assert "windows/s" in shown
