@@ -23,7 +23,7 @@ from brainbrr.inference.artifact import load_detector, save_detector
 from brainbrr.inference.card import add_card
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
-from brainbrr.reporting.table import score_table
+from brainbrr.reporting.table import answer_table
 from brainbrr.training.ema import released_weights
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fine_tuning import take_weights
@@ -106,7 +106,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     add_card(run_dir / "detector", scores)
     add_result(cfg.experiment_name, result_row(scores, baselines, told))
     console = results_console()
-    console.print(score_table(scores, baselines))
+    console.print(answer_table(scores, baselines))
     console.print(
         f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)"
     )

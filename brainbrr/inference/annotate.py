@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from brainbrr.durable import open_durable
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.csv_bi import write_csv_bi
 from brainbrr.events.edf_annotations import write_edf_annotations
 from brainbrr.events.trace import Trace
+from brainbrr.events.trace_file import save_trace
 from brainbrr.events.tsv import write_tsv
 from brainbrr.inference.detector import Detector
 
@@ -147,15 +146,6 @@ def _annotate_one(
     for name, path in missing.items():
         WRITERS[name][1](annotation, path)
     return trace
-
-
-def save_trace(trace: Trace, path: Path) -> None:
-    """A trace as `.npy` (float32 probability) with a JSON sidecar of rate, gaps and start."""
-    with open_durable(path, "wb") as file:
-        np.save(file, trace.probability)
-    start = trace.start.isoformat() if trace.start else None
-    with open_durable(path.with_suffix(".json")) as file:
-        json.dump({"rate_hz": trace.rate_hz, "gaps": trace.gaps.tolist(), "start": start}, file)
 
 
 def with_stride(detector: Detector, stride_s: float | None) -> Detector:

@@ -17,6 +17,7 @@ from brainbrr.data.window_dataset import OpenSignal, WindowBatch, open_mapped
 from brainbrr.data.window_index import Windowing, require_labels
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
 from brainbrr.training.ema import Ema
@@ -40,12 +41,14 @@ class ValidationScore:
         detection: thresholds tuned on these recordings.
         scores: all of it, in the shape of `scores.json`.
         alarm_budget: what the threshold promises of a new patient's alarms, or None.
+        calibration: what the probabilities are worth, fitted on these recordings.
     """
 
     metrics: dict[str, float]
     detection: Detection
     scores: dict[str, Any] = field(default_factory=dict)
     alarm_budget: dict[str, Any] | None = None
+    calibration: Calibration = Calibration()  # noqa: RUF009  # frozen
 
 
 ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
@@ -103,6 +106,7 @@ class Validation(Callback):
         self.history: list[dict[str, float]] = []
         self.detection: Detection | None = None
         self.alarm_budget: dict[str, Any] | None = None
+        self.calibration = Calibration()
         self.traces: list[Trace] = []
         self.result: ValidationScore | None = None
         """Of the last validation, for whoever wants to look at it."""
@@ -110,12 +114,13 @@ class Validation(Callback):
         """Whether recordings are being gone through right now."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All scores so far and the thresholds last tuned."""
+        """All scores so far, the thresholds last tuned and the calibration that goes with them."""
         detection = None if self.detection is None else asdict(self.detection)
         return {
             "history": self.history,
             "detection": detection,
             "alarm_budget": self.alarm_budget,
+            "calibration": asdict(self.calibration),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -124,6 +129,7 @@ class Validation(Callback):
         detection = state_dict["detection"]
         self.detection = None if detection is None else Detection(**detection)
         self.alarm_budget = state_dict["alarm_budget"]
+        self.calibration = Calibration(**state_dict.get("calibration", {}))
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Validate, where it is this epoch's turn."""
@@ -133,7 +139,7 @@ class Validation(Callback):
         traces, loss = self._with_average(trainer, pl_module)
         result = self.score(traces, [row.annotation for row in self.rows])
         self.traces, self.result, self.detection = traces, result, result.detection
-        self.alarm_budget = result.alarm_budget
+        self.alarm_budget, self.calibration = result.alarm_budget, result.calibration
         metrics = {f"val/{name}": value for name, value in result.metrics.items()}
         metrics["val/loss"] = loss
         self.history.append({"epoch": float(epoch), "step": float(trainer.global_step)} | metrics)
