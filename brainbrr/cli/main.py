@@ -15,6 +15,7 @@ COMMANDS = {
     "watch": "the same while the signal is still arriving, from a growing EDF or a live stream",
     "score": "compare two folders of events: SzCORE and NEDC",
     "evaluate": "predict, score and report on a labelled corpus",
+    "export": "a detector for ONNX Runtime, compiled, as one file, or as a SzCORE entry",
     "benchmark": "how fast a model is on this machine, part by part",
     "doctor": "check device, kernels, corpora, caches and detectors on this machine",
 }

@@ -155,4 +155,5 @@ def _released(
         windowing,
         result.detection or build(cfg.detect.base),
         provenance,
+        result.calibration,
     )
