@@ -21,6 +21,8 @@ from brainbrr.errors import BrainbrrError
 USER_ERROR = 2
 INTERRUPTED = 130
 FULL_ERROR = "HYDRA_FULL_ERROR"
+COMPUTES = {"train", "predict", "evaluate", "benchmark"}
+"""Commands that run a network over and over, and gain from memory that stays warm."""
 
 
 def run_command(name: str, arguments: list[str]) -> None:
@@ -36,6 +38,8 @@ def run_command(name: str, arguments: list[str]) -> None:
             _refuse_missing(name, composed)
     except BrainbrrError as error:
         _tell(error)
+    if name in COMPUTES:
+        import_module("brainbrr.models.allocator").keep_freed_memory()
     command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
     sys.argv = [f"brainbrr {name}", *arguments]
     GlobalHydra.instance().clear()
