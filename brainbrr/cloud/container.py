@@ -138,6 +138,7 @@ def _run(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    _note_use(run_dir, before_s + NOTE_S)
     tail: deque[bytes] = deque(maxlen=TAIL_LINES)
     reader = threading.Thread(target=_copy, args=(child, run_dir / CONSOLE, tail), daemon=True)
     reader.start()
@@ -151,7 +152,8 @@ def _run(
                 ending.reason = "time"
             elif now - noted > NOTE_S:
                 noted = now
-                _note_use(run_dir, before_s + now - began)
+                # Ahead by one note: should the machine die, nothing it used goes uncounted.
+                _note_use(run_dir, before_s + now - began + NOTE_S)
             with suppress(subprocess.TimeoutExpired):
                 child.wait(0 if ending.reason else POLL_S)
     finally:
@@ -186,8 +188,8 @@ def _arguments(request: Mapping[str, Any], run_dir: Path) -> list[str]:
 def _copy(child: subprocess.Popen[bytes], path: Path, tail: deque[bytes]) -> None:
     """The child's words into the container's log, the run folder and the tail."""
     assert child.stdout is not None
-    with path.open("ab") as file:
-        for line in child.stdout:
+    with child.stdout as words, path.open("ab") as file:
+        for line in words:
             tail.append(line)
             file.write(line)
             file.flush()

@@ -110,7 +110,11 @@ class Ledger:
         process."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.warning("Another launch is sending its jobs: waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 

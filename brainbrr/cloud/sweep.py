@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 FINISHED = "finished"
 LOST = {"expired", "cancelled"}
 """Ends after which a job is sent again without being asked: its folder knows what was done."""
+UNMETERED = {"crashed", "timed_out"}
+"""Ends that tell no time: the whole reserve counts as spent."""
 
 
 class CodeChanged(BrainbrrError):
@@ -216,6 +218,8 @@ class Sweep:
         if not job.record.is_open:
             return self._remembered(job, outcome)
         usd = max(outcome.seconds / HOUR_S * job.usd_per_hour - job.record.spent_usd, 0.0)
+        if outcome.state in UNMETERED:
+            usd = job.record.reserved_usd
         with self.ledger.locked():
             now = self.ledger.records()[job.record.cell]
             if now.is_open and now.call_id == job.record.call_id:
