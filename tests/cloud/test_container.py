@@ -104,7 +104,7 @@ def test_a_machine_that_dies_leaves_its_time_counted(request_of, tmp_path):
         "import json, sys; from brainbrr.cloud.container import run_job\n"
         "run_job(json.loads(sys.argv[1]))"
     )
-    asked = json.dumps(request_of("steps=500", "step_s=0.05"))
+    asked = json.dumps(request_of("steps=40", "step_s=0.05"))
     child = os.spawnlp(os.P_NOWAIT, sys.executable, sys.executable, "-c", code, asked)
     while not (tmp_path / "run" / "steps.txt").exists():
         time.sleep(0.02)

@@ -14,27 +14,17 @@ from fakes.records import Call, Container, Function, Input, World
 Result = api_pb2.GenericResult
 SETTLED = (Result.GENERIC_STATUS_SUCCESS, Result.GENERIC_STATUS_TERMINATED)
 CRASHES_AT_START = 8
-POLL_S = 0.05
+POLL_S = 0.03
 
 
 class Calls:
     """Handlers and bookkeeping of function calls."""
 
     world: World
-    changed: asyncio.Condition
 
-    async def wake(self) -> None:
-        """Tell everybody who waits that something has changed."""
-        async with self.changed:
-            self.changed.notify_all()
-
-    async def wait_for_change(self, seconds: float) -> None:
-        """Wait until something has changed, or that long."""
-        async with self.changed:
-            try:
-                await asyncio.wait_for(self.changed.wait(), max(seconds, 0.001))
-            except TimeoutError:
-                return
+    async def wait_a_little(self, until: float) -> None:
+        """Let others act, for a moment or until a time of the monotonic clock."""
+        await asyncio.sleep(max(min(until - time.monotonic(), POLL_S), 0))
 
     async def function_map(self, request: Any) -> Any:
         """A call begins, with inputs or without any yet."""
@@ -73,7 +63,6 @@ class Calls:
                     input_jwt=taken.input_id,
                 )
             )
-        await self.wake()
         return accepted
 
     def function_finish_inputs(self, request: Any) -> Any:
@@ -94,7 +83,7 @@ class Calls:
             fresh = [each for each in done if each.output[0] > seen]
             if fresh or time.monotonic() >= until:
                 break
-            await self.wait_for_change(until - time.monotonic())
+            await self.wait_a_little(until)
         last = fresh[-1].output[0] if fresh else seen
         return message(
             api_pb2.FunctionGetOutputsResponse,
@@ -123,7 +112,6 @@ class Calls:
                 self.settle(each, Result(status=Result.GENERIC_STATUS_TERMINATED))
             elif container is not None:
                 container.cancelled.add(each.input_id)
-        await self.wake()
         return Empty()
 
     def holder(self, wanted: Input) -> Container | None:
@@ -192,7 +180,7 @@ class Calls:
             waiting = self.pending(container.function)
             if waiting or time.monotonic() >= until:
                 break
-            await self.wait_for_change(POLL_S)
+            await self.wait_a_little(until)
         if not waiting or container.preempted:
             item = message(api_pb2.FunctionGetInputsItem, kill_switch=True)
             return message(api_pb2.FunctionGetInputsResponse, inputs=[item])
@@ -227,7 +215,6 @@ class Calls:
                 self.settle(given, item.result, **how)
             else:
                 self.fail(given, item.result, **how)
-        await self.wake()
         return Empty()
 
     async def heartbeat(self, container: Container, request: Any) -> Any:

@@ -2,16 +2,16 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from modal_proto import api_pb2
 
-from fakes.calls import CRASHES_AT_START, Calls, Result
+from fakes.calls import CRASHES_AT_START, POLL_S, Calls, Result
 from fakes.messages import message
 from fakes.records import Container, Function
 
@@ -37,7 +37,7 @@ class Containers(Calls):
             for task in [each for each in self.running if each.done()]:
                 self.running.discard(task)
                 task.result()
-            await self.wait_for_change(0.1)
+            await asyncio.sleep(POLL_S)
 
     def alive(self) -> list[Container]:
         """Containers that have not ended."""
@@ -92,7 +92,6 @@ class Containers(Calls):
             watch.cancel()
         container.ended_at = time.monotonic()
         self._account(container)
-        await self.wake()
 
     def _account(self, container: Container) -> None:
         """What becomes of the inputs of a container that has ended."""
@@ -156,7 +155,9 @@ class Containers(Calls):
         if process is None or process.returncode is not None:
             return
         if number == signal.SIGKILL:
-            os.killpg(process.pid, number)
+            for pid in [*descendants(process.pid), process.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
         else:
             process.send_signal(number)
 
@@ -234,6 +235,10 @@ class Containers(Calls):
         """A server of the container's own, by whose port its requests are known."""
         raise NotImplementedError
 
-    def remove_everything(self) -> None:
-        """Delete the fake's folder."""
-        shutil.rmtree(self.world.base, ignore_errors=True)
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process has started, and those that they have."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    found = [int(child) for child in children.read_text().split()] if children.exists() else []
+    return [each for child in found for each in (*descendants(child), child)]

@@ -260,7 +260,7 @@ class ControlPlane(Objects, Containers):
                 return
             if time.monotonic() > until:
                 return
-            await self.wait_for_change(0.1)
+            await self.wait_a_little(until)
 
     @asynccontextmanager
     async def served(self, container: Container | None) -> AsyncIterator[int]:
@@ -274,7 +274,6 @@ class ControlPlane(Objects, Containers):
             server.close()
 
     async def _start(self) -> int:
-        self.changed = asyncio.Condition()
         blobs = web.Application(client_max_size=1 << 30)
         blobs.add_routes([web.put("/{name}", self._put_blob), web.get("/{name}", self._get_blob)])
         self._blobs = web.AppRunner(blobs)

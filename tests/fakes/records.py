@@ -74,6 +74,7 @@ class Container:
     process: asyncio.subprocess.Process | None = None
     port: int = 0
     inputs: list[Input] = field(default_factory=list)
+    born_at: float = field(default_factory=time.monotonic)
     started_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
     fetched: bool = False
