@@ -11,10 +11,11 @@ from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from brainbrr.cli.build import plain
 from brainbrr.cli.terminal import results_console
+from brainbrr.cli.trial_build import TrialBuild
 from brainbrr.cloud.cell import Cell, code_digest, job_overrides
 from brainbrr.cloud.estimate import UnknownStepTime, expected_hours
 from brainbrr.cloud.home import bring_home, objective
@@ -67,8 +68,9 @@ def run_sweep(
     from brainbrr.cloud.client import ModalPlatform
 
     setup_globals()
+    trial = TrialBuild()
     configs = [
-        _composed(launcher, config, context, list(overrides), number)
+        _composed(launcher, config, context, list(overrides), number, trial)
         for number, overrides in enumerate(batches, first)
     ]
     options = config.sweep
@@ -137,6 +139,7 @@ def _composed(
     context: HydraContext,
     overrides: list[str],
     number: int,
+    trial: TrialBuild,
 ) -> DictConfig:
     """A job's configuration as its container will compose it.
 
@@ -149,20 +152,17 @@ def _composed(
         )
         with open_dict(cfg):
             cfg.hydra.job.id = cfg.hydra.job.num = number
-        missing = OmegaConf.missing_keys(_task(cfg))
         plain(_task(cfg))
-    except (HydraException, OmegaConfBaseException) as error:
+        missing = sorted(OmegaConf.missing_keys(_task(cfg)))
+        if missing:
+            raise MissingMandatoryValue(f"no value for {' '.join(f'{key}=' for key in missing)}")
+        trial.check(cfg)
+    except (HydraException, OmegaConfBaseException, BrainbrrError) as error:
         raise JobDoesNotCompose(
-            "jobs that compose",
+            "jobs that compose and build",
             f"job {number} ({' '.join(overrides)}): {str(error).splitlines()[0]}",
             "Nothing was sent. Correct that override.",
         ) from error
-    if missing:
-        raise JobDoesNotCompose(
-            f"a value for {' '.join(f'{key}=' for key in sorted(missing))}",
-            f"none in job {number} ({' '.join(overrides)})",
-            "Nothing was sent. Add it.",
-        )
     return cfg
 
 
