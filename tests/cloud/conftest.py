@@ -10,7 +10,7 @@ import pytest
 from fakes.control_plane import ControlPlane
 
 ROOT = Path(__file__).resolve().parents[2]
-SYNTHESIS = ("recordings=6", "minutes=2")
+LIGHT = ROOT / "tests" / "fakes" / "light_job.py"
 
 
 class Laptop:
@@ -42,7 +42,6 @@ class Laptop:
             "hydra.launcher.gpu=[H100,A100-80GB]",
             f"hydra.launcher.results={base}/mnt/results",
             f"hydra.launcher.corpora={base}/mnt/data",
-            f"hydra.launcher.program=[{sys.executable},-m,brainbrr]",
             "hydra.launcher.startup_s=0",
             "sweep.poll_s=0.2",
         ]
@@ -64,16 +63,27 @@ class Laptop:
         told, _ = process.communicate(timeout=280)
         return process.returncode, told
 
-    def sweep(self, command: str, *arguments: str) -> tuple[int, str]:
-        """A sweep on Modal to its end."""
-        return self.run(command, "-m", *self.launcher, *arguments)
+    def real(self, *arguments: str) -> list[str]:
+        """A sweep of real commands."""
+        program = f"hydra.launcher.program=[{sys.executable},-m,brainbrr]"
+        return [arguments[0], "-m", *self.launcher, program, *arguments[1:]]
+
+    def light(self, *arguments: str) -> list[str]:
+        """A sweep of jobs that take no time to learn anything."""
+        program = f"hydra.launcher.program=[{sys.executable},{LIGHT}]"
+        return [arguments[0], "-m", *self.launcher, program, *arguments[1:]]
+
+    def files(self, name: str) -> list[Path]:
+        """Files of that name that came home, in the order of sweeps and jobs."""
+        return sorted(self.folder.glob(f"multirun/*/*/*/{name}"))
 
 
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[ControlPlane]:
     """A control plane with an empty volume for corpora."""
     with ControlPlane(tmp_path / "modal") as running:
-        running.add_volume("brainbrr-corpora")
+        corpora = running.add_volume("brainbrr-corpora")
+        (corpora / "synthetic" / "sub-01").mkdir(parents=True)
         yield running
 
 

@@ -2,7 +2,7 @@
 
 light_job.py train steps=5 step_s=0.1 end=0 run_dir=DIR     or     light_job.py train resume=DIR
 
-Each step is written with fsync; SIGTERM saves and exits with 75, as training does. `done.txt` gets
+Typed as a training job, `trainer.max_epochs` is the number of steps. Each step is written with fsync; SIGTERM saves and exits with 75, as training does. `done.txt` gets
 a line each time a job is completed, so that a test sees whether one was completed twice.
 """
 
@@ -23,6 +23,7 @@ def main() -> int:
         state = json.loads(checkpoint.read_text())
         print(f"resumed at step {state['step']}")
     else:
+        values.setdefault("steps", values.get("trainer.max_epochs", "5"))
         state |= {name: json.loads(values[name]) for name in state if name in values}
     asked = []
     signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
