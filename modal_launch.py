@@ -15,7 +15,9 @@ from brainbrr.cli.main import main as brainbrr
 app = modal.App("brainbrr-launch", include_source=False)
 
 
-def arguments(command: str, *, profile: str = "latest", gpu: str = "", shares: int = 0) -> list[str]:
+def arguments(
+    command: str, *, profile: str = "latest", gpu: str = "", shares: int = 0
+) -> list[str]:
     """The sweep that runs a command: `train experiment=tusz_v3` becomes
     `train -m hydra/launcher=modal experiment=tusz_v3`.
 

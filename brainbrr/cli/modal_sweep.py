@@ -167,7 +167,7 @@ def _composed(
 
 
 def _task(cfg: DictConfig) -> DictConfig:
-    kept = [key for key in cfg if key != "hydra"]
+    kept = [str(key) for key in cfg if key != "hydra"]
     task = OmegaConf.masked_copy(cfg, kept)
     assert isinstance(task, DictConfig)
     return task
@@ -188,18 +188,18 @@ def _gpu(launcher: Launcher, configs: Sequence[DictConfig]) -> list[str]:
     """
     if launcher.gpu is not None:
         return [launcher.gpu] if isinstance(launcher.gpu, str) else list(launcher.gpu)
-    said = {_hardware(cfg) for cfg in configs}
-    if len(said) > 1 or said == {None}:
+    said = {_hardware(cfg) or "nothing" for cfg in configs}
+    if len(said) > 1 or said == {"nothing"}:
         raise HardwareUnsaid(
             "one hardware= for all jobs, or hydra.launcher.gpu=[...]",
-            ", ".join(sorted(str(each) for each in said)),
+            ", ".join(sorted(said)),
             "It decides what is paid for; [] is a container without GPU.",
         )
     name = said.pop()
     if name not in launcher.gpu_of_hardware:
         raise HardwareUnsaid(
             f"hardware= one of {', '.join(launcher.gpu_of_hardware)}",
-            str(name),
+            name,
             "Say hydra.launcher.gpu=[...], or add it to hydra.launcher.gpu_of_hardware.",
         )
     return list(launcher.gpu_of_hardware[name])
@@ -291,11 +291,15 @@ def _show_dry_run(sweep: Sweep, jobs: Sequence[Job], cloud: Any) -> None:
     sending = {job.cell.number for job in sweep.to_send(known)}
     console = results_console()
     console.print(jobs_table(known))
-    console.print("container:", json.dumps(vars(cloud), default=OmegaConf.to_container), soft_wrap=True)
+    console.print(
+        "container:", json.dumps(vars(cloud), default=OmegaConf.to_container), soft_wrap=True
+    )
     for job in known:
         if job.cell.number in sending:
             line = shlex.join([*job.request["program"], *job.request["arguments"]])
-            console.print(f"job {job.cell.number}, at most {share_usd:.2f} USD: {line}", soft_wrap=True)
+            console.print(
+                f"job {job.cell.number}, at most {share_usd:.2f} USD: {line}", soft_wrap=True
+            )
         else:
             console.print(f"job {job.cell.number}: {job.state}, not sent again")
     console.print("dry_run=true: nothing was sent")

@@ -27,7 +27,9 @@ class TrialBuild:
             self._step(cfg)
 
     def _is_new(self, name: str, cfg: DictConfig) -> bool:
-        nodes = [OmegaConf.to_container(cfg.get(each), resolve=True) for each in (name, "scheduler")]
+        nodes = [
+            OmegaConf.to_container(cfg.get(each), resolve=True) for each in (name, "scheduler")
+        ]
         text = f"{name}: {nodes if name == 'optimizer' else nodes[:1]}"
         known = text in self._fine
         self._fine.add(text)

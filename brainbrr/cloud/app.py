@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import modal
@@ -100,15 +100,14 @@ def image(profile: str) -> modal.Image:
     # Code comes last: a change of it costs an upload, never a build.
     return (
         PROFILES[profile]()
-        .env({"PYTHONUNBUFFERED": "1"})
         .add_local_dir(PACKAGE, "/root/brainbrr", ignore=NOT_CODE)
         .add_local_dir(CONF_FOLDER, "/root/conf", ignore=NOT_CODE)
     )
 
 
-def mounts(cloud: Cloud) -> dict[str, Any]:
+def mounts(cloud: Cloud) -> dict[str | PurePosixPath, Any]:
     """Volumes and the bucket by the path where containers see them."""
-    found: dict[str, Any] = {}
+    found: dict[str | PurePosixPath, Any] = {}
     for each in cloud.volumes:
         create = bool(each.get("create"))
         volume = modal.Volume.from_name(each["name"], create_if_missing=create)
@@ -140,6 +139,7 @@ def build_app(cloud: Cloud, name: str = "brainbrr") -> tuple[modal.App, dict[str
             max_retries=cloud.retries, initial_delay=1.0, backoff_coefficient=1.0
         ),
         max_containers=cloud.max_containers,
+        scaledown_window=2,  # an idle GPU is billed as a busy one
         volumes=mounts(cloud),
         secrets=[modal.Secret.from_name(name) for name in cloud.secrets],
         region=cloud.region,

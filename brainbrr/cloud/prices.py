@@ -50,5 +50,5 @@ class Prices:
         Raises:
             UnknownGpu: a type without a price.
         """
-        choices = list(gpus) or [None]
+        choices: list[str | None] = [*gpus] or [None]
         return max(self.hour(gpu, cpu=cpu, memory_gib=memory_gib) for gpu in choices)

@@ -97,11 +97,11 @@ class Sweep:
             former[record.cell.rsplit("-", 1)[0]] = record
         found, changed = [], []
         for job in jobs:
-            record, other = records.get(job.cell.key), former.get(job.cell.what)
-            if record is None and other is not None and self.code != "new":
+            mine, other = records.get(job.cell.key), former.get(job.cell.what)
+            if mine is None and other is not None and self.code != "new":
                 changed.append(job.cell.number)
-                record = other
-            found.append(replace(job, record=record or Record(job.cell.key)))
+                mine = other
+            found.append(replace(job, record=mine or Record(job.cell.key)))
         if changed and self.code == "refuse":
             numbers = ", ".join(map(str, changed))
             raise CodeChanged(
@@ -130,8 +130,7 @@ class Sweep:
         sending = self.to_send(jobs)
         names = {job.record.cell for job in sending if job.record.state == UNSURE}
         bound = sum(
-            job.record.spent_usd
-            + (0.0 if job.record.cell in names else job.record.reserved_usd)
+            job.record.spent_usd + (0.0 if job.record.cell in names else job.record.reserved_usd)
             for job in jobs
         )
         left = self.max_usd - bound

@@ -60,9 +60,7 @@ class ModalLauncher(Launcher):
             "claims": claims,
             "startup_s": startup_s,
             "attempt_s": attempt_h * 3600,
-            "volumes": sorted(
-                {each["name"] for each in volumes if not each.get("read_only")}
-            ),
+            "volumes": sorted({each["name"] for each in volumes if not each.get("read_only")}),
             "bring_home": list(bring_home),
             "bring_home_bytes": int(bring_home_mb * 1e6),
         }

@@ -48,8 +48,17 @@ class Laptop:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """A command that goes on beside the test."""
+        return self._start("-m", "brainbrr", *arguments)
+
+    def python(self, *arguments: str) -> tuple[int, str]:
+        """A Python of the laptop's to its end: its exit code and all that it said."""
+        process = self._start(*arguments)
+        told, _ = process.communicate(timeout=280)
+        return process.returncode, told
+
+    def _start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "brainbrr", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -59,9 +68,7 @@ class Laptop:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """A command to its end: its exit code and all that it said."""
-        process = self.start(*arguments)
-        told, _ = process.communicate(timeout=280)
-        return process.returncode, told
+        return self.python("-m", "brainbrr", *arguments)
 
     def real(self, *arguments: str) -> list[str]:
         """A sweep of real commands."""

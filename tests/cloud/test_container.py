@@ -19,6 +19,7 @@ LIGHT = [sys.executable, str(Path(__file__).parents[1] / "fakes" / "light_job.py
 @pytest.fixture
 def request_of(tmp_path, monkeypatch):
     monkeypatch.setattr(container, "POLL_S", 0.02)
+    container._COUNTED.set()
 
     def make(*arguments, **changes):
         run_dir = str(tmp_path / "run")
@@ -112,6 +113,13 @@ def test_a_machine_that_dies_leaves_its_time_counted(request_of, tmp_path):
     os.waitpid(child, 0)
     used = json.loads((tmp_path / "run" / "usage.json").read_text())["seconds"]
     assert used >= container.NOTE_S
+
+
+def test_a_container_s_own_start_is_counted_once(monkeypatch):
+    monkeypatch.setattr(container, "_COUNTED", threading.Event())
+    since_start_s = container._uncounted_s()
+    assert 0 < since_start_s < 3600
+    assert container._uncounted_s() == 0.0
 
 
 def test_one_that_saves_itself_without_being_asked_is_run_again(request_of):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-JOBS = '''
+JOBS = """
 import os, time
 
 def plain(x):
@@ -26,8 +26,8 @@ def slow(x):
         file.write("begun\\n")
     time.sleep(x)
     return x
-'''
-HEAD = '''
+"""
+HEAD = """
 import sys, time
 import modal
 sys.path.insert(0, {folder!r})
@@ -38,7 +38,7 @@ image = modal.Image.debian_slim(python_version="3.11").add_local_file(
 def function(f, **how):
     secrets = [modal.Secret.from_dict({{"KEY": "k", "MARKS": {folder!r} + "/marks"}})]
     return app.function(image=image, secrets=secrets, **how)(f)
-'''
+"""
 
 
 @pytest.fixture
@@ -115,7 +115,8 @@ with app.run(detach=True):
 def test_a_timeout_ends_an_input(run, plane):
     plane.grace_s = 1.0
     said = run.script(
-        "f = function(jobs.slow, timeout=1)\nwith app.run(detach=True): f.spawn(60).get(timeout=60)",
+        "f = function(jobs.slow, timeout=1)\n"
+        "with app.run(detach=True): f.spawn(60).get(timeout=60)",
         code=1,
     )
     assert "FunctionTimeoutError" in said

@@ -1,9 +1,9 @@
 """Sweeps typed on a laptop against the fake: interrupted, killed, relaunched, refused."""
 
 import json
+import shutil
 import signal
-import sys
-import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +11,7 @@ from brainbrr.cloud.ledger import Ledger
 
 pytestmark = pytest.mark.e2e
 CPU = "hardware=cpu"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def records(laptop):
@@ -114,22 +115,28 @@ def test_no_function_ever_deletes_from_a_volume(laptop, plane):
 
 
 @pytest.mark.slow
-def test_one_command_by_modal_run_with_its_logs(laptop, plane):
-    launch = [sys.executable, "-m", "modal", "run"]
-    launch += [f"{laptop.environment['PYTHONPATH'].split(':')[0]}/modal_launch.py", "--command"]
-    options = [text for text in laptop.light("prepare") if text not in {"prepare", "-m"}]
-    options = [text for text in options if not text.startswith(("hydra/launcher", "hydra.launcher.gpu"))]
-    import subprocess
-
-    began = time.monotonic()
-    done_ = subprocess.run(
-        [*launch, " ".join(["prepare", *options]), "--gpu", "none", "--shares", "2"],
-        cwd=laptop.folder, env=laptop.environment, capture_output=True, text=True, timeout=250,
+def test_a_corpus_is_prepared_in_shares_by_modal_run(laptop, plane, bids_root):
+    corpora = plane.world.volumes["vo-brainbrr-corpora"]
+    shutil.copytree(bids_root, corpora / "bids")
+    options = [
+        text
+        for text in laptop.real(
+            "prepare", "data=bids", f"data.root={plane.world.base}/mnt/data/bids"
+        )
+        if not text.startswith(("prepare", "-m", "hydra/launcher", "hydra.launcher.gpu"))
+    ]
+    command = " ".join(["prepare", *options, "prepare.workers=1"])
+    code, said = laptop.python(
+        "-m", "modal", "run", str(ROOT / "modal_launch.py"),
+        "--command", command, "--gpu", "none", "--shares", "2",
     )  # fmt: skip
-    print(done_.stdout, done_.stderr, time.monotonic() - began)
-    assert done_.returncode == 0, done_.stdout + done_.stderr
-    assert plane.count("FunctionMap") == 2
-    sent = [" ".join(event["overrides"]) for event in
-            Ledger(laptop.folder / "runs" / "modal_ledger.jsonl").events()
-            if event["event"] == "sending"]  # fmt: skip
-    assert sorted(sent) == ["prepare.share=0/2", "prepare.share=1/2"]
+    assert code == 0, said
+    assert "✓ Created Function prepare" in said or plane.count("FunctionCreate") == 5
+    assert "prepared now" in plane.logs()
+    base = plane.world.base / "mnt" / "results" / "cache"
+    assert len(list(base.rglob("*.npy"))) == 6
+    events = Ledger(laptop.folder / "runs" / "modal_ledger.jsonl").events()
+    sent = [event["overrides"] for event in events if event["event"] == "sending"]
+    assert {text for each in sent for text in each if "share" in text} == {
+        "prepare.share=0/2", "prepare.share=1/2",
+    }  # fmt: skip

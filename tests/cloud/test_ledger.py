@@ -67,9 +67,8 @@ def test_a_killed_launch_holds_nothing(tmp_path):
     )
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"
-    with ledger.path.with_suffix(".lock").open() as file:
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with ledger.path.with_suffix(".lock").open() as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     other.kill()
     other.communicate()
     with ledger.locked():

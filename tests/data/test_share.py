@@ -8,7 +8,7 @@ from brainbrr.data.share import NoSuchShare, share_of
 @given(st.integers(0, 40), st.integers(1, 9))
 def test_shares_are_disjoint_and_complete(n_items, n_shares):
     shares = [share_of(range(n_items), f"{number}/{n_shares}") for number in range(n_shares)]
-    assert sorted(sum(shares, [])) == list(range(n_items))
+    assert sorted(item for share in shares for item in share) == list(range(n_items))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 

@@ -236,7 +236,6 @@ class Containers(Calls):
         raise NotImplementedError
 
 
-
 def descendants(pid: int) -> list[int]:
     """Processes that a process has started, and those that they have."""
     children = Path(f"/proc/{pid}/task/{pid}/children")

@@ -31,9 +31,7 @@ def main(options: dict) -> None:
             "bring_home": ["scores.json", "done.txt"], "bring_home_bytes": 10_000_000,
         }  # fmt: skip
         jobs.append(Job(cell, request, options["usd_per_hour"], None, Record(cell.key)))
-    sweep = Sweep(
-        ModalPlatform(cloud), Ledger(options["ledger"]), options["max_usd"], poll_s=0.05
-    )
+    sweep = Sweep(ModalPlatform(cloud), Ledger(options["ledger"]), options["max_usd"], poll_s=0.05)
     jobs = sweep.send(jobs)
     print("sent", flush=True)
     ended = sweep.follow(jobs, lambda _: None)

@@ -2,8 +2,9 @@
 
 light_job.py train steps=5 step_s=0.1 end=0 run_dir=DIR     or     light_job.py train resume=DIR
 
-Typed as a training job, `trainer.max_epochs` is the number of steps. Each step is written with fsync; SIGTERM saves and exits with 75, as training does. `done.txt` gets
-a line each time a job is completed, so that a test sees whether one was completed twice.
+Typed as a training job, `trainer.max_epochs` is the number of steps. Each step is written with
+fsync; SIGTERM saves and exits with 75, as training does. `done.txt` gets a line each time a job is
+completed, so that a test sees whether one was completed twice.
 """
 
 import json

@@ -88,9 +88,7 @@ class Objects:
             api_pb2.FunctionData.RankedFunction(rank=rank, function=choice)
             for rank, choice in enumerate(function.choices)
         ]
-        return message(
-            api_pb2.FunctionData, function_name=function.name, ranked_functions=ranked
-        )
+        return message(api_pb2.FunctionData, function_name=function.name, ranked_functions=ranked)
 
     def image_get_or_create(self, request: Any) -> Any:
         """Record a layer; nothing is built."""
@@ -130,6 +128,7 @@ class Objects:
         it."""
         mount_id = self.world.new_id("mo")
         self.world.mounts[mount_id] = list(request.files)
+        self.world.received_mounts.append(request.deployment_name)
         return message(api_pb2.MountGetOrCreateResponse, mount_id=mount_id)
 
     def volume_get_or_create(self, request: Any) -> Any:
@@ -146,9 +145,7 @@ class Objects:
                 )
             self.add_volume(request.deployment_name)
         metadata = message(api_pb2.VolumeMetadata, name=request.deployment_name)
-        return message(
-            api_pb2.VolumeGetOrCreateResponse, volume_id=volume_id, metadata=metadata
-        )
+        return message(api_pb2.VolumeGetOrCreateResponse, volume_id=volume_id, metadata=metadata)
 
     def add_volume(self, name: str) -> Any:
         """An empty volume; its folder."""

@@ -96,6 +96,7 @@ class World:
     containers: dict[str, Container] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)
     mounts: dict[str, list[Any]] = field(default_factory=dict)
+    received_mounts: list[str] = field(default_factory=list)
     volumes: dict[str, Path] = field(default_factory=dict)
     buckets: dict[str, Path] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
