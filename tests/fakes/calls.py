@@ -174,7 +174,7 @@ class Calls:
     async def give_inputs(self, container: Container, request: Any) -> Any:
         """`FunctionGetInputs` of one container: an input, or the word to go."""
         container.fetched = True
-        single = container.definition.single_use_containers
+        single = container.definition.max_inputs == 1
         until = time.monotonic() + (0 if container.inputs and single else 1.0)
         while True:
             waiting = self.pending(container.function)
