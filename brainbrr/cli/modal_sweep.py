@@ -4,23 +4,20 @@ import json
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.core.utils import setup_globals
-from hydra.errors import HydraException
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.cli.build import plain
+from brainbrr.cli.modal_jobs import Launcher, composed, corpora_of, gpus_of, job_of, task_of
 from brainbrr.cli.terminal import results_console
 from brainbrr.cli.trial_build import TrialBuild
-from brainbrr.cloud.cell import Cell, code_digest, job_overrides
-from brainbrr.cloud.estimate import UnknownStepTime, expected_hours
+from brainbrr.cloud.cell import code_digest
 from brainbrr.cloud.home import bring_home, objective
-from brainbrr.cloud.ledger import Ledger, Record
-from brainbrr.cloud.prices import Prices
+from brainbrr.cloud.ledger import Ledger
 from brainbrr.cloud.sweep import FINISHED, Job, JobsFailed, Sweep, failures
 from brainbrr.cloud.table import jobs_table
 from brainbrr.conf_folder import CONF_FOLDER
@@ -31,24 +28,8 @@ log = logging.getLogger(__name__)
 PACKAGE = CONF_FOLDER.parent / "brainbrr" if CONF_FOLDER.name == "conf" else CONF_FOLDER.parent
 
 
-class JobDoesNotCompose(BrainbrrError):
-    """A job of a sweep whose configuration is refused."""
-
-
-class HardwareUnsaid(BrainbrrError):
-    """Nothing says which GPU a sweep's jobs want, or they want different ones."""
-
-
-class Launcher(Protocol):
-    """The launcher's values, as its class takes them from the configuration."""
-
-    container: Mapping[str, Any]
-    gpu: Sequence[str] | str | None
-    gpu_of_hardware: Mapping[str, Sequence[str]]
-    results: str
-    corpora: str
-    ledger: Path
-    request: Mapping[str, Any]
+class NoModal(BrainbrrError):
+    """The package that talks to Modal is not installed."""
 
 
 def run_sweep(
@@ -64,20 +45,22 @@ def run_sweep(
         BrainbrrError: what the checks refuse, before anything is sent.
         KeyboardInterrupt: the jobs go on; it is told how to come back to them.
     """
+    if find_spec("modal") is None:
+        raise NoModal("the package modal", "none", "pip install 'brainbrr[modal]'.")
     from brainbrr.cloud.app import Cloud, image
     from brainbrr.cloud.client import ModalPlatform
 
     setup_globals()
     trial = TrialBuild()
     configs = [
-        _composed(launcher, config, context, list(overrides), number, trial)
+        composed(launcher, config, context, list(overrides), number, trial)
         for number, overrides in enumerate(batches, first)
     ]
     options = config.sweep
-    gpu = _gpu(launcher, configs)
+    gpu = gpus_of(launcher, configs)
     code = code_digest((PACKAGE, CONF_FOLDER))
     jobs = [
-        _job(launcher, cfg, list(overrides), number, gpu, code)
+        job_of(launcher, cfg, list(overrides), number, gpu, code)
         for number, (cfg, overrides) in enumerate(zip(configs, batches, strict=True), first)
     ]
     cloud = Cloud(gpu=gpu, **launcher.container)
@@ -94,7 +77,7 @@ def run_sweep(
     if config.dry_run:
         _show_dry_run(sweep, jobs, cloud)
         return [_back(job, cfg) for job, cfg in zip(jobs, configs, strict=True)]
-    platform.check(sorted({root for cfg in configs for root in _corpora(cfg)}))
+    platform.check(sorted({root for cfg in configs for root in corpora_of(cfg)}))
     if options.cancel:
         _show(sweep.cancel(jobs))
         return [_back(job, cfg) for job, cfg in zip(jobs, configs, strict=True)]
@@ -133,150 +116,13 @@ def _sent_and_followed(sweep: Sweep, jobs: list[Job], homes: Mapping[int, Path])
     return jobs
 
 
-def _composed(
-    launcher: Launcher,
-    config: DictConfig,
-    context: HydraContext,
-    overrides: list[str],
-    number: int,
-    trial: TrialBuild,
-) -> DictConfig:
-    """A job's configuration as its container will compose it.
-
-    Raises:
-        JobDoesNotCompose: naming the job, its overrides and the reason.
-    """
-    try:
-        cfg = context.config_loader.load_sweep_config(
-            config, [*overrides, *_elsewhere(launcher, config, overrides)]
-        )
-        with open_dict(cfg):
-            cfg.hydra.job.id = cfg.hydra.job.num = number
-        plain(_task(cfg))
-        missing = sorted(OmegaConf.missing_keys(_task(cfg)))
-        if missing:
-            raise MissingMandatoryValue(f"no value for {' '.join(f'{key}=' for key in missing)}")
-        trial.check(cfg)
-    except (HydraException, OmegaConfBaseException, BrainbrrError) as error:
-        raise JobDoesNotCompose(
-            "jobs that compose and build",
-            f"job {number} ({' '.join(overrides)}): {str(error).splitlines()[0]}",
-            "Nothing was sent. Correct that override.",
-        ) from error
-    return cfg
-
-
-def _task(cfg: DictConfig) -> DictConfig:
-    kept = [str(key) for key in cfg if key != "hydra"]
-    task = OmegaConf.masked_copy(cfg, kept)
-    assert isinstance(task, DictConfig)
-    return task
-
-
-def _elsewhere(launcher: Launcher, config: DictConfig, overrides: list[str]) -> list[str]:
-    """Overrides that put a job's files where containers have them."""
-    if "paths" not in config or any(text.startswith("paths=") for text in overrides):
-        return []
-    return ["paths=modal", f"paths.root={launcher.results}", f"paths.data={launcher.corpora}"]
-
-
-def _gpu(launcher: Launcher, configs: Sequence[DictConfig]) -> list[str]:
-    """GPUs to try, as said or by the hardware profile.
-
-    Raises:
-        HardwareUnsaid: neither is given, or jobs of one sweep have different profiles.
-    """
-    if launcher.gpu is not None:
-        return [launcher.gpu] if isinstance(launcher.gpu, str) else list(launcher.gpu)
-    said = {_hardware(cfg) or "nothing" for cfg in configs}
-    if len(said) > 1 or said == {"nothing"}:
-        raise HardwareUnsaid(
-            "one hardware= for all jobs, or hydra.launcher.gpu=[...]",
-            ", ".join(sorted(said)),
-            "It decides what is paid for; [] is a container without GPU.",
-        )
-    name = said.pop()
-    if name not in launcher.gpu_of_hardware:
-        raise HardwareUnsaid(
-            f"hardware= one of {', '.join(launcher.gpu_of_hardware)}",
-            name,
-            "Say hydra.launcher.gpu=[...], or add it to hydra.launcher.gpu_of_hardware.",
-        )
-    return list(launcher.gpu_of_hardware[name])
-
-
-def _hardware(cfg: DictConfig) -> str | None:
-    """The hardware profile that was asked for."""
-    asked = [str(text) for text in cfg.hydra.overrides.task]
-    return next((text.split("=", 1)[1] for text in asked if text.startswith("hardware=")), None)
-
-
-def _job(
-    launcher: Launcher,
-    cfg: DictConfig,
-    overrides: list[str],
-    number: int,
-    gpu: Sequence[str],
-    code: str,
-) -> Job:
-    """One job with its price and its estimate.
-
-    Raises:
-        UnknownGpu: a GPU without a price.
-    """
-    command = str(cfg.hydra.job.config_name)
-    cell = Cell(number, command, job_overrides(overrides), code)
-    run_dir = f"{launcher.results}/runs/sweeps/{cell.key}"
-    out = next((f"{key}={run_dir}" for key in ("run_dir", "output") if key in cfg), None)
-    remote = [text for text in _elsewhere(launcher, cfg, overrides) if text not in overrides]
-    options = cfg.sweep
-    prices = Prices(
-        plain(options.usd_per_hour), options.usd_per_core_hour, options.usd_per_gib_hour
-    )
-    container = launcher.container
-    hour = prices.dearest_hour(gpu, cpu=container["cpu"], memory_gib=container["memory_gib"])
-    request = {
-        **launcher.request,
-        "arguments": [command, *cell.overrides, *remote, *([] if out is None else [out])],
-        "run_dir": run_dir,
-    }
-    return Job(cell, request, hour, _hours(cfg), Record(cell.key))
-
-
-def _hours(cfg: DictConfig) -> float | None:
-    options = cfg.sweep
-    if options.hours_per_job is not None:
-        return float(options.hours_per_job)
-    if "trainer" not in cfg:
-        return None
-    choices = cfg.hydra.runtime.choices
-    try:
-        return expected_hours(
-            plain(_task(cfg)),
-            model=str(choices.get("model")),
-            hardware=str(choices.get("hardware")),
-            step_s=plain(options.step_s),
-            windows_per_epoch=options.windows_per_epoch,
-            overhead=options.overhead,
-        )
-    except UnknownStepTime as error:
-        log.warning("No estimate, only the cap: %s", error)
-        return None
-
-
-def _corpora(cfg: DictConfig) -> list[str]:
-    """Folders of recordings that a job reads."""
-    root = OmegaConf.select(cfg, "data.root")
-    return [] if root is None else [str(root)]
-
-
 def _home(cfg: DictConfig) -> Path:
     """The job's local folder, with what was asked for already in it."""
     folder = Path(cfg.hydra.sweep.dir) / str(cfg.hydra.sweep.subdir)
     with open_durable(folder / ".hydra" / "overrides.yaml") as file:
         file.write(OmegaConf.to_yaml(cfg.hydra.overrides.task))
     with open_durable(folder / ".hydra" / "config.yaml") as file:
-        file.write(OmegaConf.to_yaml(_task(cfg)))
+        file.write(OmegaConf.to_yaml(task_of(cfg)))
     return folder
 
 

@@ -44,10 +44,12 @@ def job_overrides(overrides: Iterable[str]) -> tuple[str, ...]:
 
 
 def code_digest(folders: Iterable[Path]) -> str:
-    """Of every file that decides what a job computes, by name and content."""
+    """Of every file that decides what a job computes, by name and content; how jobs are launched
+    does not."""
     found = hashlib.sha256()
     for folder in folders:
-        files = {file for pattern in CODE for file in folder.rglob(pattern)}
+        found_here = {file for pattern in CODE for file in folder.rglob(pattern)}
+        files = {file for file in found_here if "launcher" not in file.parts}
         for file in sorted(files):
             name = file.relative_to(folder.parent).as_posix()
             found.update(digest([name]).encode() + hashlib.sha256(file.read_bytes()).digest())

@@ -33,7 +33,10 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
         )
     spent = sum(job.record.spent_usd for job in jobs)
     expected_usd = sum(job.expected_usd for job in jobs)
+    unknown = sum(job.expected_hours is None for job in jobs)
     table.caption = f"expected {expected_usd:.2f} USD, spent {spent:.2f} USD"
+    if unknown:
+        table.caption += f"; {unknown} without estimate (sweep.step_s, sweep.hours_per_job)"
     return table
 
 

@@ -26,6 +26,8 @@ def test_code_is_what_decides_a_result(tmp_path):
     (package / "notes.txt").write_text("1")
     before = code_digest([package])
     (package / "notes.txt").write_text("2")
+    (package / "launcher").mkdir()
+    (package / "launcher" / "prices.yaml").write_text("1")
     assert code_digest([package]) == before
     (package / "deep" / "a.py").write_text("2")
     changed = code_digest([package])

@@ -112,6 +112,13 @@ def test_without_a_token_nothing_is_sent(told, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+def test_without_the_package_it_is_named(told, monkeypatch):
+    monkeypatch.setattr("brainbrr.cli.modal_sweep.find_spec", lambda name: None)
+    code, said = told("train", *DRY)
+    assert code == 2 and "NoModal: expected the package modal" in said
+
+
+@pytest.mark.slow
 def test_an_unfit_ledger_is_refused(told, tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "modal_ledger.jsonl").write_text(json.dumps([1]) + "\n")

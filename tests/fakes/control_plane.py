@@ -39,7 +39,7 @@ from grpclib.server import Server
 from modal_proto import api_pb2
 from modal_proto.api_grpc import ModalClientBase
 
-from fakes.containers import Containers
+from fakes.app_logs import AppLogs
 from fakes.messages import message
 from fakes.objects import Objects
 from fakes.records import Container, World
@@ -84,7 +84,7 @@ async def _each(items: list[Any]) -> AsyncIterator[Any]:
         yield item
 
 
-class ControlPlane(Objects, Containers):
+class ControlPlane(Objects, AppLogs):
     """The fake, as a context manager that runs while its block does.
 
     Args:
@@ -227,40 +227,6 @@ class ControlPlane(Objects, Containers):
             if of_app and not (app.detached and call.spawned):
                 request = api_pb2.FunctionCallCancelRequest(function_call_id=call.call_id)
                 await self.function_call_cancel(request)
-
-    async def app_get_logs(self, request: Any) -> AsyncIterator[Any]:
-        """What the app's containers say, until it ends."""
-        return self._logs_of(request)
-
-    async def _logs_of(self, request: Any) -> AsyncIterator[Any]:
-        sent: dict[str, int] = {}
-        until = time.monotonic() + request.timeout
-        number = int(request.last_entry_id or 0)
-        while True:
-            app = self.world.apps[request.app_id]
-            mine = [
-                each
-                for each in self.world.containers.values()
-                if each.function.app_id == app.app_id and each.log.exists()
-            ]
-            for container in mine:
-                text = container.log.read_text(errors="replace")[sent.get(container.task_id, 0) :]
-                if text and number <= sum(sent.values()):
-                    sent[container.task_id] = sent.get(container.task_id, 0) + len(text)
-                    number = sum(sent.values())
-                    item = message(api_pb2.TaskLogs, data=text, file_descriptor=1)
-                    yield message(
-                        api_pb2.TaskLogsBatch,
-                        task_id=container.task_id,
-                        items=[item],
-                        entry_id=str(number),
-                    )
-            if app.stopped:
-                yield message(api_pb2.TaskLogsBatch, app_done=True)
-                return
-            if time.monotonic() > until:
-                return
-            await self.wait_a_little(until)
 
     @asynccontextmanager
     async def served(self, container: Container | None) -> AsyncIterator[int]:
