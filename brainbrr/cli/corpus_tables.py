@@ -18,13 +18,19 @@ _COUNTS = {
 
 
 def corpus_tables(name: str, summary: Mapping[str, Any]) -> list[Table]:
-    """The tables of `brainbrr.data.summary.summarise`: splits, then all other counts."""
-    columns = list(summary["splits"]["all"])
-    splits = Table("split", title=name, title_justify="left")
-    for column in columns:
-        splits.add_column(column.replace("_", " "), justify="right")
-    for split, counts in summary["splits"].items():
-        splits.add_row(split, *(_number(counts[column]) for column in columns))
+    """The tables of `brainbrr.data.summary.summarise`: splits, then all other counts.
+
+    Splits stand side by side and what is counted below one another, so that a narrow terminal cuts
+    no heading off.
+    """
+    counted = summary["splits"]
+    splits = Table("", title=name, title_justify="left")
+    for split in counted:
+        splits.add_column(split, justify="right")
+    for key in counted["all"]:
+        splits.add_row(
+            key.replace("_", " "), *(_number(counts[key]) for counts in counted.values())
+        )
     others = Table("what", "how many", show_header=False, title_justify="left")
     for key, title in _COUNTS.items():
         if summary[key]:

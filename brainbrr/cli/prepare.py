@@ -31,7 +31,9 @@ def run(cfg: DictConfig) -> None:
 
 
 def _quarantine_table(prepared: PreparedCorpus) -> Table:
-    table = Table("quarantined", "reason", "detail")
+    table = Table()
+    for heading in ("quarantined", "reason", "detail"):
+        table.add_column(heading, overflow="fold")
     for item in prepared.quarantine[:QUARANTINED_SHOWN]:
         table.add_row(item.source, item.reason, item.detail)
     if len(prepared.quarantine) > QUARANTINED_SHOWN:

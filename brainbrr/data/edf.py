@@ -63,7 +63,7 @@ def choose_channels(header: EdfHeader) -> ChannelChoice:
     Raises:
         UnitNotVoltage, ZeroRange, UnreadableHeader: every EEG channel is flawed so.
         NoSignal: no channel is a voltage.
-        HeaderMismatch: channels at several rates in a file whose size does not fit its header.
+        HeaderMismatch: channels at several rates, and neither size nor time stamps confirm them.
     """
     candidates = [c for c in header.channels if not c.is_annotation and c.n_samples > 0]
     eeg = [c for c in candidates if kind_of(c.label) in {"scalp", "ear"}]

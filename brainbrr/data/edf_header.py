@@ -6,11 +6,12 @@ the file is refused by name.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from brainbrr.data.edf_channel import EdfChannel, number, parse_channels, whole
+from brainbrr.data.edf_layout import Layout, confirms, record_length_s, stamps_s
 from brainbrr.data.refusals import (
     AnnotationOnly,
     CompressedFile,
@@ -19,6 +20,7 @@ from brainbrr.data.refusals import (
     NotAnEdf,
     TruncatedEdf,
     UnreadableHeader,
+    UnreadableRecording,
 )
 
 FIXED_BYTES = 256
@@ -39,7 +41,7 @@ class EdfHeader:
         is_plus, is_discontinuous: EDF+ (BDF+), and its discontinuous form.
         start: date and time in the header, or None where they are none.
         repairs: what was mended.
-        count_confirmed: whether the number of records in the header fits the file's size exactly.
+        count_confirmed: whether the file's size or its time stamps confirm where the records lie.
     """
 
     channels: tuple[EdfChannel, ...]
@@ -111,41 +113,55 @@ def _start(date: str, time: str) -> datetime | None:
         return None
 
 
-def _count_records(declared: int, n_bytes: int, record_bytes: int) -> tuple[int, bool, list[str]]:
-    """Whole records in the file, whether the header's count fits the size, and what was mended.
+def _count_repairs(declared: int | None, whole: int, rest: int, stamped: bool) -> list[str]:
+    """What had to be mended about the number of records.
+
+    Args:
+        declared: the header's number, negative or None where it has none.
+        whole: records that the file holds.
+        rest: bytes behind them.
+        stamped: whether time stamps confirm where the records lie.
 
     Raises:
-        TruncatedEdf: not one whole record.
-        HeaderMismatch: far more data than declared, and not in whole records.
+        HeaderMismatch: far more data than declared, not in whole records, and without stamps.
+        UnreadableHeader: no number, and neither size nor stamps to tell it from.
     """
-    whole, rest = divmod(n_bytes, record_bytes)
-    if whole == 0:
-        raise TruncatedEdf(
-            "one whole data record or more", f"{n_bytes} bytes of data", "Copy the file again."
-        )
+    behind = [f"incomplete last data record ({rest} bytes) left out"] if rest else []
     if declared == whole:
-        return (
-            whole,
-            rest == 0,
-            [f"{rest} bytes behind the last data record left out"] if rest else [],
-        )
+        return [f"{rest} bytes behind the last data record left out"] if rest else []
+    if declared is None:
+        if rest and not stamped:
+            _required(None, "number of data records")
+        return ["unreadable number of data records: taken from the file's size", *behind]
     if declared < 0:
-        notes = ["number of data records taken from the file's size"]
-    elif whole < declared:
-        notes = [f"file ends early: {whole} of {declared} data records are whole"]
-    elif rest == 0:
-        notes = [f"file holds {whole} data records, its header says {declared}: all were read"]
-    else:
+        return ["number of data records taken from the file's size", *behind]
+    if whole < declared:
+        return [f"file ends early: {whole} of {declared} data records are whole", *behind]
+    if rest and not stamped:
         raise HeaderMismatch(
             f"{declared} data records as the header says",
-            f"data for {n_bytes / record_bytes:.2f} records of that size",
-            "Export the recording again; its header does not describe it.",
+            f"data for more than {whole} records of that size",
+            "Export the recording again; where its recorder was cut off, set the number of data "
+            "records in its header to -1.",
         )
-    return (
-        whole,
-        False,
-        notes + ([f"incomplete last data record ({rest} bytes) left out"] if rest else []),
-    )
+    more = f"file holds {whole} data records, its header says {declared}: all were read"
+    return [more, *behind]
+
+
+def _record_length(
+    text: str, times_s: tuple[float, ...], n_records: int
+) -> tuple[float, list[str]]:
+    """Seconds a record lasts, by the header or else by the time stamps, and what was mended."""
+    told_s = number(text)
+    if told_s is not None and told_s > 0:
+        return told_s, []
+    stamped_s = record_length_s(times_s, n_records)
+    if stamped_s is None:
+        told_s = _required(told_s, "duration of a data record")
+        raise UnreadableHeader(
+            "data records longer than 0 s", f"{told_s} s", "Export the recording again."
+        )
+    return stamped_s, ["duration of a data record taken from the time stamps"]
 
 
 def parse_header(path: Path) -> EdfHeader:
@@ -154,50 +170,68 @@ def parse_header(path: Path) -> EdfHeader:
     Raises:
         UnreadableRecording: one of its named forms.
     """
-    n_file_bytes = path.stat().st_size
     with path.open("rb") as file:
         fixed = file.read(FIXED_BYTES)
-        sample_bytes = check_kind(fixed)
-        if len(fixed) < FIXED_BYTES:
-            raise TruncatedEdf(
-                "a header of 256 bytes", f"{len(fixed)} bytes", "Copy the file again."
-            )
-        text = fixed.decode("latin-1")
-        n_signals = int(_required(whole(text[252:256]), "number of signals"))
-        if not 0 < n_signals <= _MAX_SIGNALS:
-            raise UnreadableHeader(
-                f"1 to {_MAX_SIGNALS} signals", f"{n_signals}", "Export the recording again."
-            )
+    try:
+        return _parsed(path, fixed, check_kind(fixed))
+    except NotAnEdf as refusal:
+        return _without_version(path, fixed, refusal)
+
+
+def _without_version(path: Path, fixed: bytes, refusal: NotAnEdf) -> EdfHeader:
+    """The header of a file whose version field alone is damaged; else the refusal is raised."""
+    try:
+        header = _parsed(path, fixed, sample_bytes=2)
+    except UnreadableRecording:
+        raise refusal from None
+    if not header.count_confirmed or whole(fixed[184:192].decode("latin-1")) != header.header_bytes:
+        raise refusal
+    return replace(header, repairs=("version that is no EDF's, all else is", *header.repairs))
+
+
+def _parsed(path: Path, fixed: bytes, sample_bytes: int) -> EdfHeader:
+    if len(fixed) < FIXED_BYTES:
+        raise TruncatedEdf("a header of 256 bytes", f"{len(fixed)} bytes", "Copy the file again.")
+    text = fixed.decode("latin-1")
+    n_signals = int(_required(whole(text[252:256]), "number of signals"))
+    if not 0 < n_signals <= _MAX_SIGNALS:
+        raise UnreadableHeader(
+            f"1 to {_MAX_SIGNALS} signals", f"{n_signals}", "Export the recording again."
+        )
+    with path.open("rb") as file:
+        file.seek(FIXED_BYTES)
         block = file.read(FIXED_BYTES * n_signals)
-    header_bytes = FIXED_BYTES * (n_signals + 1)
     if len(block) < FIXED_BYTES * n_signals:
         raise TruncatedEdf(
-            f"a header of {header_bytes} bytes", f"{n_file_bytes} bytes", "Copy the file again."
+            f"a header of {FIXED_BYTES * (n_signals + 1)} bytes",
+            f"{FIXED_BYTES + len(block)} bytes",
+            "Copy the file again.",
         )
     channels = parse_channels(block, n_signals, sample_bytes)
-    return _checked(text, channels, header_bytes, sample_bytes, n_file_bytes)
+    return _checked(path, text, channels, sample_bytes)
 
 
 def _checked(
-    text: str,
-    channels: tuple[EdfChannel, ...],
-    header_bytes: int,
-    sample_bytes: int,
-    n_file_bytes: int,
+    path: Path, text: str, channels: tuple[EdfChannel, ...], sample_bytes: int
 ) -> EdfHeader:
-    """Hold the fixed part of the header against the channels and the size of the file."""
+    """Hold the fixed part of the header against the channels, the file's size and its stamps."""
     if all(channel.is_annotation or channel.n_samples == 0 for channel in channels):
         raise AnnotationOnly("a signal", "annotations alone", "Use the file that holds the EEG.")
-    record_s = _required(number(text[244:252]), "duration of a data record")
-    if not record_s > 0:
-        raise UnreadableHeader(
-            "data records longer than 0 s", f"{record_s} s", "Export the recording again."
-        )
+    header_bytes = FIXED_BYTES * (len(channels) + 1)
     record_bytes = sum(channel.n_samples for channel in channels) * sample_bytes
-    declared = int(_required(whole(text[236:244]), "number of data records"))
-    n_records, confirmed, repairs = _count_records(
-        declared, n_file_bytes - header_bytes, record_bytes
-    )
+    n_bytes = path.stat().st_size - header_bytes
+    n_records, rest = divmod(n_bytes, record_bytes)
+    if n_records == 0:
+        raise TruncatedEdf(
+            "one whole data record or more", f"{n_bytes} bytes of data", "Copy the file again."
+        )
+    layout = Layout(header_bytes, record_bytes, n_records)
+    times_s = stamps_s(path, layout, channels, sample_bytes)
+    record_s, repairs = _record_length(text[244:252], times_s, n_records)
+    stamped = confirms(times_s, record_s)
+    declared = whole(text[236:244])
+    repairs += _count_repairs(declared, n_records, rest, stamped)
+    confirmed = stamped or (declared == n_records and rest == 0)
     if whole(text[184:192]) != header_bytes:
         if not confirmed:
             raise HeaderMismatch(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.data.refusals import ForeignReaderFailed, NoSignal
+from brainbrr.data.refusals import ForeignReaderFailed, JoinedBlocks, NoSignal
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import Intervals, as_intervals
+from brainbrr.signal.labels import kind_of
 
 if TYPE_CHECKING:
     import mne
@@ -20,6 +21,8 @@ FOREIGN_SUFFIXES = frozenset(
     {".vhdr", ".set", ".fif", ".eeg", ".cnt", ".gdf", ".mff", ".nxe", ".lay"}
 )
 _SKIPPED = "BAD_ACQ_SKIP"
+_JOINED = frozenset({"BAD boundary", "EDGE boundary"})
+"""Marks of MNE where it put blocks one behind the other, whatever time passed between them."""
 
 
 class MneBlocks:
@@ -89,6 +92,8 @@ def open_foreign(path: Path) -> MneBlocks:
 
     Raises:
         ForeignReaderFailed: MNE refuses it.
+        JoinedBlocks: its blocks were not recorded one right after the other, or nobody knows.
+        NoSignal: MNE sees no EEG channel.
         FileNotFoundError: there is no such file.
     """
     import mne
@@ -96,8 +101,17 @@ def open_foreign(path: Path) -> MneBlocks:
     path.stat()
 
     try:
-        return MneBlocks(mne.io.read_raw(path, preload=False, verbose="ERROR"))
-    except NoSignal:
+        raw = mne.io.read_raw(path, preload=False, verbose="ERROR")
+        if _JOINED & set(raw.annotations.description):
+            raise JoinedBlocks(
+                "one unbroken recording",
+                f"{sum(text == 'BAD boundary' for text in raw.annotations.description) + 1} blocks",
+                "Export each block as a recording of its own, or all as EDF+D.",
+            )
+        if path.suffix.lower() == ".eeg":
+            _restore_midline(raw)
+        return MneBlocks(raw)
+    except (NoSignal, JoinedBlocks):
         raise
     # MNE raises anything at a damaged file, bare Exception too.
     except Exception as error:
@@ -106,3 +120,13 @@ def open_foreign(path: Path) -> MneBlocks:
             type(error).__name__,
             "Convert the recording to EDF.",
         ) from error
+
+
+def _restore_midline(raw: mne.io.BaseRaw) -> None:
+    """Make EEG again of scalp channels that MNE's Nihon Kohden reader calls miscellaneous.
+
+    It takes every name with a capital Z for the marker channel `Z`: FZ, CZ and PZ.
+    """
+    kinds = zip(raw.ch_names, raw.get_channel_types(), strict=True)
+    scalp = [name for name, kind in kinds if kind == "misc" and kind_of(name) == "scalp"]
+    raw.set_channel_types(dict.fromkeys(scalp, "eeg"), on_unit_change="ignore", verbose="ERROR")

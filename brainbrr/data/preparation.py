@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brainbrr.data.blocks import BlocksOfRecording, RecordingBlocks
 from brainbrr.data.conditioning import conditioned_chunks
 from brainbrr.data.npy_writer import open_npy
-from brainbrr.data.plan import MontagePlan, plan_montage
+from brainbrr.data.plan import MontagePlan, plan_montage, usable_channels
 from brainbrr.data.prepared import PreparedHeader
 from brainbrr.data.read import open_recording
 from brainbrr.data.recording import Recording
@@ -170,12 +170,18 @@ class PlannedRecording:
         )
 
 
-def _refuse_missing(labels: tuple[str, ...], n_found: int, wanted: int) -> MissingElectrodes:
+def _refuse_missing(
+    labels: tuple[str, ...], wanted: int, *, n_found: int = 0, n_bad: int = 0
+) -> MissingElectrodes:
     laplacian = any(kind_of(label) == "laplacian" for label in labels)
     return MissingElectrodes(
         f"channels that tell {wanted} or more of the 19 electrodes apart",
-        f"{n_found}" + ", and Laplacians, whose neighbours are not known" * laplacian,
-        "Record against a common reference or in a bipolar chain, with 10-20 labels.",
+        f"{n_found} from {len(labels)} channels"
+        + f", {n_bad} of them bad for most of the time" * (n_bad > 0)
+        + ", and Laplacians, whose neighbours are not known" * laplacian,
+        "Name them after the 10-20 system, against one reference or as a chain (Fp1-REF, Fp1-F7)."
+        if n_bad == 0
+        else "Check the recording's amplifier.",
     )
 
 
@@ -208,7 +214,7 @@ def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> Planned
     spans = recorded_spans(blocks.n_samples, blocks.rate_hz, blocks.gaps)
     n_samples = round(blocks.n_samples / blocks.rate_hz * preparation.rate_hz)
     if not len(useful):
-        raise _refuse_missing(blocks.labels, 0, preparation.min_electrodes)
+        raise _refuse_missing(blocks.labels, preparation.min_electrodes)
     recorded = sum(stop - start for start, stop in spans)
     if recorded < preparation.quality.epoch_s * blocks.rate_hz:
         raise TooShort(
@@ -229,7 +235,10 @@ def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> Planned
     )
     n_found = int(plan.solution.observed.sum())
     if n_found < preparation.min_electrodes:
-        raise _refuse_missing(blocks.labels, n_found, preparation.min_electrodes)
+        bad = ~usable_channels(found.codes, preparation.max_bad_fraction)
+        raise _refuse_missing(
+            blocks.labels, preparation.min_electrodes, n_found=n_found, n_bad=int(bad.sum())
+        )
     return PlannedRecording(blocks, useful, plan, found, n_samples, preparation)
 
 

@@ -10,7 +10,7 @@ from brainbrr.data.edf import EdfBlocks
 from brainbrr.data.edf_header import check_kind
 from brainbrr.data.foreign import FOREIGN_SUFFIXES, MneBlocks, open_foreign
 from brainbrr.data.recording import Recording
-from brainbrr.data.refusals import CompressedFile, UnknownFormat
+from brainbrr.data.refusals import ARCHIVES, CompressedFile, UnknownFormat
 
 if TYPE_CHECKING:
     import mne
@@ -38,7 +38,7 @@ def open_recording(path: str | Path) -> RecordingBlocks:
                 if file.read(23) == b"version https://git-lfs":
                     check_kind(b"version https://git-lfs")
         return open_foreign(path)
-    if suffix in {".gz", ".zip", ".bz2", ".xz", ".7z", ".zst"}:
+    if suffix in ARCHIVES:
         raise CompressedFile("a recording", f"a {suffix} archive", "Unpack it first.")
     raise UnknownFormat(
         f"one of {', '.join(sorted(EDF_SUFFIXES | FOREIGN_SUFFIXES))}",

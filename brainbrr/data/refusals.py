@@ -2,6 +2,9 @@
 
 from brainbrr.errors import BrainbrrError
 
+ARCHIVES = frozenset({".gz", ".tgz", ".tar", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar"})
+"""Extensions of packed files, which are never unpacked silently."""
+
 
 class UnreadableRecording(BrainbrrError):
     """The root of all refusals to read a file as EEG."""
@@ -61,3 +64,7 @@ class UnsupportedRate(UnreadableRecording):
 
 class ForeignReaderFailed(UnreadableRecording):
     """MNE could not read a file in a format that is not EDF or BDF."""
+
+
+class JoinedBlocks(UnreadableRecording):
+    """Blocks recorded at different times, joined by a reader that does not tell how far apart."""

@@ -2,8 +2,7 @@
 
 from brainbrr.events.event import BACKGROUND, SEIZURE, Event
 
-# Labels of NEDC's files (TUSZ v2) and of hand-made EDF+ annotations. Non-epileptic events keep
-# their label: no seizure.
+# Labels of NEDC's files (TUSZ v2) and of hand-made EDF+ annotations.
 CODES = {
     "seiz": SEIZURE,
     "seizure": SEIZURE,
@@ -17,6 +16,8 @@ CODES = {
     "tcsz": "sz_gen_m_tonicClonic",
     "atsz": "sz_gen_m_atonic",
     "mysz": "sz_gen_m_myoclonic",
+    # TUSZ's "non-epileptic seizure": seen in the patient, without electrographic signs. No seizure.
+    "nesz": "nesz",
     "background": BACKGROUND,
 }
 

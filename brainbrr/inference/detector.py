@@ -120,24 +120,25 @@ class Detector:
             batch_size: windows computed at once.
 
         Raises:
-            NothingObserved: no electrode holds signal.
+            NothingObserved: no electrode holds signal in any window.
         """
-        if not np.any(observed):
-            raise NothingObserved(
-                "at least one scalp electrode with signal",
-                "none",
-                "Check the channel labels of the recording with `brainbrr inspect`.",
-            )
         windowing = self.windowing
         recorded = recorded_spans(eeg.shape[1], windowing.rate_hz, gaps)
         spans = window_spans(recorded, windowing.length, windowing.stride)
         bad = bad_samples(bad_spans, windowing.rate_hz)
+        usable = observed_in(observed, bad, spans, windowing.max_bad_fraction)
+        if not np.any(usable):
+            raise NothingObserved(
+                "at least one scalp electrode with signal",
+                "none in any window",
+                "Look at its channels with `brainbrr inspect`.",
+            )
         self.network.eval()
         windows = window_probabilities(
             self.network,
             eeg,
             spans,
-            observed=observed_in(observed, bad, spans, windowing.max_bad_fraction),
+            observed=usable,
             center_uv=center_uv,
             scale_uv=scale_uv,
             length=windowing.length,

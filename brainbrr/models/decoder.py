@@ -47,12 +47,11 @@ class Decoder(nn.Module):
     def forward(self, features: Tensor, stages: Sequence[Tensor] = ()) -> Tensor:
         """`(batch, channels[-1], samples)`; `stages` are the encoder's, fast to slow, when it was
         built with skips."""
-        skips = iter(reversed(stages))
-        joins = iter(self.joins)
-        for norm, stage in zip(self.norms, self.stages, strict=True):
+        skips = tuple(reversed(stages))
+        for i, (norm, stage) in enumerate(zip(self.norms, self.stages, strict=True)):
             features = stage(F.gelu(norm(features)))
-            if (join := next(joins, None)) is not None:
-                features = features + join(next(skips))
+            if i < len(self.joins):
+                features = features + self.joins[i](skips[i])
         return features
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from brainbrr.errors import BrainbrrError
+
 CHUNK = 64
 """mamba-ssm's own default of 256 overflows 32-bit offsets from 48 windows of edge sequences up
 (upstream issue 1015)."""
@@ -23,6 +25,10 @@ GRID_LIMIT = 65_535
 SCAN_MODULE = "mamba_ssm.ops.triton.ssd_combined"
 
 _log = logging.getLogger(__name__)
+
+
+class NotOnCuda(BrainbrrError):
+    """The CUDA kernels were given a tensor of another device."""
 
 
 def kernels_available() -> bool:
@@ -81,8 +87,30 @@ def kernel_scan(
     D: Tensor,
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The scan on CUDA by mamba-ssm, in launches small enough for its grid and its 32-bit
-    offsets."""
+    """The scan on CUDA by mamba-ssm.
+
+    Raises:
+        NotOnCuda: the tensor lies elsewhere; the kernels would fail inside Triton, without a name.
+    """
+    if not x.is_cuda:
+        raise NotOnCuda(
+            "EEG and model on a CUDA device, for model.scan=kernels",
+            f"a tensor on {x.device}",
+            "Move both there, or use model.scan=auto: the numbers are the same.",
+        )
+    return launch_scan(x, dt, A, B, C, D, initial_state)
+
+
+def launch_scan(
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    initial_state: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The scan in launches small enough for its grid and its 32-bit offsets."""
     combined = _combined()
     assert combined is not None, "select_scan refuses before this point"
     n_chunks = -(-x.shape[1] // CHUNK)

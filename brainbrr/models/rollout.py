@@ -34,14 +34,16 @@ def window_probabilities(
         batch_size: windows computed at once.
 
     Returns:
-        `(windows, length)` in [0, 1].
+        `(windows, length)` in [0, 1]; 0 in windows without any electrode, which no network is asked
+        about.
     """
     device = next(network.parameters()).device
     center = torch.as_tensor(center_uv, dtype=torch.float32, device=device)
     scale = torch.as_tensor(scale_uv, dtype=torch.float32, device=device)
-    probabilities = np.empty((len(spans), length), dtype=np.float32)
-    for first in range(0, len(spans), batch_size):
-        batch = slice(first, first + batch_size)
+    probabilities = np.zeros((len(spans), length), dtype=np.float32)
+    seen = np.flatnonzero(observed.any(axis=1))
+    for first in range(0, len(seen), batch_size):
+        batch = seen[first : first + batch_size]
         windows = np.stack([read_window(eeg, span, length)[0] for span in spans[batch]])
         present = torch.from_numpy(observed[batch]).to(device)
         n = len(windows)

@@ -2,16 +2,13 @@
 
 import torch
 
+# Chosen once, at import: torch 2.2 cannot read a `hasattr` of a module while it compiles.
+if hasattr(torch.compiler, "is_compiling"):
+    _is_compiling = torch.compiler.is_compiling
+else:
+    from torch._utils import is_compiling as _is_compiling
+
 
 def is_tracing() -> bool:
     """Whether torch.compile, torch.export or torch.jit reads the model: they see no values."""
-    return _is_compiling() or torch._C._get_tracing_state() is not None
-
-
-def _is_compiling() -> bool:
-    # Before torch 2.3 the question had another home.
-    if hasattr(torch.compiler, "is_compiling"):
-        return torch.compiler.is_compiling()
-    from torch import _dynamo
-
-    return bool(_dynamo.is_compiling())
+    return bool(_is_compiling()) or torch._C._get_tracing_state() is not None

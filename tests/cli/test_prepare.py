@@ -54,3 +54,12 @@ def test_missing_labels_are_refused_unless_allowed(command, arguments, bids_root
     code, out, err = command("prepare", *arguments, "data.unlabelled=allow")
     assert code == 0, err
     assert "unlabelled" in out
+
+
+def test_no_heading_is_cut_off_on_a_narrow_terminal(command, arguments, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, err = command("prepare", *arguments)
+    assert code == 0, err
+    for heading in ("recordings", "subjects with seizures", "seizure minutes", "unlabelled"):
+        assert heading in out
+    assert "\u2026" not in out

@@ -20,6 +20,7 @@ from brainbrr.data.refusals import (
     UnitNotVoltage,
     UnknownFormat,
     UnreadableHeader,
+    UnreadableRecording,
     UnsupportedRate,
     ZeroRange,
 )
@@ -332,13 +333,77 @@ def test_cut_headers_and_bodies(tmp_path):
     [
         ({"record_s": "0"}, "longer than 0 s"),
         ({"record_s": "one"}, "duration of a data record"),
-        ({"n_records": "many"}, "number of data records"),
         ({"n_signals": "0"}, "1 to 4096 signals"),
     ],
 )
 def test_fields_that_everything_hangs_on(tmp_path, fixed, match):
     with pytest.raises(UnreadableHeader, match=match):
         read_recording(write(tmp_path, electrode_file(fixed=fixed)))
+
+
+def test_an_unreadable_record_count_needs_whole_records(tmp_path):
+    file = electrode_file(fixed={"n_records": "many"})
+    recording = read_recording(write(tmp_path, file))
+    np.testing.assert_allclose(recording.eeg_uv, truth(file), atol=1e-3)
+    assert "unreadable number of data records" in recording.repairs[0]
+    with pytest.raises(UnreadableHeader, match="number of data records"):
+        read_recording(write(tmp_path, file.to_bytes()[:-1000]))
+
+
+def test_a_damaged_version_is_mended_where_all_else_fits(tmp_path):
+    file = electrode_file(fixed={"version": "?"})
+    recording = read_recording(write(tmp_path, file))
+    np.testing.assert_allclose(recording.eeg_uv, truth(file), atol=1e-3)
+    assert "version" in recording.repairs[0]
+    with pytest.raises(NotAnEdf, match="version field"):
+        read_recording(write(tmp_path, file.to_bytes()[:-1000]))
+    with pytest.raises(NotAnEdf, match="version field"):
+        read_recording(
+            write(tmp_path, electrode_file(bdf=True).to_bytes().replace(b"\xff", b"?", 1))
+        )
+
+
+def stamped_file(**fixed):
+    return electrode_file(stamps=range(6), reserved="EDF+C", fixed=fixed)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "repair"),
+    [
+        ({"n_records": "2"}, "its header says 2: all were read"),
+        ({"n_records": "many"}, "unreadable number of data records"),
+        ({"header_bytes": "512"}, "wrong header length"),
+    ],
+)
+def test_time_stamps_confirm_what_the_size_of_a_cut_file_cannot(tmp_path, fixed, repair):
+    content = stamped_file(**fixed).to_bytes()[:-1000]
+    recording = read_recording(write(tmp_path, content))
+    expected = truth(stamped_file())[:, : 5 * 128]
+    np.testing.assert_allclose(recording.eeg_uv, expected, atol=1e-3)
+    assert any(repair in told for told in recording.repairs)
+    garbled = content.replace(b"\x14\x14", b"x\x14")
+    with pytest.raises(UnreadableRecording, match="Export the recording again"):
+        read_recording(write(tmp_path, garbled))
+
+
+def test_time_stamps_confirm_channels_at_several_rates(tmp_path, generator):
+    channels = [Channel(noise(generator, 1024)), Channel(noise(generator, 512), "F3", 128)]
+    file = EdfFile(channels, stamps=range(4), reserved="EDF+C")
+    recording = read_recording(write(tmp_path, file.to_bytes()[:-10]))
+    assert recording.labels == ("EEG Fp1-REF", "F3")
+    np.testing.assert_allclose(recording.eeg_uv[0], channels[0].digital[:768] * 0.1, atol=1e-3)
+
+
+@pytest.mark.parametrize("told", ["0", "one", "-0"])
+def test_a_record_length_that_is_none_is_taken_from_the_time_stamps(tmp_path, told):
+    file = electrode_file(stamps=[0, 2, 4, 6, 8, 10], reserved="EDF+C", record_s=told)
+    recording = read_recording(write(tmp_path, file))
+    assert recording.rate_hz == 64.0
+    assert recording.duration_s == 12.0
+    assert recording.repairs == ("duration of a data record taken from the time stamps",)
+    uneven = electrode_file(stamps=[0, 2, 4, 6, 8, 30], reserved="EDF+D", record_s=told)
+    with pytest.raises(UnreadableHeader, match="duration of a data record|longer than 0 s"):
+        read_recording(write(tmp_path, uneven))
 
 
 def test_rates_at_which_no_eeg_is_recorded(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from brainbrr.data.blocks import BlocksOfRecording
 from brainbrr.data.preparation import Preparation, prepare, prepare_file
 from brainbrr.data.read import from_mne, open_recording, read_recording
-from brainbrr.data.refusals import ForeignReaderFailed, GitLfsPointer, NoSignal
+from brainbrr.data.refusals import ForeignReaderFailed, GitLfsPointer, JoinedBlocks, NoSignal
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.quantisation import quantise
 
@@ -73,6 +73,63 @@ def test_eeglab(tmp_path):
     recording = read_recording(tmp_path / "a.set")
     np.testing.assert_allclose(recording.eeg_uv, values, rtol=1e-4, atol=1e-3)
     assert recording.labels == ("F3", "F4", "Cz")
+
+
+NIHON_LABELS = ["FP1", "FP2", "F3", "F4", "C3", "C4", "FZ", "CZ", "PZ", "X1"]
+
+
+def write_nihon_kohden(path, steps, n_blocks=1):
+    """The fields MNE reads of an EEG-1100A: control block, data blocks, labels, patient, log."""
+    version = b"EEG-1100A V01.00"
+    head = bytearray(0x1800)
+    head[:16] = head[0x81:0x91] = version
+    head[0x91], head[0x17FE] = 1, 1
+    head[0x92:0x96] = (0x400).to_bytes(4, "little")
+    head[0x400 + 17] = n_blocks
+    content = b""
+    for block, part in enumerate(np.array_split(steps, n_blocks, axis=1)):
+        at = 0x400 + 18 + 20 * block
+        head[at : at + 4] = (len(head) + len(content)).to_bytes(4, "little")
+        data = bytearray(0x27 + 10 * len(part))
+        data[0x1A:0x1C] = (200).to_bytes(2, "little")
+        data[0x1C:0x20] = (part.shape[1] // 20).to_bytes(4, "little")
+        data[0x26] = len(part)
+        data[0x27::10] = bytes(range(len(part)))
+        marks = np.vstack([part, np.zeros_like(part[:1])])
+        content += bytes(data) + (marks + 32768).astype("<u2").T.tobytes()
+    path.write_bytes(bytes(head) + content)
+    labels = "".join(f"{index:04d}={name}\n" for index, name in enumerate(NIHON_LABELS))
+    path.with_suffix(".21E").write_text("[ELECTRODE]\n" + labels)
+    path.with_suffix(".PNT").write_bytes(version + bytes(0x30) + b"20040302050607")
+    log = bytearray(0x600)
+    log[:16] = version
+    log[0x91] = 1
+    log[0x92:0x96] = (0x400).to_bytes(4, "little")
+    log[0x401:0x411] = version
+    log[0x412] = 1
+    log[0x414 : 0x414 + 45] = b"Seizure".ljust(20, b"\0") + b"000003" + bytes(19)
+    path.with_suffix(".LOG").write_bytes(bytes(log))
+
+
+def test_nihon_kohden_with_its_midline(tmp_path):
+    steps = np.random.default_rng(0).integers(-900, 900, (10, 2000))
+    write_nihon_kohden(tmp_path / "a.EEG", steps)
+    recording = read_recording(tmp_path / "a.EEG")
+    assert recording.labels == tuple(NIHON_LABELS[:9])
+    assert (recording.rate_hz, recording.duration_s) == (200.0, 10.0)
+    np.testing.assert_allclose(recording.eeg_uv, steps[:9] * 6399.902 / 65535, atol=0.01)
+    assert [(e.onset_s, e.event_type) for e in recording.events] == [(3.0, "Seizure")]
+    header, _ = prepare(recording, Preparation(max_interpolated=0))
+    assert [name for name, seen in zip(ELECTRODES, header.observed, strict=True) if seen] == [
+        "Fp1", "F3", "C3", "Fz", "Cz", "Pz", "Fp2", "F4", "C4",
+    ]  # fmt: skip
+
+
+def test_blocks_joined_without_their_times_are_refused(tmp_path):
+    steps = np.random.default_rng(0).integers(-900, 900, (10, 2000))
+    write_nihon_kohden(tmp_path / "a.EEG", steps, n_blocks=2)
+    with pytest.raises(JoinedBlocks, match="one unbroken recording; got 2 blocks"):
+        read_recording(tmp_path / "a.EEG")
 
 
 def test_skipped_stretches_are_gaps(raw):

@@ -8,6 +8,7 @@ import pytest
 from edf_writer import Channel, EdfFile, electrode_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from montages import MONTAGES, derive
 
 from brainbrr.data import conditioning
 from brainbrr.data.blocks import BlocksOfRecording
@@ -262,8 +263,12 @@ def test_a_wrong_unit_is_refused():
 
 
 def test_too_few_electrodes():
-    with pytest.raises(MissingElectrodes, match="got 0"):
+    with pytest.raises(MissingElectrodes, match=r"got 0 from 2 channels\. Name them"):
         prepare(recording(scalp()[:2], ["Temp", "EKG"]), Preparation())
+    mostly_flat = scalp()
+    mostly_flat[:, : int(0.9 * mostly_flat.shape[1])] = 0.0
+    with pytest.raises(MissingElectrodes, match="19 of them bad for most of the time. Check"):
+        prepare(recording(mostly_flat), Preparation())
     with pytest.raises(MissingElectrodes, match="got 3"):
         prepare(recording(scalp()[:3], ["F3", "F4", "C3"]), Preparation())
     with pytest.raises(MissingElectrodes, match="Laplacians"):
@@ -312,38 +317,17 @@ def test_an_edf_with_a_gap_keeps_its_clock_through_preparation(tmp_path):
     assert not steps[:, 20 * 256 : 45 * 256].any()
 
 
-CHB = [
-    "FP1-F7", "F7-T7", "T7-P7", "P7-O1", "FP1-F3", "F3-C3", "C3-P3", "P3-O1", "FP2-F4", "F4-C4",
-    "C4-P4", "P4-O2", "FP2-F8", "F8-T8", "T8-P8", "P8-O2", "FZ-CZ", "CZ-PZ", "P7-T7", "T7-FT9",
-    "FT9-FT10", "FT10-T8", "T8-P8",
-]  # fmt: skip
-MONTAGES = {
-    "common": [f"EEG {name}-REF" for name in ELECTRODES],
-    "linked ears": [f"EEG {name.upper()}-LE" for name in ELECTRODES],
-    "average": [f"{name}-Avg" for name in ELECTRODES],
-    "Cz": [f"{name}-Cz" for name in ELECTRODES if name != "Cz"],
-    "double banana": [label for label in CHAINS if label not in {"C3-Cz", "Cz-C4"}],
-    "CHB-MIT": CHB,
-}
-
-
 @pytest.fixture(scope="module")
 def prepared_from_every_montage(tmp_path_factory):
-    """One head recorded in six montages, each an EDF of 0.1-uV steps, prepared."""
+    """One head recorded in seven montages, each an EDF of 0.1-uV steps, prepared."""
     folder = tmp_path_factory.mktemp("montages")
-    generator = np.random.default_rng(4)
     eeg = scalp()
-    at = dict(zip([name.upper() for name in ELECTRODES], eeg, strict=True))
-    at |= {"T7": at["T3"], "T8": at["T4"], "P7": at["T5"], "P8": at["T6"], "AVG": eeg.mean(axis=0)}
-    for name in ("REF", "LE", "FT9", "FT10"):
-        at[name] = generator.standard_normal(eeg.shape[1]).cumsum() * 0.5
     found = {}
     for montage, labels in MONTAGES.items():
-        channels = []
-        for label in labels:
-            plus, minus = label.upper().removeprefix("EEG ").split("-")
-            steps = np.rint((at[plus] - at[minus]) * 10).astype(np.int16)
-            channels.append(Channel(steps, label))
+        channels = [
+            Channel(np.rint(row * 10).astype(np.int16), label)
+            for label, row in zip(labels, derive(eeg, labels), strict=True)
+        ]
         (folder / "a.edf").write_bytes(EdfFile(channels).to_bytes())
         header = prepare_file(folder / "a.edf", Preparation(), folder / "a.npy")
         found[montage] = header, np.load(folder / "a.npy") * 0.1

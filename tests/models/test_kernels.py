@@ -40,7 +40,7 @@ def test_launches_stay_within_the_grid(launches, monkeypatch, batch, length, siz
     monkeypatch.setattr(kernels, "_combined", lambda: fake_launch(launches))
     one = torch.zeros(1)
     sequences = one.expand(batch, length, 8, 1)
-    kernels.kernel_scan(sequences, one, one, sequences, sequences, one)
+    kernels.launch_scan(sequences, one, one, sequences, sequences, one)
     assert launches == sizes
     assert max(sizes) * -(-length // 64) <= 65_535
 
@@ -56,7 +56,7 @@ def fake_launch(launches):
 def test_split_launches_give_what_one_would(launches, monkeypatch):
     monkeypatch.setattr(kernels, "MAX_SEQUENCES", 3)
     inputs = draw(8, 20)
-    y, state = kernels.kernel_scan(*inputs)
+    y, state = kernels.launch_scan(*inputs)
     want_y, want_state = chunked(*inputs)
     assert launches == [3, 3, 2]
     torch.testing.assert_close(y, want_y)
@@ -112,10 +112,15 @@ def test_kernels_equal_the_plain_scan_on_a_gpu(dtype, sequences, headdim):
     B, C = B.to(dtype), C.to(dtype)
     x.requires_grad_()
     results = []
-    for scan in (kernels.kernel_scan, chunked):
+    for scan in (kernels.launch_scan, chunked):
         y, state = scan(x, dt, A, B, C, D)
         (grad,) = torch.autograd.grad(y.float().square().sum() + state.square().sum(), x)
         results.append([tensor.detach().float() for tensor in (y, state, grad)])
     tolerance = 2e-3 if dtype == torch.float32 else 3e-2
     for got, want in zip(*results, strict=True):
         assert (got - want).abs().max() < tolerance * want.abs().max()
+
+
+def test_a_tensor_on_the_processor_is_refused_by_name():
+    with pytest.raises(kernels.NotOnCuda, match="model.scan=auto"):
+        kernels.kernel_scan(*draw(1, 4))

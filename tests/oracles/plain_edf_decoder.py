@@ -10,7 +10,6 @@ def decode(content: bytes) -> dict | None:
     """Physical values of each signal in the header's unit, None where the header is undecodable."""
     try:
         n_signals = int(content[252:256])
-        record_s = float(content[244:252].strip(b" \0").replace(b",", b"."))
         at = 256
 
         def column(width):
@@ -43,4 +42,4 @@ def decode(content: bytes) -> dict | None:
             raw = struct.unpack_from(f"<{counts[index]}h", body, start)
             values += [(sample - digital_low) * gain + low for sample in raw]
         signals.append((labels[index], units[index], counts[index], values))
-    return {"record_s": record_s, "n_records": n_records, "signals": signals}
+    return {"n_records": n_records, "signals": signals}

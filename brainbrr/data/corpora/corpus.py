@@ -1,6 +1,7 @@
 """A corpus on disk: its recordings, whose they are, their labels, a split disjoint by subject."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,10 +11,12 @@ from pathlib import Path
 from brainbrr.data.corpora.source import (
     DuplicateRecording,
     EmptyCorpus,
+    LockedFolder,
     MissingLabels,
     NoSuchCorpus,
     Source,
 )
+from brainbrr.data.refusals import ARCHIVES
 from brainbrr.data.split import TooFewSubjects, canonical_split, check_disjoint
 from brainbrr.errors import BrainbrrError
 
@@ -87,15 +90,18 @@ class Corpus:
 
         Raises:
             NoSuchCorpus: the root does not exist.
+            LockedFolder: a folder under it may not be looked into.
             EmptyCorpus: it holds no recording in this layout.
             DuplicateRecording: two recordings under one name.
             MissingLabels: recordings without labels, unless they are allowed.
             PartialSplit: the corpus's own split names some recordings only.
         """
         if not self.root.is_dir():
+            found = "a file, not a folder," if self.root.exists() else "no folder"
             raise NoSuchCorpus(
-                f"the corpus {self.name} in a folder", f"no folder {self.root}", "Set data.root."
+                f"the corpus {self.name} in a folder", f"{found} {self.root}", "Set data.root."
             )
+        _refuse_locked_folders(self.root)
         sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
         self._check_listing(sources)
         return self._with_splits(self._labelled(sources))
@@ -116,11 +122,7 @@ class Corpus:
 
     def _check_listing(self, sources: list[Source]) -> None:
         if not sources:
-            raise EmptyCorpus(
-                f"recordings in the layout of {self.name}",
-                f"none under {self.root}",
-                "Check data.root and the choice of data.",
-            )
+            raise _no_recordings(self.name, self.root)
         names = Counter(source.recording_id for source in sources)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
@@ -167,3 +169,30 @@ class Corpus:
             log.warning("%s is left undivided: %s", self.name, error)
             return [replace(source, split="") for source in sources]
         return [replace(source, split=division[source.subject]) for source in sources]
+
+
+def _refuse_locked_folders(root: Path) -> None:
+    """What a search cannot look into it would leave out in silence."""
+    locked: list[str] = []
+    for _ in os.walk(root, onerror=lambda error: locked.append(str(error.filename))):
+        pass
+    if locked:
+        raise LockedFolder(
+            f"folders under {root} that can be searched",
+            f"{len(locked)} that cannot, e.g. {locked[0]}",
+            "Grant access, or move them elsewhere.",
+        )
+
+
+def _no_recordings(name: str, root: Path) -> EmptyCorpus:
+    """The refusal of a folder without recordings, with what it holds instead."""
+    suffixes = Counter(path.suffix.lower() for path in root.rglob("*") if path.is_file())
+    held = ", ".join(
+        f"{n} {suffix or 'without extension'}" for suffix, n in suffixes.most_common(4)
+    )
+    packed = any(suffix in ARCHIVES for suffix in suffixes)
+    return EmptyCorpus(
+        f"recordings in the layout of {name}",
+        f"none under {root}, but {held or 'nothing at all'}",
+        "Unpack the archives first." if packed else "Check data.root and the choice of data.",
+    )

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brainbrr.data.corpora import bids, tusz
-from brainbrr.data.corpora.source import Source, UnreadableLabels
-from brainbrr.data.read import open_recording
+from brainbrr.data.corpora.source import Source, UnreadableLabels, UnreadableSource
+from brainbrr.data.foreign import FOREIGN_SUFFIXES
+from brainbrr.data.read import EDF_SUFFIXES, open_recording
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 
-SUFFIXES = (".edf", ".bdf", ".edf.gz", ".bdf.gz", ".vhdr", ".set", ".fif", ".eeg")
+SUFFIXES = (".edf.gz", ".bdf.gz", *sorted(EDF_SUFFIXES | (FOREIGN_SUFFIXES - {".mff"})))
+"""Files alone: an EGI `.mff` is a folder."""
 ANNOTATIONS = ("ignore", "positive", "complete")
 
 
@@ -66,6 +68,11 @@ def find_recordings(
             refusal = None
         except BrainbrrError as error:
             events, stated_duration_s, refusal = None, None, error
+        except OSError as error:
+            refused = UnreadableSource(
+                "a recording that can be opened", f"{type(error).__name__}", "Grant access to it."
+            )
+            events, stated_duration_s, refusal = None, None, refused
         yield Source(
             stem.replace("/", "__"), path, match[0], "", "", events, stated_duration_s, refusal
         )

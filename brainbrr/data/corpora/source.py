@@ -23,6 +23,14 @@ class UnreadableLabels(BrainbrrError):
     """A label file that cannot be understood."""
 
 
+class UnreadableSource(BrainbrrError):
+    """A recording that the operating system does not let us open."""
+
+
+class LockedFolder(BrainbrrError):
+    """Folders under a corpus root that may not be looked into."""
+
+
 class DuplicateRecording(BrainbrrError):
     """Two recordings of one corpus under one name."""
 

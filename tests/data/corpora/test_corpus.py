@@ -1,3 +1,5 @@
+import errno
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +11,7 @@ from brainbrr.data.corpora.corpus import Corpus, PartialSplit, UnknownPolicy
 from brainbrr.data.corpora.source import (
     DuplicateRecording,
     EmptyCorpus,
+    LockedFolder,
     MissingLabels,
     NoSuchCorpus,
     Source,
@@ -41,6 +44,28 @@ def test_a_root_that_does_not_exist_is_refused(tmp_path):
 def test_a_root_without_recordings_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing here")
     with pytest.raises(EmptyCorpus, match="recordings in the layout of bids; got none under"):
+        Corpus("bids", tmp_path, bids.find_recordings).sources()
+
+
+def test_a_root_of_archives_or_that_is_a_file_is_told_so(tmp_path):
+    (tmp_path / "all.zip").write_bytes(b"PK")
+    with pytest.raises(EmptyCorpus, match=r"but 1 \.zip\. Unpack the archives first"):
+        Corpus("bids", tmp_path, bids.find_recordings).sources()
+    with pytest.raises(NoSuchCorpus, match="got a file, not a folder, .*all.zip. Set data.root"):
+        Corpus("bids", tmp_path / "all.zip", bids.find_recordings).sources()
+
+
+def test_a_folder_that_may_not_be_searched_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(LockedFolder, match="1 that cannot, e.g. .*locked. Grant access"):
         Corpus("bids", tmp_path, bids.find_recordings).sources()
 
 

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from brainbrr.data.corpora import folder
-from brainbrr.data.corpora.source import UnreadableLabels
+from brainbrr.data.corpora.source import UnreadableLabels, UnreadableSource
 from brainbrr.data.refusals import GitLfsPointer
 
 SEIZURE = ((2.0, 3.0, "Seizure"), (1.0, None, "eyes open"))
@@ -88,3 +90,20 @@ def test_clips_of_chbmit_are_a_folder_whose_annotations_are_complete(shared_data
     assert sum(source.has_seizures for source in sources.values()) == 16
     assert {source.subject for source in sources.values()} == {"chb01", "chb02", "chb03"}
     assert spans(sources["chb01_03_2986-3036s"].events) == [(10.0, 40.0, "sz")]
+
+
+def test_a_recording_that_may_not_be_opened_is_refused_alone(tmp_path, write_edf, monkeypatch):
+    write_edf(tmp_path / "a.edf", annotations=((1.0, 2.0, "seizure"),))
+    write_edf(tmp_path / "b.edf")
+    opened = Path.open
+
+    def refusing(path, *arguments):
+        if path.name == "b.edf":
+            raise PermissionError("no")
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    first, second = folder.find_recordings(tmp_path)
+    assert len(first.events) == 1
+    with pytest.raises(UnreadableSource, match="got PermissionError. Grant access"):
+        raise second.refusal

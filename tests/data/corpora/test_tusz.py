@@ -92,6 +92,15 @@ def test_a_file_of_columns_alone_is_a_recording_without_seizures(tmp_path):
     assert tusz.read_labels(path) == ((), 2348.0)
 
 
+def test_non_epileptic_seizures_are_no_seizures(tmp_path):
+    path = tmp_path / "x.csv"
+    rows = "FP1-F7,1.0,9.0,nesz,1.0\nFP1-F7,20.0,30.0,FNSZ,1.0\nF7-T3,20.0,30.0,fnsz,1.0\n"
+    path.write_text(HEAD + COLUMNS + rows)
+    (event,), _ = tusz.read_labels(path)
+    assert (event.onset_s, event.event_type) == (20.0, "sz_foc")
+    assert event.channels == ("FP1-F7", "F7-T3")
+
+
 def test_another_choice_of_labels_is_refused(root):
     with pytest.raises(tusz.UnknownLabelFile, match="csv_bi or csv; got tse"):
         list(tusz.find_recordings(root, labels="tse"))
