@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The tests against the fake control plane on the lowest and on the newest supported release of modal.
-#   bash benchmarks/modal_releases.sh [RELEASE ...]     default: the lowest of pyproject.toml and the installed one
-#   PYTHON=.venv/bin/python                             an environment with the development dependencies
-#   MARKERS="not slow"                                  default: every test, the hundred seeded courses included
+# The tests against the fake control plane on the lowest and on the newest supported release.
+#   bash benchmarks/modal_releases.sh [RELEASE ...]  default: pyproject's lowest, the installed one
+#   PYTHON=.venv/bin/python                          with the development dependencies
+#   MARKERS="not slow"                               default: every test, the seeded courses too
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-LOCAL_ONLY = ("sweep.", "dry_run=", "run_dir=", "hydra.", "hydra/")
-"""Overrides that steer the sweep from here and mean nothing to a job."""
+LOCAL_ONLY = ("sweep.", "dry_run=", "run_dir=", "output=", "hydra.", "hydra/")
+"""Overrides that steer the sweep from here, or name a place here, and mean nothing to a job."""
 CODE = ("*.py", "*.c", "*.h", "*.yaml", "*.json")
 
 

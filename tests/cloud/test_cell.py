@@ -15,7 +15,15 @@ def test_a_cell_is_known_by_what_it_runs_in_any_order():
 
 
 def test_what_steers_the_sweep_is_not_the_job():
-    typed = ["seed=1", "sweep.max_usd=3", "+sweep.x=1", "dry_run=true", "run_dir=x", "~data.root"]
+    typed = [
+        "seed=1",
+        "sweep.max_usd=3",
+        "+sweep.x=1",
+        "dry_run=true",
+        "run_dir=x",
+        "output=y",
+        "~data.root",
+    ]
     assert job_overrides([*typed, "hydra/launcher=modal"]) == ("seed=1", "~data.root")
 
 

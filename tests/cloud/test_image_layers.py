@@ -68,6 +68,7 @@ def test_today_s_image_has_kernels_too(layers):
     assert re.search(r"torch>=2\.6[\s\S]*causal-conv1d>=1\.5\.1[\s\S]*mamba-ssm>=2\.3\.0", text)
 
 
+@pytest.mark.slow
 def test_code_comes_last_as_mounts_and_gpus_fall_back(layers, plane):
     function, _ = layers("cu121")
     names = {

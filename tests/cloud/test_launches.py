@@ -23,6 +23,7 @@ def done(plane):
     return sorted(len(path.read_text().split()) for path in base.glob("*/done.txt"))
 
 
+@pytest.mark.slow
 def test_a_light_sweep_comes_home_and_a_second_launch_sends_nothing(laptop, plane):
     command = laptop.light("train", CPU, "seed=1,2", "trainer.max_epochs=2")
     code, said = laptop.run(*command)

@@ -102,6 +102,7 @@ def test_what_cannot_run_is_refused_by_name(told, arguments, words):
     assert re.search(words, said), said
 
 
+@pytest.mark.slow
 def test_without_a_token_nothing_is_sent(told, monkeypatch, tmp_path):
     for name in ("MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"):
         monkeypatch.delenv(name, raising=False)
@@ -109,6 +110,15 @@ def test_without_a_token_nothing_is_sent(told, monkeypatch, tmp_path):
     code, said = told("train", "hardware=h100")
     assert code == 2
     assert "NoToken: expected a Modal token" in said and "modal token new" in said
+
+
+@pytest.mark.slow
+def test_other_commands_write_into_their_own_folder_there(told):
+    gpu = ("hydra.launcher.gpu=[T4]", "dry_run=true", "output=here")
+    code, said = told("predict", *gpu, "detector=/results/d", "input=/data/edf/a.edf,/data/edf/b")
+    assert code == 0, said
+    assert "predict detector=/results/d input=/data/edf/b output=/results/runs/sweeps/" in said
+    assert "output=here" not in said
 
 
 @pytest.mark.slow

@@ -114,6 +114,15 @@ def completions(watched: Watched) -> Counter[str]:
     return found
 
 
+def test_a_quiet_course_and_a_second_launch_that_sends_nothing(plane, tmp_path: Path) -> None:
+    watched = Watched(plane, tmp_path, Course([0, 7]))
+    assert watched.run() == {"0": "finished", "1": "failed"}
+    assert watched.run() == {"0": "finished", "1": "failed"}
+    assert plane.count("FunctionMap") == 2 and plane.count("AppCreate") == 1
+    assert sorted(completions(watched).values()) == [1, 1]
+    assert plane.count("VolumeCommit") >= 2
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("decade", range(N_SCHEDULES // 10))
