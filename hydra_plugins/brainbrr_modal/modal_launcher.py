@@ -40,7 +40,7 @@ class ModalLauncher(Launcher):
         bring_home: Sequence[str],
         bring_home_mb: float,
     ) -> None:
-        self.container = {
+        self.container: Mapping[str, Any] = {
             "profile": profile,
             "cpu": cpu,
             "memory_gib": memory_gib,
@@ -55,7 +55,7 @@ class ModalLauncher(Launcher):
         self.gpu, self.gpu_of_hardware = gpu, gpu_of_hardware
         self.results, self.corpora = results, corpora
         self.ledger = Path(ledger)
-        self.request = {
+        self.request: Mapping[str, Any] = {
             "program": list(program),
             "claims": claims,
             "startup_s": startup_s,

@@ -24,6 +24,7 @@ class Containers(Calls):
     gpus: set[str] | None
     extra_environment: dict[str, str]
     running: set[asyncio.Task[None]]
+    placing: asyncio.Lock
 
     async def schedule(self) -> None:
         """Keep starting containers for inputs that wait, until cancelled."""
@@ -69,7 +70,8 @@ class Containers(Calls):
         log.parent.mkdir(parents=True, exist_ok=True)
         container = Container(task_id, function, definition, gpu, log)
         self.world.containers[task_id] = container
-        root = await asyncio.to_thread(self._materialised, definition)
+        async with self.placing:
+            root = await asyncio.to_thread(self._materialised, definition)
         async with self.served(container) as port:
             arguments = self.world.base / "arguments" / task_id
             arguments.parent.mkdir(parents=True, exist_ok=True)

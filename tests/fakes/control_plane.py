@@ -150,6 +150,7 @@ class ControlPlane(Objects, AppLogs):
         """Wait for something that is true; what it is."""
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
+            assert not self._scheduling.done(), self._scheduling.exception()
             found = condition()
             if found:
                 return found
@@ -240,6 +241,7 @@ class ControlPlane(Objects, AppLogs):
             server.close()
 
     async def _start(self) -> int:
+        self.placing = asyncio.Lock()
         blobs = web.Application(client_max_size=1 << 30)
         blobs.add_routes([web.put("/{name}", self._put_blob), web.get("/{name}", self._get_blob)])
         self._blobs = web.AppRunner(blobs)
