@@ -9,6 +9,7 @@ import argparse
 import resource
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,7 @@ def beside_timescoring(rng, folder):
     mine, own_s = timed("  SzCORE event and sample, here", ours)
     others, their_s = timed("  SzCORE event and sample, timescoring 0.0.7", theirs)
     print(f"  tp and fp {mine} here, {others} there; ratio of times {their_s / own_s:.0f}")
+    print(f"  peak memory {peak_mb(ours):.1f} MB here, {peak_mb(theirs):.1f} MB there")
     timed("  everything in scores.json", lambda: score_corpus(truth, claim))
 
 
@@ -168,6 +170,15 @@ def many_samples(rng, n_samples):
     (area, area_bound), (precision, precision_bound) = auroc(samples), average_precision(samples)
     print(f"  AUROC {area:.6f} +- {area_bound:.1e}, AP {precision:.6f} +- {precision_bound:.1e}")
     print(f"  peak memory of the process {peak_gb:.2f} GB")
+
+
+def peak_mb(function):
+    """The most memory held at once beyond what was held before, arrays included."""
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
 
 
 def timed(what, function):

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load_model": "brainbrr.models.registry",
-    "load_detector": "brainbrr.inference.artifact",
+    "load_detector": "brainbrr.inference.load",
     "read_recording": "brainbrr.data.read",
     "score": "brainbrr.scoring.folders",
     "Annotation": "brainbrr.events.annotation",

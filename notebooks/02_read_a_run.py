@@ -49,9 +49,10 @@ from rich.console import Console
 
 import brainbrr
 from brainbrr.data.cache import open_signal
+from brainbrr.data.excerpt import read_excerpt
 from brainbrr.data.manifest import read_manifest
 from brainbrr.data.window_index import bad_samples, observed_in
-from brainbrr.events.trace import Trace
+from brainbrr.events.trace_file import load_traces
 from brainbrr.events.tsv import read_tsv
 from brainbrr.models.scaling import standardise
 from brainbrr.reporting.cases import select_cases
@@ -59,7 +60,6 @@ from brainbrr.reporting.eeg_figure import clock, eeg_figure
 from brainbrr.reporting.figures import curve_figure, head_figure, reliability_figure
 from brainbrr.reporting.table import score_table
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.signal.quantisation import dequantise
 from brainbrr.signal.windows import read_window
 from brainbrr.training.metrics_file import read_metrics
 
@@ -184,18 +184,11 @@ def events_of(row, folder):
 
 
 def read_eeg(recording_id, start_s, stop_s):
-    """Prepared microvolts `(19, samples)`, NaN where an electrode is absent."""
-    row = rows[recording_id]
-    rate_hz = detector.preparation.rate_hz
-    signal = open_signal(row, cache)[:, round(start_s * rate_hz) : round(stop_s * rate_hz)]
-    return np.where(row.observed_mask[:, None], dequantise(signal), np.nan)
+    """Prepared microvolts of a stretch of one recording."""
+    return read_excerpt(rows[recording_id], cache, start_s, stop_s)
 
 
-traces = {}
-for path in sorted((RUN / "traces").glob("*_trace.npy")):
-    about = json.loads(path.with_suffix(".json").read_text())
-    name = path.stem.removesuffix("_trace")
-    traces[name] = Trace(np.load(path), about["rate_hz"], about["gaps"])
+traces = load_traces(RUN / "traces")
 references = {name: events_of(rows[name], "reference") for name in traces}
 hypotheses = {name: events_of(rows[name], "hypothesis") for name in traces}
 cases = select_cases(references, hypotheses, traces, read_eeg, N_CASES)

@@ -36,7 +36,6 @@ N_RESAMPLES = 500  # of the bootstrap over patients
 WORK = None  # where the run of seconds goes, and stays; a temporary folder if None
 
 # %%
-import json
 import subprocess
 import sys
 import tempfile
@@ -51,9 +50,11 @@ from rich.table import Table
 
 import brainbrr
 from brainbrr.data.cache import open_signal
+from brainbrr.data.excerpt import read_excerpt
 from brainbrr.data.manifest import read_manifest
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace
+from brainbrr.events.trace_file import load_traces
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.eeg_figure import clock, eeg_figure
 from brainbrr.reporting.figures import OperatingPoint, curve_figure
@@ -126,16 +127,6 @@ cache = Path(STARTED_IN) / configuration.prepare.cache_root / digest / configura
 rows = {row.recording_id: row for row in read_manifest(cache / "manifest.jsonl")}
 
 
-def traces_of_run(folder):
-    """The probability traces that a run's folder holds, by recording."""
-    traces = {}
-    for path in sorted((Path(folder) / "traces").glob("*_trace.npy")):
-        about = json.loads(path.with_suffix(".json").read_text())
-        name = path.stem.removesuffix("_trace")
-        traces[name] = Trace(np.load(path), about["rate_hz"], about["gaps"])
-    return traces
-
-
 def line_length_trace(row, rate_hz):
     """The baseline's trace of one prepared recording."""
     eeg_uv = dequantise(open_signal(row, cache)[row.observed_mask])
@@ -143,7 +134,7 @@ def line_length_trace(row, rate_hz):
     return Trace(values, detector.preparation.rate_hz, row.gap_intervals).reduced(rate_hz)
 
 
-own = traces_of_run(RUN)
+own = load_traces(RUN / "traces")
 rate_hz = next(iter(own.values())).rate_hz
 references = {name: rows[name].annotation for name in own}
 subjects = {name: rows[name].subject for name in own}
@@ -160,11 +151,11 @@ if OTHER == "line_length":
         {name: row.annotation for name, row in watched.items()},
         split="val",
         subjects={name: row.subject for name, row in watched.items()},
-        on=np.unique(np.quantile(values, np.linspace(0.5, 0.999, 40))).tolist(),
+        on_thresholds=np.unique(np.quantile(values, np.linspace(0.5, 0.999, 40))).tolist(),
     ).detection
 else:
     other_name = Path(OTHER).name if Path(OTHER).name != RUN.name else "other run"
-    other = traces_of_run(OTHER)
+    other = load_traces(Path(OTHER) / "traces")
     detections[other_name] = brainbrr.load_detector(OTHER).detection
 traces = {own_name: own, other_name: other}
 found = {
@@ -372,10 +363,8 @@ plt.show()
 
 # %%
 def read_eeg(recording_id, start_s, stop_s):
-    """Prepared microvolts `(19, samples)`, NaN where an electrode is absent."""
-    row, rate_hz = rows[recording_id], detector.preparation.rate_hz
-    signal = open_signal(row, cache)[:, round(start_s * rate_hz) : round(stop_s * rate_hz)]
-    return np.where(row.observed_mask[:, None], dequantise(signal), np.nan)
+    """Prepared microvolts of a stretch of one recording."""
+    return read_excerpt(rows[recording_id], cache, start_s, stop_s)
 
 
 if differing:

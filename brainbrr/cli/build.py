@@ -15,6 +15,10 @@ class ForbiddenTarget(BrainbrrError):
     """A configuration names code outside the packages it may build from."""
 
 
+class MissingPackage(BrainbrrError):
+    """An option that needs a package which is not installed."""
+
+
 class InvalidConfiguration(BrainbrrError):
     """A configuration value that the code behind it refuses."""
 
@@ -27,6 +31,7 @@ def build(node: DictConfig, *arguments: Any, **parts: Any) -> Any:
 
     Raises:
         ForbiddenTarget: a `_target_` outside `ALLOWED`.
+        MissingPackage: the target needs one that is not installed.
         InvalidConfiguration: the target does not take these values; its own words are kept.
     """
     plain = OmegaConf.to_container(node, resolve=True)
@@ -43,6 +48,12 @@ def build(node: DictConfig, *arguments: Any, **parts: Any) -> Any:
             cause = cause.__cause__
         if cause is not None:
             raise cause from error
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise MissingPackage(
+                f"the packages that {node.get('_target_')} needs",
+                str(error.__cause__),
+                "Install it with pip, or choose another option.",
+            ) from error
         if isinstance(error.__cause__, (TypeError, ValueError)):
             raise InvalidConfiguration(
                 f"values that {plain.get('_target_')} takes"

@@ -14,12 +14,12 @@ from brainbrr.data.cache import open_signal
 from brainbrr.data.manifest import read_manifest
 from brainbrr.errors import BrainbrrError
 from brainbrr.inference.artifact import load_detector, selftest
+from brainbrr.inference.selftest import TOLERANCE
+from brainbrr.inference.szcore_rehearsal import rehearse
 from brainbrr.models.scan import ScanUnavailable, select_scan
 
 SCAN_TOLERANCE = 1e-3
 """Largest relative difference of a gradient from the plain recurrence, in float32."""
-SELFTEST_TOLERANCE = 1e-3
-"""Largest difference of a probability from the maker's."""
 
 
 @dataclass(frozen=True)
@@ -130,16 +130,28 @@ def check_detector(folder: str | None, device: str) -> Iterator[Finding]:
     if folder is None:
         return
     try:
-        difference = selftest(folder, load_detector(folder, device=device))
+        difference = selftest(folder, load_detector(folder, device=device, check=False))
     except BrainbrrError as error:
         yield Finding("detector", False, str(error), error.remedy)
         return
     yield Finding(
         "detector",
-        difference <= SELFTEST_TOLERANCE,
+        difference <= TOLERANCE,
         f"self-test: largest difference {difference:.1e}",
         "Do not trust its events here; try device=cpu, and report this.",
     )
+
+
+def check_szcore(folder: str | None) -> Iterator[Finding]:
+    """A benchmark entry, run as the benchmark would run it."""
+    if folder is None:
+        return
+    try:
+        for step in rehearse(folder):
+            remedy = "Export it again with `brainbrr export format=szcore`."
+            yield Finding(f"szcore: {step.what}", step.passed, step.detail, remedy)
+    except BrainbrrError as error:
+        yield Finding("szcore", False, str(error), error.remedy)
 
 
 def check_modal() -> Iterator[Finding]:

@@ -26,3 +26,11 @@ def choose_device(name: str) -> str:
         usable = ", ".join(device for device, there in available.items() if there)
         raise NoSuchDevice(f"one of auto, {usable}", name, "Leave device=auto to let it be found.")
     return name
+
+
+def use_threads(n_threads: int | None) -> None:
+    """Compute on that many processor threads; None leaves torch's own choice."""
+    import torch
+
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)

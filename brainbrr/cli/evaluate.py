@@ -9,7 +9,7 @@ from brainbrr.cli.device import choose_device
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.terminal import results_console
 from brainbrr.inference.artifact import load_detector
-from brainbrr.reporting.table import score_table
+from brainbrr.reporting.table import answer_table
 
 
 def run(cfg: DictConfig) -> None:
@@ -28,5 +28,5 @@ def run(cfg: DictConfig) -> None:
         n_cases=cfg.report_cases,
     )
     console = results_console()
-    console.print(score_table(scores))
+    console.print(answer_table(scores))
     console.print(f"{cfg.output}: report.html, scores.json, reference/, hypothesis/, traces/")

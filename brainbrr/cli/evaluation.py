@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from brainbrr.data.cache import open_signal
+from brainbrr.data.excerpt import read_excerpt
 from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.window_index import require_labels
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.trace import Trace
+from brainbrr.events.trace_file import SUFFIX, save_trace
 from brainbrr.events.tsv import write_tsv
-from brainbrr.inference.annotate import save_trace
 from brainbrr.inference.detector import Detector
+from brainbrr.inference.event_graph import graph_during
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.published import published_scores
 from brainbrr.reporting.report import write_report
 from brainbrr.scoring.scores_file import write_scores
 from brainbrr.scoring.summary import Scores
-from brainbrr.signal.quantisation import dequantise
 from brainbrr.training.run_record import code_version
 
 Scorer = Callable[..., Scores]
@@ -85,7 +85,7 @@ def write_predictions(predictions: Predictions, rows: Sequence[ManifestRow], out
         )
         write_tsv(predictions.references[name], output / "reference" / place)
         write_tsv(predictions.hypotheses[name], output / "hypothesis" / place)
-        save_trace(predictions.traces[name], output / "traces" / f"{name}_trace.npy")
+        save_trace(predictions.traces[name], output / "traces" / f"{name}{SUFFIX}")
 
 
 def evaluate_rows(
@@ -118,13 +118,16 @@ def evaluate_rows(
         subjects=predictions.subjects,
         detection=detector.detection,
     )
-    signals = {row.recording_id: row for row in rows}
+    row_of = {row.recording_id: row for row in rows}
     cases = select_cases(
         predictions.references,
         predictions.hypotheses,
         predictions.traces,
-        lambda name, start_s, stop_s: _excerpt(signals[name], cache_folder, start_s, stop_s),
+        lambda name, start_s, stop_s: read_excerpt(row_of[name], cache_folder, start_s, stop_s),
         n_cases,
+        read_adjacency=lambda name, onset_s, offset_s: graph_during(
+            detector, row_of[name], cache_folder, onset_s, offset_s
+        ),
     )
     write_report(
         output / "report.html",
@@ -140,21 +143,6 @@ def evaluate_rows(
     write_scores(dict(baselines), output / "baselines.json")
     write_scores(scores, output / "scores.json")
     return scores
-
-
-def _excerpt(
-    row: ManifestRow, cache_folder: Path, start_s: float, stop_s: float
-) -> NDArray[np.float32]:
-    """Microvolts `(19, samples)` of a stretch, NaN where there is no signal."""
-    signal = open_signal(row, cache_folder)
-    rate_hz = signal.shape[1] / row.duration_s
-    first, last = (round(seconds * rate_hz) for seconds in (start_s, stop_s))
-    eeg_uv = dequantise(signal[:, first:last])
-    eeg_uv[~row.observed_mask] = np.nan
-    for onset_s, offset_s in row.gaps:
-        low, high = (max(round(edge * rate_hz) - first, 0) for edge in (onset_s, offset_s))
-        eeg_uv[:, low:high] = np.nan
-    return eeg_uv
 
 
 def substitutions(rows: Sequence[ManifestRow]) -> list[str]:

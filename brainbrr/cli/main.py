@@ -12,8 +12,10 @@ COMMANDS = {
     "prepare": "bring recordings to 19 electrodes and 256 Hz, once, into a cache",
     "train": "train a detector, test it on unseen subjects, release it",
     "predict": "EDF in, seizure events out",
+    "watch": "the same while the signal is still arriving, from a growing EDF or a live stream",
     "score": "compare two folders of events: SzCORE and NEDC",
     "evaluate": "predict, score and report on a labelled corpus",
+    "export": "a detector for ONNX Runtime, compiled, as one file, or as a SzCORE entry",
     "doctor": "check device, kernels, corpora, caches and detectors on this machine",
 }
 

@@ -1,42 +1,73 @@
 """`brainbrr predict`: EDF in, seizure events out."""
 
 import logging
+from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import track
+from omegaconf import DictConfig, ListConfig
 
-from brainbrr.cli.device import choose_device
+from brainbrr.cli.device import choose_device, use_threads
+from brainbrr.cli.eeg_progress import eeg_progress
 from brainbrr.cli.terminal import results_console
-from brainbrr.inference.annotate import (
-    RecordingsFailed,
-    annotate_all,
-    check_formats,
-    find_jobs,
-    with_stride,
-)
-from brainbrr.inference.artifact import load_detector
+from brainbrr.inference.annotate import Annotating, Outcome, RecordingsFailed, Settings
+from brainbrr.inference.detector import Annotator
+from brainbrr.inference.ledger import Ledger
+from brainbrr.inference.load import load_detector
+from brainbrr.inference.recordings import bids_root, find_jobs
+from brainbrr.inference.results import check_formats, write_bids_description
+from brainbrr.inference.speed import fast_form
 
 log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> None:
     """Annotate every recording that `input` names."""
-    formats = check_formats(cfg.format)
+    settings = Settings(
+        check_formats(cfg.format), cfg.traces, cfg.evidence, cfg.batch_size, cfg.workers
+    )
+    use_threads(cfg.threads)
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
-    detector = with_stride(detector, cfg.stride_s)
-    jobs = find_jobs(cfg.input, cfg.output)
-    done = annotate_all(detector, jobs, formats, save_traces=cfg.traces)
-    results = list(track(done, "annotating", total=len(jobs), console=Console(stderr=True)))
-    failed = [(job, error) for job, _, error in results if error is not None]
-    console = results_console()
-    console.print(f"{len(jobs) - len(failed)} of {len(jobs)} recordings annotated in {cfg.output}")
+    detector = detector.with_stride(cfg.stride_s)
+    model = fast_form(
+        detector, precision=cfg.precision, compiled=cfg.compile, batch_size=cfg.batch_size
+    )
+    sources = list(cfg.input) if isinstance(cfg.input, ListConfig) else cfg.input
+    output = Path(cfg.output)
+    jobs = find_jobs(sources, output)
+    ledger = Ledger(output, _maker(detector, cfg), overwrite=cfg.overwrite)
+    dataset = bids_root(sources)
+    if dataset is not None:
+        write_bids_description(output, dataset)
+    with eeg_progress(len(jobs)) as (advance, skip):
+        outcomes = []
+        for outcome in Annotating(detector, output, ledger, settings, model, advance).run(jobs):
+            outcomes.append(outcome)
+            skip(outcome.state != "done")
+    _tell(outcomes, output)
+
+
+def _maker(detector: Annotator, cfg: DictConfig) -> dict[str, Any]:
+    return {
+        "detector": detector.identity,
+        "stride_s": detector.windowing.stride_s,
+        "precision": cfg.precision,
+        "evidence": cfg.evidence,
+    }
+
+
+def _tell(outcomes: list[Outcome], output: Path) -> None:
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    kept = sum(outcome.state == "kept" for outcome in outcomes)
+    n_events = sum(outcome.n_events for outcome in outcomes)
+    told = f"{len(outcomes) - len(failed)} of {len(outcomes)} recordings annotated in {output}"
+    told += f", {kept} of them before" if kept else ""
+    results_console().print(f"{told}; {n_events} events found now")
     if failed:
         names = "; ".join(
-            f"{job.source.name} ({type(error).__name__})" for job, error in failed[:5]
+            f"{outcome.job.source.name} ({type(outcome.error).__name__})" for outcome in failed[:5]
         )
         raise RecordingsFailed(
-            f"{len(jobs)} readable recordings",
+            f"{len(outcomes)} readable recordings",
             f"{len(failed)} refused: {names}",
-            "The rest is written.",
+            "The rest is written; the same command tries these again.",
         )

@@ -23,7 +23,7 @@ from brainbrr.inference.artifact import load_detector, save_detector
 from brainbrr.inference.card import add_card
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
-from brainbrr.reporting.table import score_table
+from brainbrr.reporting.table import answer_table
 from brainbrr.training.ema import released_weights
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fine_tuning import take_weights
@@ -35,6 +35,8 @@ from brainbrr.training.run_record import run_record, write_run_record
 log = logging.getLogger(__name__)
 
 CONFIGURATION = "config.yaml"
+PARTS = ("loss", "optimizer", "scheduler", "trainer", "dataloader", "callbacks")
+"""Groups whose objects go to `train` under their own names."""
 
 
 def run(cfg: DictConfig) -> None:
@@ -43,9 +45,12 @@ def run(cfg: DictConfig) -> None:
     resuming = cfg.resume is not None
     cfg = _configuration(cfg, run_dir)
     apply_settings(
-        mps_memory_fraction=cfg.hardware_settings.mps_memory_fraction,
-        n_threads=cfg.hardware_settings.n_threads,
+        mps_memory_fraction=cfg.hardware.mps_memory_fraction,
+        n_threads=cfg.hardware.n_threads,
     )
+    # Before the corpus is prepared, so that hours do not pass before a mistake in them is told.
+    parts = {name: build(cfg[name]) for name in PARTS}
+    loggers = build_each(cfg.logger)
     torch.manual_seed(cfg.seed)
     preparation: Preparation = build(cfg.signal.preparation)
     prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), preparation)
@@ -61,14 +66,9 @@ def run(cfg: DictConfig) -> None:
         cache_folder=prepared.folder,
         run_dir=run_dir,
         windowing=windowing,
-        loss=build(cfg.loss),
-        optimizer=build(cfg.optimizer),
-        scheduler=build(cfg.scheduler),
-        trainer=build(cfg.trainer),
-        dataloader=build(cfg.dataloader),
-        callbacks=build(cfg.callbacks),
+        **parts,
         score=EventScore(prepared.of_split("val"), build(cfg.detect)),
-        loggers=build_each(cfg.logger),
+        loggers=loggers,
         augmentation=build(cfg.augmentation) if cfg.augmentation else None,
         weights=judged_spans(
             prepared.rows,
@@ -106,7 +106,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     add_card(run_dir / "detector", scores)
     add_result(cfg.experiment_name, result_row(scores, baselines, told))
     console = results_console()
-    console.print(score_table(scores, baselines))
+    console.print(answer_table(scores, baselines))
     console.print(
         f"run: {run_dir}  (detector/, report.html, scores.json, hypothesis/, tensorboard/)"
     )
@@ -155,4 +155,5 @@ def _released(
         windowing,
         result.detection or build(cfg.detect.base),
         provenance,
+        result.calibration,
     )

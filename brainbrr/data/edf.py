@@ -162,7 +162,7 @@ class EdfBlocks:
         for row, channel in enumerate(self._choice.channels):
             if channel.n_samples == per_record:
                 cut = slice(first - low * per_record, last - low * per_record)
-                block[row] = _scaled(records, channel)[cut]
+                block[row] = scaled(records, channel)[cut]
             else:
                 block[row] = self._resampled(channel, first_record, n_records, first, last)
         return block
@@ -176,26 +176,30 @@ class EdfBlocks:
             low, high = begin // channel.n_samples, -(-end // channel.n_samples)
             records = self._records(first_record + low, high - low)
             start = low * channel.n_samples
-            return _scaled(records, channel)[begin - start : end - start]
+            return scaled(records, channel)[begin - start : end - start]
 
         span = (0, n_records * channel.n_samples)
         ratio = Fraction(self._choice.n_samples, channel.n_samples)
         return resample_span(lambda a, b: extended(read, span, a, b), ratio, first, last)
 
     def _records(self, first: int, n_records: int) -> NDArray[np.integer]:
-        """Digital samples `(records, samples of a record)`."""
-        header = self._header
-        n_samples = n_records * header.record_samples
-        with self._path.open("rb") as file:
-            file.seek(header.header_bytes + first * header.record_bytes)
-            if header.sample_bytes == 2:
-                samples = np.fromfile(file, dtype="<i2", count=n_samples)
-            else:
-                samples = _from_24_bits(np.fromfile(file, dtype=np.uint8, count=3 * n_samples))
-        return samples.reshape(n_records, header.record_samples)
+        return read_records(self._path, self._header, first, n_records)
 
 
-def _scaled(records: NDArray[np.integer], channel: EdfChannel) -> NDArray[np.float32]:
+def read_records(path: Path, header: EdfHeader, first: int, n_records: int) -> NDArray[np.integer]:
+    """Digital samples `(records, samples of a record)` of whole data records."""
+    n_samples = n_records * header.record_samples
+    with path.open("rb") as file:
+        file.seek(header.header_bytes + first * header.record_bytes)
+        if header.sample_bytes == 2:
+            samples = np.fromfile(file, dtype="<i2", count=n_samples)
+        else:
+            samples = _from_24_bits(np.fromfile(file, dtype=np.uint8, count=3 * n_samples))
+    return samples.reshape(n_records, header.record_samples)
+
+
+def scaled(records: NDArray[np.integer], channel: EdfChannel) -> NDArray[np.float32]:
+    """Microvolts `(samples,)` of one channel in digital records, float32."""
     digital = records[:, channel.first_sample : channel.first_sample + channel.n_samples]
     physical = digital.astype(np.float32)
     np.multiply(physical, np.float32(channel.gain_uv), out=physical)

@@ -164,8 +164,13 @@ def _record_length(
     return stamped_s, ["duration of a data record taken from the time stamps"]
 
 
-def parse_header(path: Path) -> EdfHeader:
+def parse_header(path: Path, *, growing: bool = False) -> EdfHeader:
     """Read and check the header of an EDF or BDF.
+
+    Args:
+        path: the file.
+        growing: it is still being written, so that its size says nothing yet: the whole records
+            that are there now are counted, be it none, and the header's count is left aside.
 
     Raises:
         UnreadableRecording: one of its named forms.
@@ -173,7 +178,7 @@ def parse_header(path: Path) -> EdfHeader:
     with path.open("rb") as file:
         fixed = file.read(FIXED_BYTES)
     try:
-        return _parsed(path, fixed, check_kind(fixed))
+        return _parsed(path, fixed, check_kind(fixed), growing=growing)
     except NotAnEdf as refusal:
         return _without_version(path, fixed, refusal)
 
@@ -189,7 +194,7 @@ def _without_version(path: Path, fixed: bytes, refusal: NotAnEdf) -> EdfHeader:
     return replace(header, repairs=("version that is no EDF's, all else is", *header.repairs))
 
 
-def _parsed(path: Path, fixed: bytes, sample_bytes: int) -> EdfHeader:
+def _parsed(path: Path, fixed: bytes, sample_bytes: int, *, growing: bool = False) -> EdfHeader:
     if len(fixed) < FIXED_BYTES:
         raise TruncatedEdf("a header of 256 bytes", f"{len(fixed)} bytes", "Copy the file again.")
     text = fixed.decode("latin-1")
@@ -208,11 +213,11 @@ def _parsed(path: Path, fixed: bytes, sample_bytes: int) -> EdfHeader:
             "Copy the file again.",
         )
     channels = parse_channels(block, n_signals, sample_bytes)
-    return _checked(path, text, channels, sample_bytes)
+    return _checked(path, text, channels, sample_bytes, growing=growing)
 
 
 def _checked(
-    path: Path, text: str, channels: tuple[EdfChannel, ...], sample_bytes: int
+    path: Path, text: str, channels: tuple[EdfChannel, ...], sample_bytes: int, *, growing: bool
 ) -> EdfHeader:
     """Hold the fixed part of the header against the channels, the file's size and its stamps."""
     if all(channel.is_annotation or channel.n_samples == 0 for channel in channels):
@@ -221,7 +226,7 @@ def _checked(
     record_bytes = sum(channel.n_samples for channel in channels) * sample_bytes
     n_bytes = path.stat().st_size - header_bytes
     n_records, rest = divmod(n_bytes, record_bytes)
-    if n_records == 0:
+    if n_records == 0 and not growing:
         raise TruncatedEdf(
             "one whole data record or more", f"{n_bytes} bytes of data", "Copy the file again."
         )
@@ -229,7 +234,7 @@ def _checked(
     times_s = stamps_s(path, layout, channels, sample_bytes)
     record_s, repairs = _record_length(text[244:252], times_s, n_records)
     stamped = confirms(times_s, record_s)
-    declared = whole(text[236:244])
+    declared, rest = (n_records, 0) if growing else (whole(text[236:244]), rest)
     repairs += _count_repairs(declared, n_records, rest, stamped)
     confirmed = stamped or (declared == n_records and rest == 0)
     if whole(text[184:192]) != header_bytes:

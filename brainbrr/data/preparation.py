@@ -27,7 +27,7 @@ from brainbrr.signal.quantisation import quantise
 from brainbrr.signal.robust_scale import N_STEPS, count_steps, robust_scale
 from brainbrr.signal.windows import recorded_spans
 
-__all__ = ["Preparation", "PreparedHeader", "prepare", "prepare_file"]
+__all__ = ["Preparation", "PreparedHeader", "prepare", "prepare_blocks", "prepare_file"]
 
 ALGORITHM = 1
 """Raised when the same numbers would give another signal, so that no old cache passes for new."""
@@ -274,7 +274,14 @@ def prepare_file(source: Path, preparation: Preparation, target: Path) -> Prepar
         UnreadableRecording: the file cannot be read as EEG; one of its named forms.
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
     """
-    job = plan_recording(open_recording(source), preparation)
+    return prepare_blocks(open_recording(source), preparation, target)
+
+
+def prepare_blocks(
+    blocks: RecordingBlocks, preparation: Preparation, target: Path
+) -> PreparedHeader:
+    """Prepare any recording that is read a stretch at a time; see `prepare_file`."""
+    job = plan_recording(blocks, preparation)
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
     with open_npy(target, (N_ELECTRODES, job.n_samples), np.dtype(np.int16)) as write:
         for first, chunk in job.chunks():

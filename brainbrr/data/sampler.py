@@ -2,8 +2,7 @@
 background.
 
 The ratios follow SeizureTransformer (Wu et al., 2025): all windows with part of a seizure, 0.3
-times as many inside one,
-2.5 times as many without.
+times as many inside one, 2.5 times as many without.
 """
 
 from dataclasses import dataclass
@@ -13,6 +12,10 @@ from numpy.typing import NDArray
 
 from brainbrr.data.window_index import Kind
 from brainbrr.errors import BrainbrrError
+
+REPEATED = len(Kind)
+"""First of the random streams that deal a curriculum's seizures: one for each epoch, behind those
+of the kinds."""
 
 
 class NoSeizures(BrainbrrError):
@@ -32,19 +35,31 @@ class Balance:
         none_per_partial: windows without one; each epoch takes others, until all have been seen.
         hard_fraction: share of the windows without seizure that are those the network was last
             most wrong about; 0 for none.
+        curriculum_epochs: epochs in which the share of windows with seizure goes from
+            `curriculum_share` to what the ratios say; 0 for none. Every epoch has as many windows.
+        curriculum_share: that share in the first epoch. Seizures come again where they are too few
+            for it; where the ratios already hold more, nothing changes.
     """
 
     full_per_partial: float = 0.3
     none_per_partial: float = 2.5
     hard_fraction: float = 0.0
+    curriculum_epochs: int = 0
+    curriculum_share: float = 0.6
 
     def __post_init__(self) -> None:
-        if min(self.full_per_partial, self.none_per_partial) < 0 or not 0 <= self.hard_fraction < 1:
+        ratios = (self.full_per_partial, self.none_per_partial, self.curriculum_epochs)
+        shares = (self.hard_fraction, self.curriculum_share)
+        if min(ratios) < 0 or not all(0 <= share < 1 for share in shares):
             raise InvalidBalance(
-                "ratios of 0 or more and 0 <= hard_fraction < 1",
+                "ratios and epochs of 0 or more, 0 <= hard_fraction < 1, 0 <= curriculum_share < 1",
                 f"{self}",
                 "Correct dataloader.balance.",
             )
+
+    def easing(self, epoch: int) -> float:
+        """How much of the curriculum is left in an epoch: 1 in the first, 0 once it is over."""
+        return max(0.0, 1.0 - epoch / self.curriculum_epochs) if self.curriculum_epochs else 0.0
 
 
 class BalancedSampler:
@@ -97,7 +112,7 @@ class BalancedSampler:
         if len(self.partial) == 0:
             self.n_full = len(self.full)
         self.n_none = min(len(self.none), round(balance.none_per_partial * base))
-        self.n_hard = round(balance.hard_fraction * self.n_none)
+        self.balance = balance
         self.hardness = np.zeros(len(kind), dtype=np.float32)
         """For each window the probability of seizure that the network gave it, once it was seen."""
         self.seed, self.batch_size = seed, batch_size
@@ -117,14 +132,21 @@ class BalancedSampler:
     def _n_windows_of_rank(self) -> int:
         return -(-self.n_windows // self.n_ranks)
 
+    def n_repeated(self, number: int) -> int:
+        """Windows with seizure that come in the place of background while the curriculum lasts."""
+        own = len(self.partial) + self.n_full
+        wanted = round(self.balance.curriculum_share * self.n_windows) - own
+        return round(self.balance.easing(number) * min(max(wanted, 0), self.n_none))
+
     def epoch(self, number: int) -> NDArray[np.int64]:
         """All windows of an epoch in their order, for all processes together."""
-        hard = self._hardest()
+        hard, seizures = self._hardest(number), np.concatenate([self.partial, self.full])
         windows = np.concatenate(
             [
                 self.partial,
-                self._deal(self.full, self.n_full, number, Kind.FULL),
-                self._deal(self.none, self.n_none - len(hard), number, Kind.NONE),
+                self._deal(self.full, self.n_full, number * self.n_full, Kind.FULL),
+                self._deal(seizures, self.n_repeated(number), 0, REPEATED + number),
+                self._deal(self.none, *self._background(number), Kind.NONE),
                 hard,
             ]
         )
@@ -141,19 +163,33 @@ class BalancedSampler:
         mine = shared[self.rank :: self.n_ranks]
         return [mine[at : at + self.batch_size] for at in range(0, len(mine), self.batch_size)]
 
-    def _hardest(self) -> NDArray[np.int64]:
-        if not self.n_hard or not self.hardness[self.none].any():
-            return self.none[:0]
-        return self.none[np.argsort(-self.hardness[self.none], kind="stable")[: self.n_hard]]
+    def _hardest(self, number: int) -> NDArray[np.int64]:
+        order = np.argsort(-self.hardness[self.none], kind="stable")
+        return self.none[order[: self._n_hard(number)]]
+
+    def _n_hard(self, number: int) -> int:
+        known = self.hardness[self.none].any()
+        share = self.balance.hard_fraction if known else 0.0
+        return round(share * (self.n_none - self.n_repeated(number)))
+
+    def _background(self, number: int) -> tuple[int, int]:
+        """How many cards of the background's deck an epoch takes, and where they begin."""
+        counts = [
+            self.n_none - self.n_repeated(epoch) - self._n_hard(epoch)
+            for epoch in range(number + 1)
+        ]
+        return counts[-1], sum(counts[:-1])
 
     def _deal(
-        self, deck: NDArray[np.int64], count: int, number: int, kind: Kind
+        self, deck: NDArray[np.int64], count: int, start: int, stream: int
     ) -> NDArray[np.int64]:
+        """Cards `start` to `start + count` of endlessly many shuffled decks."""
         if count == 0:
             return deck[:0]
-        first_deck, at = divmod(number * count, len(deck))
+        first_deck, at = divmod(start, len(deck))
+        n_decks = -(-(at + count) // len(deck))
         shuffled = [
-            np.random.default_rng([self.seed, first_deck + turn, kind]).permutation(deck)
-            for turn in range(2)
+            np.random.default_rng([self.seed, first_deck + turn, stream]).permutation(deck)
+            for turn in range(n_decks)
         ]
         return np.concatenate(shuffled)[at : at + count]

@@ -146,6 +146,21 @@ class WindowDataset(Dataset[WindowBatch]):
         )  # fmt: skip
         return WindowBatch(*(torch.from_numpy(array) for array in arrays))
 
+    def blind(self) -> NDArray[np.bool_]:
+        """Windows in which no electrode can be believed, `(windows,)`: no network is asked about
+        them."""
+        found = ~np.asarray(self._observed.any(axis=1))[self.index.recording]
+        for recording in (number for number, bad in enumerate(self._bad) if bad):
+            own = np.flatnonzero(self.index.recording == recording)
+            usable = observed_in(
+                self._observed[recording],
+                self._bad[recording],
+                self.index.span[own],
+                self.windowing.max_bad_fraction,
+            )
+            found[own] = ~usable.any(1)
+        return found
+
     def __getstate__(self) -> dict[str, object]:
         """Workers map the files themselves; a map does not travel between processes."""
         return self.__dict__ | {"_signals": OrderedDict()}

@@ -1,165 +1,202 @@
-"""Many recordings annotated one after the other, into a tree that mirrors the input's."""
+"""Many recordings annotated, their windows in full batches, into a tree that mirrors the input's.
 
-import json
+The next recordings are prepared while the network runs. Prepared EEG lies on disk, so that a night
+needs little memory; what was finished before a kill is not done again.
+"""
+
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-
-from brainbrr.durable import open_durable
+from brainbrr.data.claims import claim
 from brainbrr.errors import BrainbrrError
-from brainbrr.events.annotation import Annotation
-from brainbrr.events.csv_bi import write_csv_bi
-from brainbrr.events.edf_annotations import write_edf_annotations
-from brainbrr.events.trace import Trace
-from brainbrr.events.tsv import write_tsv
-from brainbrr.inference.detector import Detector
+from brainbrr.inference.detector import BATCH_SIZE, Annotator
+from brainbrr.inference.evidence import Evidence, evidence_of, with_channels
+from brainbrr.inference.ledger import LEDGER, Ledger
+from brainbrr.inference.packing import Rollout, pack
+from brainbrr.inference.prepared_eeg import PreparedEeg, prepare_to_disk
+from brainbrr.inference.recordings import Job
+from brainbrr.inference.results import Result, result_files, write_result
+from brainbrr.signal.window_model import WindowModel
 
 log = logging.getLogger(__name__)
 
-RECORDING_SUFFIXES = {".edf", ".bdf", ".vhdr", ".set", ".fif", ".eeg"}
-
-
-class NoRecordings(BrainbrrError):
-    """The input names no recording."""
-
-
-class UnknownFormat(BrainbrrError):
-    """An output format that is not offered."""
+CLAIMS = ".claims"
+PREPARING = ".preparing"
+FAULTS = (BrainbrrError, OSError, ValueError, ArithmeticError, LookupError, MemoryError)
+"""What a single recording can bring about: refusals, the disk's, and damage met half-way."""
 
 
 class RecordingsFailed(BrainbrrError):
     """Some recordings could not be annotated; the others were."""
 
 
-def write_json(annotation: Annotation, path: str | Path) -> None:
-    """The events as a JSON object with `duration_s`, `start` and a list of `events`."""
-    start = annotation.start.isoformat() if annotation.start else None
-    events = [asdict(event) for event in annotation.events]
-    with open_durable(path) as file:
-        json.dump({"duration_s": annotation.duration_s, "start": start, "events": events}, file)
-        file.write("\n")
-
-
-WRITERS: dict[str, tuple[str, Callable[[Annotation, Path], None]]] = {
-    "tsv": (".tsv", write_tsv),
-    "csv_bi": (".csv_bi", write_csv_bi),
-    "edf": (".edf", write_edf_annotations),
-    "json": (".json", write_json),
-}
-"""Suffix and writer of each output format; the name is the recording's with `_events`."""
+class OutputBusy(BrainbrrError):
+    """Another run writes into the same folder."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One recording and where its results go.
+class Settings:
+    """How recordings are annotated; none of it but `evidence` changes what is found.
 
     Attributes:
-        source: the recording.
-        target: results' path without suffix, e.g. `out/sub-01/.../sub-01_..._events`.
+        formats: keys of `WRITERS`.
+        traces: also keep the probability over time.
+        evidence: name the electrodes that mattered, for 21 windows an event.
+        batch_size: windows computed at once.
+        workers: threads that prepare recordings while the network runs; 0 for one after the other.
     """
 
-    source: Path
-    target: Path
+    formats: Sequence[str] = ("tsv",)
+    traces: bool = False
+    evidence: bool = True
+    batch_size: int = BATCH_SIZE
+    workers: int = 1
+
+    def files(self, job: Job) -> list[Path]:
+        """The files that a recording's results will be."""
+        return result_files(job, self.formats, traces=self.traces)
 
 
-def find_jobs(source: str | Path, output: str | Path) -> list[Job]:
-    """The recordings a path, folder or glob pattern names, sorted, with their mirrored targets.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recording: `done` now, `kept` from an earlier run, or `failed`."""
 
-    Raises:
-        NoRecordings: nothing there is a recording.
+    job: Job
+    state: Literal["done", "kept", "failed"]
+    n_events: int = 0
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Annotating:
+    """One run of a detector over recordings.
+
+    Attributes:
+        detector: any form of it.
+        output: the folder that results go into.
+        ledger: what that folder holds.
+        model: the form that computes.
+        advance: told the recordings, in fractions, and the seconds of EEG that each batch brought.
     """
-    source, output = Path(source), Path(output)
-    if source.is_file():
-        found, root = [source], source.parent
-    elif source.is_dir():
-        found, root = [file for file in source.rglob("*") if _is_recording(file)], source
-    else:
-        parts = source.parts
-        fixed = next((i for i, part in enumerate(parts) if set(part) & set("*?[")), len(parts))
-        root = Path(*parts[:fixed]) if fixed else Path()
-        pattern = str(Path(*parts[fixed:])) if fixed < len(parts) else None
-        found = [file for file in root.glob(pattern) if file.is_file()] if pattern else []
-    if not found:
-        suffixes = " ".join(sorted(RECORDING_SUFFIXES))
-        raise NoRecordings(
-            f"a recording, or a folder or pattern with some ({suffixes})",
-            f"{source} with none" if source.exists() else f"{source}, which does not exist",
-            "Name an existing file or folder with input=.",
-        )
-    return [
-        Job(file, output / file.relative_to(root).parent / _stem(file)) for file in sorted(found)
-    ]
 
+    detector: Annotator
+    output: Path
+    ledger: Ledger
+    settings: Settings
+    model: WindowModel
+    advance: Callable[[float, float], None] = lambda recordings, seconds: None
 
-def _is_recording(file: Path) -> bool:
-    return file.is_file() and file.suffix.lower() in RECORDING_SUFFIXES
+    def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """Annotate recordings; one that fails leaves nothing behind and stops no other.
 
+        Raises:
+            OutputBusy: another run writes into the same folder.
+        """
+        self.output.mkdir(parents=True, exist_ok=True)
+        with claim(self.output / CLAIMS, LEDGER, wait=False) as claimed:
+            if claimed == "busy":
+                raise OutputBusy(
+                    "no other run into the same folder", str(self.output), "Wait until it ends."
+                )
+            # Under the claim, whatever lies here is a killed run's.
+            for left in self.output.glob(f"{PREPARING}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=f"{PREPARING}-", dir=self.output) as folder:
+                yield from self._annotated(list(jobs), Path(folder))
 
-def _stem(file: Path) -> str:
-    return file.stem.removesuffix("_eeg") + "_events"
+    def _annotated(self, jobs: list[Job], folder: Path) -> Iterator[Outcome]:
+        told: deque[Outcome] = deque()
+        underway: dict[int, tuple[Job, Path]] = {}
+        rollouts = self._rollouts(jobs, folder, told, underway)
+        for rollout in pack(rollouts, self.model, self.settings.batch_size, self.advance):
+            job, place = underway.pop(id(rollout))
+            try:
+                outcome = self._written(job, rollout)
+            except FAULTS as error:
+                outcome = self._failed(job, error)
+            place.unlink(missing_ok=True)
+            yield from _drained(told)
+            yield outcome
+        yield from _drained(told)
 
+    def _rollouts(
+        self,
+        jobs: list[Job],
+        folder: Path,
+        told: deque[Outcome],
+        underway: dict[int, tuple[Job, Path]],
+    ) -> Iterator[Rollout]:
+        """Recordings ready for the network; what became of the others is told."""
+        waiting = []
+        for number, job in enumerate(jobs):
+            if self.ledger.is_done(job, self.settings.files(job)):
+                told.append(Outcome(job, "kept"))
+            else:
+                waiting.append((job, folder / f"{number}.npy"))
+        for job, place, future in self._prepared(waiting):
+            try:
+                rollout = Rollout(future.result(), self.detector.windowing)
+            except FAULTS as error:
+                told.append(self._failed(job, error))
+                place.unlink(missing_ok=True)
+                continue
+            underway[id(rollout)] = job, place
+            yield rollout
 
-def check_formats(formats: Iterable[str]) -> list[str]:
-    """The formats as a list.
-
-    Raises:
-        UnknownFormat: one is not in `WRITERS`.
-    """
-    formats = list(formats)
-    for name in formats:
-        if name not in WRITERS:
-            raise UnknownFormat(f"formats among {', '.join(WRITERS)}", name, "Correct format=.")
-    return formats
-
-
-def annotate_all(
-    detector: Detector, jobs: Iterable[Job], formats: list[str], *, save_traces: bool
-) -> Iterator[tuple[Job, Trace | None, BrainbrrError | None]]:
-    """Annotate recordings one by one; what is already written is left alone.
-
-    Yields:
-        each job with its trace (None where it was done before) and the refusal, if any.
-    """
-    for job in jobs:
+    def _prepared(
+        self, waiting: list[tuple[Job, Path]]
+    ) -> Iterator[tuple[Job, Path, "Future[PreparedEeg]"]]:
+        """Recordings in order, each prepared at the latest when it is asked for; no more of them
+        lie on disk than there are workers, and one."""
+        ahead: deque[tuple[Job, Path, Future[PreparedEeg]]] = deque()
+        pool = ThreadPoolExecutor(max(self.settings.workers, 1))
         try:
-            yield job, _annotate_one(detector, job, formats, save_traces), None
-        except BrainbrrError as error:
-            log.warning("%s: %s", job.source.name, error)
-            yield job, None, error
+            for job, place in waiting:
+                ahead.append((job, place, pool.submit(self._prepare, job, place)))
+                if len(ahead) > self.settings.workers:
+                    yield ahead.popleft()
+            while ahead:
+                yield ahead.popleft()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
+    def _prepare(self, job: Job, place: Path) -> PreparedEeg:
+        self.ledger.begin(job, self.settings.files(job))
+        return prepare_to_disk(job.source, self.detector.preparation, place)
 
-def _annotate_one(
-    detector: Detector, job: Job, formats: list[str], save_traces: bool
-) -> Trace | None:
-    targets = {name: job.target.with_name(job.target.name + WRITERS[name][0]) for name in formats}
-    missing = {name: path for name, path in targets.items() if not path.exists()}
-    if not missing:
-        return None
-    trace = detector.trace(job.source)
-    annotation = detector.events(trace)
-    if save_traces:
-        save_trace(
-            trace, job.target.with_name(job.target.name.removesuffix("_events") + "_trace.npy")
+    def _written(self, job: Job, rollout: Rollout) -> Outcome:
+        trace = rollout.trace()
+        annotation = self.detector.events(trace)
+        evidence: tuple[Evidence, ...] = ()
+        if self.settings.evidence:
+            evidence = evidence_of(
+                self.detector,
+                rollout.prepared,
+                annotation,
+                model=self.model,
+                batch_size=self.settings.batch_size,
+            )
+        result = Result(with_channels(annotation, evidence), trace, evidence)
+        write_result(result, job, self.settings.formats, traces=self.settings.traces)
+        n_events = len(annotation.events)
+        self.ledger.end(
+            job, self.settings.files(job), duration_s=annotation.duration_s, n_events=n_events
         )
-    for name, path in missing.items():
-        WRITERS[name][1](annotation, path)
-    return trace
+        return Outcome(job, "done", n_events)
+
+    def _failed(self, job: Job, error: Exception) -> Outcome:
+        log.warning("%s: %s", job.source.name, error)
+        self.ledger.fail(job, error)
+        return Outcome(job, "failed", error=error)
 
 
-def save_trace(trace: Trace, path: Path) -> None:
-    """A trace as `.npy` (float32 probability) with a JSON sidecar of rate, gaps and start."""
-    with open_durable(path, "wb") as file:
-        np.save(file, trace.probability)
-    start = trace.start.isoformat() if trace.start else None
-    with open_durable(path.with_suffix(".json")) as file:
-        json.dump({"rate_hz": trace.rate_hz, "gaps": trace.gaps.tolist(), "start": start}, file)
-
-
-def with_stride(detector: Detector, stride_s: float | None) -> Detector:
-    """The same detector with another stride; None leaves it."""
-    if stride_s is None:
-        return detector
-    return replace(detector, windowing=replace(detector.windowing, stride_s=stride_s))
+def _drained(told: deque[Outcome]) -> Iterator[Outcome]:
+    while told:
+        yield told.popleft()

@@ -1,47 +1,46 @@
 """The release: a folder that holds a detector and nothing that runs.
 
 `model.safetensors` (weights), `detector.yaml` (family, plain numbers, thresholds),
-`selftest.safetensors` (a synthetic minute and the probabilities it must give). No pickle, no
-`_target_`: loading reads numbers only.
+`selftest.safetensors` (a synthetic window and the probabilities it must give). No pickle, no
+`_target_`: loading reads numbers only, and those only where they are what was released.
 """
 
-import logging
 import shutil
 import tempfile
-from dataclasses import asdict
+import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 
-from brainbrr import __version__
-from brainbrr.data.preparation import Preparation
-from brainbrr.data.window_index import Windowing
 from brainbrr.durable import open_durable, sync_folder
 from brainbrr.errors import BrainbrrError
-from brainbrr.events.detection import Detection
+from brainbrr.inference.description import described
 from brainbrr.inference.detector import Detector
-from brainbrr.inference.selftest import expected_probabilities, selftest_minute
+from brainbrr.inference.hub import HUB, fetch
+from brainbrr.inference.refusals import FETCH_AGAIN, InvalidDetector, NoSuchDetector, shown
+from brainbrr.inference.released_files import (
+    DESCRIPTION,
+    SELFTEST,
+    WEIGHTS,
+    digest,
+    read_file,
+    require_digest,
+)
+from brainbrr.inference.schema import Description, read_description
+from brainbrr.inference.selftest import (
+    check_once,
+    expected_probabilities,
+    largest_difference,
+    selftest_minute,
+)
+from brainbrr.inference.weights import layout_of, read_tensors
 from brainbrr.models.registry import build_model
-from brainbrr.signal.quality import QualityLimits
+from brainbrr.signal.electrodes import N_ELECTRODES
 
-log = logging.getLogger(__name__)
-
-SCHEMA = 1
-MAX_YAML_BYTES = 1_000_000
-KEYS = {"schema", "brainbrr", "model", "preparation", "windowing", "detection", "provenance"}
-
-
-class NoSuchDetector(BrainbrrError):
-    """There is no detector at the path."""
-
-
-class InvalidDetector(BrainbrrError):
-    """A detector folder whose content is damaged, foreign or from a newer version."""
+READABLE_BY_ALL = 0o755
 
 
 def save_detector(detector: Detector, folder: str | Path) -> Path:
@@ -51,30 +50,15 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        weights = {
-            name: tensor.detach().cpu().contiguous()
-            for name, tensor in detector.network.state_dict().items()
-        }
-        save_file(weights, staging / "model.safetensors")
-        eeg = selftest_minute(detector)
-        save_file(
-            {
-                "eeg": torch.from_numpy(eeg),
-                "probability": torch.from_numpy(expected_probabilities(detector, eeg)),
-            },
-            staging / "selftest.safetensors",
-        )
-        description = {
-            "schema": SCHEMA,
-            "brainbrr": __version__,
-            "model": detector.model,
-            "preparation": asdict(detector.preparation),
-            "windowing": asdict(detector.windowing),
-            "detection": asdict(detector.detection),
-            "provenance": detector.provenance,
-        }
-        with open_durable(staging / "detector.yaml") as file:
+        contents = _contents(detector)
+        for name, content in contents.items():
+            with open_durable(staging / name, "wb") as file:
+                file.write(content)
+        digests = {name: digest(content) for name, content in contents.items()}
+        description = described(detector, digests)
+        with open_durable(staging / DESCRIPTION) as file:
             yaml.safe_dump(description, file, sort_keys=False)
+        staging.chmod(READABLE_BY_ALL)
         if folder.exists():
             shutil.rmtree(folder)
         staging.replace(folder)
@@ -84,36 +68,44 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
     return folder
 
 
-def load_detector(path: str | Path, *, device: str = "cpu", scan: str = "auto") -> Detector:
-    """Load a released detector.
+def _contents(detector: Detector) -> dict[str, bytes]:
+    weights = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in detector.network.state_dict().items()
+    }
+    eeg = selftest_minute(detector)
+    probability = expected_probabilities(detector, eeg)
+    tensors = {"eeg": torch.from_numpy(eeg), "probability": torch.from_numpy(probability)}
+    return {WEIGHTS: save(weights), SELFTEST: save(tensors)}
+
+
+def load_detector(
+    path: str | Path, *, device: str = "cpu", scan: str = "auto", check: bool = True
+) -> Detector:
+    """Load a released detector; the first time on a machine, check that it computes the maker's
+    numbers here.
 
     Args:
-        path: the folder `train` wrote, or the run folder that holds it.
+        path: the folder `train` wrote, the run folder that holds it, or `hf://user/name[@revision]`
+            (needs `pip install brainbrr[hub]`).
         device: `cpu`, `cuda`, `mps`, or a torch device name.
         scan: how Mamba-2 is computed; every way gives the same numbers.
+        check: run the self-test where this detector, device and version of torch have not passed
+            it yet; the log says the largest difference.
 
     Raises:
         NoSuchDetector: no `detector.yaml` there.
-        InvalidDetector: a changed byte, a foreign key or value, or a newer schema.
+        InvalidDetector: damaged, foreign, hostile or of a newer schema; one of its named forms,
+            `SelftestFailed` among them.
+        HubUnavailable: the hub, or the package that speaks to it, is out of reach.
     """
-    folder = find_detector(path)
-    description = _read_description(folder / "detector.yaml")
-    model = dict(description["model"])
-    try:
-        network = build_model(**{**model, **({"scan": scan} if "scan" in model else {})})
-        network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
-        detector = Detector(
-            network.eval().to(device),
-            model,
-            _preparation(description["preparation"]),
-            Windowing(**description["windowing"]),
-            Detection(**description["detection"]),
-            description["provenance"],
+    folder, root = _located(path)
+    description = _described(folder, root)
+    detector = _restored(description, folder, root, device=device, scan=scan)
+    if check:
+        check_once(
+            lambda: _selftest(detector, description, folder, root), f"{description.identity} {scan}"
         )
-    except (TypeError, KeyError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-        raise InvalidDetector(
-            "weights and numbers that belong together", f"{folder}: {error}", "Fetch it again."
-        ) from error
     return detector
 
 
@@ -123,13 +115,8 @@ def selftest(detector_folder: str | Path, detector: Detector) -> float:
     Raises:
         InvalidDetector: the self-test is missing or damaged.
     """
-    file = find_detector(detector_folder) / "selftest.safetensors"
-    try:
-        stored = load_file(file)
-        eeg, expected = stored["eeg"].numpy(), stored["probability"].numpy()
-    except (OSError, KeyError, SafetensorError) as error:
-        raise InvalidDetector("a self-test", f"{file}: {error}", "Fetch it again.") from error
-    return float(np.max(np.abs(expected_probabilities(detector, eeg) - expected)))
+    folder, root = _located(detector_folder)
+    return _selftest(detector, _described(folder, root), folder, root)[0]
 
 
 def find_detector(path: str | Path) -> Path:
@@ -139,35 +126,78 @@ def find_detector(path: str | Path) -> Path:
         NoSuchDetector: neither holds a `detector.yaml`.
     """
     for folder in (Path(path), Path(path) / "detector"):
-        if (folder / "detector.yaml").is_file():
+        if (folder / DESCRIPTION).is_file():
             return folder
     raise NoSuchDetector(
-        "a folder with detector.yaml",
-        str(path),
-        "Name the detector/ folder that `train` wrote.",
+        f"a folder with {DESCRIPTION}",
+        f"{path}, a file" if Path(path).is_file() else str(path),
+        "Name the detector/ folder that `train` wrote, unpacked.",
     )
 
 
-def _read_description(file: Path) -> dict[str, Any]:
-    if file.stat().st_size > MAX_YAML_BYTES:
-        raise InvalidDetector(
-            f"a description under {MAX_YAML_BYTES} bytes",
-            f"{file.stat().st_size}",
-            "Fetch it again.",
-        )
+def _located(path: str | Path) -> tuple[Path, Path | None]:
+    """The folder, and where its links may lead if not inside it."""
+    if str(path).startswith(HUB):
+        return fetch(str(path))
+    return find_detector(path), None
+
+
+def _described(folder: Path, root: Path | None) -> Description:
     try:
-        description = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidDetector("plain YAML", f"{file}: {error}", "Fetch it again.") from error
-    if not isinstance(description, dict) or set(description) != KEYS:
-        got = sorted(description) if isinstance(description, dict) else type(description).__name__
-        raise InvalidDetector(f"the keys {sorted(KEYS)}", f"{got}", "Fetch it again.")
-    if description["schema"] != SCHEMA:
+        text = read_file(folder, DESCRIPTION, root=root).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidDetector("UTF-8", f"{DESCRIPTION}: {error.reason}", FETCH_AGAIN) from error
+    return read_description(text)
+
+
+def _restored(
+    description: Description, folder: Path, root: Path | None, *, device: str, scan: str
+) -> Detector:
+    """The detector of a description, its weights read after all of it was found sound."""
+    numbers: dict[str, Any] = {**description.model}
+    if "scan" in numbers:
+        numbers["scan"] = scan
+    try:
+        # Without memory first: how large a network is must not be learned by building it. It warns
+        # of absurd widths, which the weights then contradict.
+        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+            expected = layout_of(build_model(**numbers).state_dict())
+    except (BrainbrrError, TypeError, ValueError, RuntimeError, IndexError, ImportError) as error:
         raise InvalidDetector(
-            f"schema {SCHEMA}", f"{description['schema']}", "Install the brainbrr that wrote it."
-        )
-    return description
+            "a model that this version can build", _one_line(error), FETCH_AGAIN
+        ) from error
+    content = read_file(folder, WEIGHTS, root=root)
+    require_digest(WEIGHTS, content, description.digests)
+    tensors = read_tensors(content, expected)
+    network = build_model(**numbers)
+    network.load_state_dict(tensors, strict=True)
+    return Detector(
+        network.eval().to(device),
+        description.model,
+        description.preparation,
+        description.windowing,
+        description.detection,
+        description.provenance,
+        description.calibration,
+    )
 
 
-def _preparation(numbers: dict[str, Any]) -> Preparation:
-    return Preparation(**{**numbers, "quality": QualityLimits(**numbers["quality"])})
+def _selftest(
+    detector: Detector, description: Description, folder: Path, root: Path | None
+) -> tuple[float, str]:
+    """The largest difference here, and the device it was computed on."""
+    length = description.windowing.length
+    expected = {
+        "eeg": (torch.int16, (N_ELECTRODES, length)),
+        "probability": (torch.float32, (length,)),
+    }
+    content = read_file(folder, SELFTEST, root=root)
+    require_digest(SELFTEST, content, description.digests)
+    stored = read_tensors(content, expected)
+    device = str(next(detector.network.parameters()).device)
+    return largest_difference(detector, stored["eeg"], stored["probability"]), device
+
+
+def _one_line(error: Exception) -> str:
+    told = f"{error.got}, not {error.expected}" if isinstance(error, BrainbrrError) else str(error)
+    return shown(" ".join(told.split()), 200)[1:-1]

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from brainbrr.durable import open_durable
+from brainbrr.scoring.alarm_budget import budget_kept
 
 CARD = Template(
     """# Seizure detector: $family
@@ -71,7 +72,7 @@ def add_card(folder: str | Path, scores: Mapping[str, Any]) -> None:
                 n_subjects=len(scores["subjects"]),
                 version=description["brainbrr"],
                 rows="\n".join(_row(scores, name, label) for name, label in MEASURES.items()),
-                budget=_budget(provenance),
+                budget=_budget(provenance, scores),
                 folder=folder.name,
             )
         )
@@ -88,9 +89,13 @@ def _row(scores: Mapping[str, Any], name: str, label: str) -> str:
     return f"| {label} | {'undefined' if value is None else f'{value:.2f}'} | {shown} |"
 
 
-def _budget(provenance: Mapping[str, Any]) -> str:
+def _budget(provenance: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
     budget = provenance.get("alarm_budget")
     if not budget:
         return "No alarm budget was promised: thresholds were tuned for the event score."
+    kept, n_subjects = budget_kept(scores, budget["budget_per_24h"])
     lines = "\n".join(f"- {key}: {value}" for key, value in budget.items())
-    return f"Alarm budget, as promised when the threshold was chosen:\n\n{lines}"
+    return (
+        f"Alarm budget, as promised when the threshold was chosen:\n\n{lines}\n"
+        f"- achieved: kept in {kept} of {n_subjects} subjects scored above"
+    )

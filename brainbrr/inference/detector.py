@@ -2,100 +2,114 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, field, replace
+import json
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from torch import nn
-
-from brainbrr.data.preparation import Preparation, PreparedHeader, prepare, prepare_file
+from brainbrr.data.preparation import Preparation
 from brainbrr.data.recording import Recording
-from brainbrr.data.window_index import Windowing, bad_samples, observed_in
-from brainbrr.errors import BrainbrrError
+from brainbrr.data.window_index import Windowing
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection, detect
-from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
-from brainbrr.models.rollout import window_probabilities
-from brainbrr.signal.quantisation import quantise
-from brainbrr.signal.windows import recorded_spans, stitch, window_spans
+from brainbrr.inference.packing import TRACE_RATE_HZ, NothingObserved, Rollout, pack
+from brainbrr.inference.prepared_eeg import PreparedEeg, prepared
+from brainbrr.signal.window_model import WindowModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     import mne
+    import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
     from brainbrr.events.intervals import Intervals
+    from brainbrr.inference.stream import DetectorStream
 
 
-class NothingObserved(BrainbrrError):
-    """No electrode of the recording could be recovered."""
+__all__ = ["TRACE_RATE_HZ", "Annotator", "Detector", "NothingObserved"]
+
+BATCH_SIZE = 4
+"""Windows computed at once where nothing else is asked for."""
 
 
-TRACE_RATE_HZ = 16.0
-"""Rate of the stitched probability that events are detected on, in validation and in use alike."""
-
-
-@dataclass(frozen=True)
-class Detector:
-    """A network with everything that must go with it for the same numbers anywhere.
+class Annotator(ABC):
+    """Any form of a detector: a network, or what it was exported to, and all that goes with it.
 
     Attributes:
-        network: `(batch, 19, samples)` standardised EEG to `(batch, samples)` logits.
-        model: the network's family and numbers, plain values.
         preparation: how recordings are brought to 19 electrodes at one rate.
         windowing: how they are cut up and stitched.
         detection: how probability becomes events, tuned on validation data.
         provenance: where it was trained and tuned, plain values.
+        calibration: what an event's probability is worth; the identity where none was fitted.
     """
 
-    network: nn.Module
-    model: dict[str, Any]
     preparation: Preparation
     windowing: Windowing
-    detection: Detection = field(default_factory=Detection)
-    provenance: dict[str, Any] = field(default_factory=dict)
+    detection: Detection
+    provenance: dict[str, Any]
+    calibration: Calibration = Calibration()  # frozen
 
-    def annotate(self, source: str | Path | Recording | mne.io.BaseRaw) -> Annotation:
-        """Seizure events of a recording.
+    @property
+    @abstractmethod
+    def window_model(self) -> WindowModel:
+        """What maps windows of stored EEG to probabilities."""
+
+    def annotate(
+        self, source: str | Path | Recording | mne.io.BaseRaw, *, evidence: bool = True
+    ) -> Annotation:
+        """Seizure events of a recording, each with a calibrated confidence and the electrodes that
+        mattered.
 
         Args:
             source: path of an EDF or any file MNE reads, a `Recording`, or an `mne.io.Raw`.
+            evidence: name the electrodes; costs 21 windows an event, see
+                `brainbrr.inference.evidence`.
+
+        Raises:
+            UnreadableRecording, MissingElectrodes and others: see `brainbrr.data`.
+            NothingObserved: no electrode holds signal.
         """
-        return self.events(self.trace(source))
+        from brainbrr.inference.evidence import evidence_of, with_channels
+
+        with prepared(source, self.preparation) as recording:
+            annotation = self.events(self._trace(recording, BATCH_SIZE))
+            found = evidence_of(self, recording, annotation) if evidence else ()
+        return with_channels(annotation, found)
+
+    @property
+    def identity(self) -> str:
+        """Sixteen hexadecimal digits that stand for everything that decides what is found."""
+        numbers = [
+            type(self).__name__,
+            self.provenance,
+            asdict(self.preparation),
+            asdict(self.windowing),
+            asdict(self.detection),
+            asdict(self.calibration),
+        ]
+        content = json.dumps(numbers, sort_keys=True, default=str) + self.weights_digest
+        return sha256(content.encode()).hexdigest()[:16]
+
+    @property
+    def weights_digest(self) -> str:
+        """What tells two detectors of the same numbers apart; empty where nothing is known."""
+        return ""
 
     def events(self, trace: Trace) -> Annotation:
-        """Seizure events of a probability trace."""
-        return detect(trace, self.detection)
+        """Seizure events of a probability trace, their confidence calibrated."""
+        return self.calibration.of_events(detect(trace, self.detection))
 
     def trace(self, source: str | Path | Recording | mne.io.BaseRaw) -> Trace:
         """Seizure probability over the time of a recording, at `TRACE_RATE_HZ`."""
-        if isinstance(source, (str, Path)):
-            with tempfile.TemporaryDirectory() as folder:
-                target = Path(folder) / "prepared.npy"
-                header = prepare_file(Path(source), self.preparation, target)
-                return self._trace(header, np.load(target, mmap_mode="r"))
-        if not isinstance(source, Recording):
-            from brainbrr.data.read import from_mne
-
-            source = from_mne(source)
-        header, eeg_uv = prepare(source, self.preparation)
-        return self._trace(header, quantise(eeg_uv))
-
-    def _trace(self, header: PreparedHeader, eeg: NDArray[np.int16]) -> Trace:
-        return self.trace_prepared(
-            eeg,
-            observed=header.observed,
-            center_uv=header.center_uv,
-            scale_uv=header.scale_uv,
-            gaps=as_intervals(header.gaps),
-            bad_spans=header.bad_spans,
-            start=header.start,
-        )
+        with prepared(source, self.preparation) as recording:
+            return self._trace(recording, BATCH_SIZE)
 
     def trace_prepared(
         self,
@@ -107,7 +121,7 @@ class Detector:
         gaps: Intervals,
         bad_spans: Sequence[Sequence[Any]],
         start: datetime | None = None,
-        batch_size: int = 4,
+        batch_size: int = BATCH_SIZE,
     ) -> Trace:
         """Seizure probability of a prepared recording.
 
@@ -122,31 +136,99 @@ class Detector:
         Raises:
             NothingObserved: no electrode holds signal in any window.
         """
-        windowing = self.windowing
-        recorded = recorded_spans(eeg.shape[1], windowing.rate_hz, gaps)
-        spans = window_spans(recorded, windowing.length, windowing.stride)
-        bad = bad_samples(bad_spans, windowing.rate_hz)
-        usable = observed_in(observed, bad, spans, windowing.max_bad_fraction)
-        if not np.any(usable):
-            raise NothingObserved(
-                "at least one scalp electrode with signal",
-                "none in any window",
-                "Look at its channels with `brainbrr inspect`.",
-            )
-        self.network.eval()
-        windows = window_probabilities(
-            self.network,
-            eeg,
-            spans,
-            observed=usable,
-            center_uv=center_uv,
-            scale_uv=scale_uv,
-            length=windowing.length,
-            batch_size=batch_size,
-        )
-        probability = stitch(windows, spans, eeg.shape[1], recorded).clip(0.0, 1.0)
-        return Trace(probability, windowing.rate_hz, gaps, start).reduced(TRACE_RATE_HZ)
+        recording = PreparedEeg(eeg, observed, center_uv, scale_uv, gaps, bad_spans, start)
+        return self._trace(recording, batch_size)
 
-    def with_detection(self, detection: Detection) -> Detector:
+    def _trace(self, recording: PreparedEeg, batch_size: int) -> Trace:
+        rollout = Rollout(recording, self.windowing)
+        return next(pack([rollout], self.window_model, batch_size)).trace()
+
+    def adjacency(
+        self,
+        eeg: NDArray[np.int16],
+        observed: NDArray[np.bool_],
+        center_uv: NDArray[np.float32],
+        scale_uv: NDArray[np.float32],
+    ) -> NDArray[np.float32] | None:
+        """The learned graph in one window, `(frames, 19, 19)`; None where the form has none.
+
+        Args:
+            eeg: `(19, samples)`, 0.1 uV a step.
+            observed, center_uv, scale_uv: `(19,)`.
+        """
+        return None
+
+    def with_detection(self, detection: Detection) -> Self:
         """The same detector with other thresholds."""
-        return replace(self, detection=detection)
+        return replace(self, detection=detection)  # type: ignore[type-var]  # forms are dataclasses
+
+    def with_stride(self, stride_s: float | None) -> Self:
+        """The same detector with windows at another distance; None leaves it."""
+        if stride_s is None:
+            return self
+        windowing = replace(self.windowing, stride_s=stride_s)
+        return replace(self, windowing=windowing)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class Detector(Annotator):
+    """A network with everything that must go with it for the same numbers anywhere.
+
+    Attributes:
+        network: `(batch, 19, samples)` standardised EEG to `(batch, samples)` logits.
+        model: the network's family and numbers, plain values.
+        preparation, windowing, detection, provenance, calibration: see `Annotator`.
+    """
+
+    network: nn.Module
+    model: dict[str, Any]
+    preparation: Preparation
+    windowing: Windowing
+    detection: Detection = field(default_factory=Detection)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def stream(
+        self,
+        labels: Sequence[str],
+        rate_hz: float,
+        *,
+        unit: str = "uV",
+        hop_s: float | None = None,
+        settle_s: float | None = None,
+        mains: float | str | None = "auto",
+    ) -> DetectorStream:
+        """The detector on a signal that is still arriving: see `open_stream`."""
+        from brainbrr.inference.stream_open import open_stream
+
+        return open_stream(
+            self, labels, rate_hz, unit=unit, hop_s=hop_s, settle_s=settle_s, mains=mains
+        )
+
+    @property
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights, name by name."""
+        content = sha256(json.dumps(self.model, sort_keys=True, default=str).encode())
+        for name, tensor in self.network.state_dict().items():
+            content.update(name.encode())
+            content.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return content.hexdigest()
+
+    @property
+    def window_model(self) -> WindowModel:
+        """The network in evaluation mode, with the scaling before it."""
+        from brainbrr.models.rollout import TorchWindows
+
+        return TorchWindows(self.network.eval())
+
+    def adjacency(
+        self,
+        eeg: NDArray[np.int16],
+        observed: NDArray[np.bool_],
+        center_uv: NDArray[np.float32],
+        scale_uv: NDArray[np.float32],
+    ) -> NDArray[np.float32] | None:
+        """The graph of each frame of a window; see `Annotator.adjacency`."""
+        from brainbrr.models.rollout import learned_graph
+
+        return learned_graph(self.network.eval(), eeg, observed, center_uv, scale_uv)

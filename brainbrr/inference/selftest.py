@@ -1,11 +1,20 @@
 """One synthetic minute that shows whether a machine computes what the detector's maker computed."""
 
+import logging
+import platform
+from collections.abc import Callable
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from brainbrr import __version__
+from brainbrr.durable import open_durable
+from brainbrr.inference.refusals import SelftestFailed
+from brainbrr.models.native_build import cache_folder
 from brainbrr.models.scaling import standardise
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
@@ -13,8 +22,12 @@ from brainbrr.signal.quantisation import quantise
 if TYPE_CHECKING:
     from brainbrr.inference.detector import Detector
 
+log = logging.getLogger(__name__)
+
 SEED = 20_256
 SCALE_UV = 20.0
+TOLERANCE = 1e-3
+"""Largest difference of a probability from the maker's; other processors differ by 1e-6."""
 
 
 def selftest_minute(detector: "Detector") -> NDArray[np.int16]:
@@ -41,3 +54,46 @@ def expected_probabilities(detector: "Detector", eeg: NDArray[np.int16]) -> NDAr
     center = torch.zeros(1, N_ELECTRODES, device=device)
     inputs = standardise(torch.from_numpy(eeg)[None].to(device), present, center, center + SCALE_UV)
     return torch.sigmoid(detector.network(inputs, present)[0].float()).cpu().numpy()
+
+
+def largest_difference(detector: "Detector", eeg: Tensor, expected: Tensor) -> float:
+    """How far this machine's probabilities lie from the maker's, at the worst sample."""
+    ours = expected_probabilities(detector, eeg.numpy())
+    return float(np.max(np.abs(ours - expected.numpy())))
+
+
+def check_once(run: Callable[[], tuple[float, str]], identity: str) -> None:
+    """Run a detector's self-test unless this machine passed it before, and say the difference.
+
+    What passed is remembered in the user's cache folder, by detector, versions and processor;
+    where that cannot be written, the self-test runs at every load.
+
+    Args:
+        run: gives the largest difference and the device.
+        identity: of the detector and of how it is computed.
+
+    Raises:
+        SelftestFailed: the difference is larger than `TOLERANCE`.
+    """
+    machine = f"{identity} {__version__} {torch.__version__} {_processors()}"
+    mark = cache_folder().parent / "selftests" / sha256(machine.encode()).hexdigest()[:32]
+    if mark.is_file():
+        return
+    difference, device = run()
+    if not difference <= TOLERANCE:
+        raise SelftestFailed(
+            f"the maker's probabilities within {TOLERANCE:g}",
+            f"a difference of {difference:.2g} on {device}",
+            "Do not trust its events here; try device=cpu, run `brainbrr doctor`, and report this.",
+        )
+    log.info("self-test: largest difference %.1e from the maker's, on %s", difference, device)
+    try:
+        with open_durable(mark) as file:
+            file.write(f"{difference:.3e} {device}\n")
+    except OSError as error:
+        log.warning("self-test not remembered, it runs at each load: %s", error.strerror)
+
+
+def _processors() -> str:
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no CUDA"
+    return f"{platform.node()} {platform.machine()} {gpu}"

@@ -49,7 +49,7 @@ def check_input(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride:
 
 def check_shapes(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride: int) -> None:
     """The part of the check that needs no values."""
-    if eeg.dim() != 3 or eeg.shape[1] != n_electrodes or not len(eeg):
+    if eeg.dim() != 3 or eeg.shape[1] != n_electrodes or eeg.shape[0] == 0:
         raise WrongInputShape(
             f"EEG of shape (batch, {n_electrodes}, samples)",
             str(tuple(eeg.shape)),

@@ -18,7 +18,7 @@ Kind = Literal["missed seizure", "false alarm", "hit", "unjudged event"]
 KINDS: tuple[Kind, ...] = ("missed seizure", "false alarm", "hit", "unjudged event")
 
 ReadEeg = Callable[[str, float, float], NDArray[np.float32]]
-ReadAdjacency = Callable[[str, float, float], NDArray[np.float32]]
+ReadAdjacency = Callable[[str, float, float], NDArray[np.float32] | None]
 
 
 class InvalidCase(BrainbrrError):
@@ -117,7 +117,8 @@ def select_cases(
         limit: at most so many of each of the three groups.
         margin_s: shown before and after each event.
         max_excerpt_s: longer events are shown from their onset for this long.
-        read_adjacency: `(recording_id, onset_s, offset_s)` to the graph `(19, 19)` of an event.
+        read_adjacency: `(recording_id, onset_s, offset_s)` to the graph `(19, 19)` of an event; it
+            may give None.
 
     Returns:
         missed seizures (longest first), false alarms (surest first), then uncertain ones; no event

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from brainbrr.reporting.further_tables import further_tables
 from brainbrr.reporting.markup import Html, fill, join
 from brainbrr.reporting.published import PublishedScore
 from brainbrr.reporting.scoreboard import (
@@ -22,14 +23,10 @@ from brainbrr.reporting.scoreboard import (
 )
 
 OWN = "this detector"
-FURTHER = (
-    ("nedc.ira", "Agreement with the annotation (Cohen's kappa over epochs)"),
-    ("latency_s", "Seconds from onset to detection"),
-    ("by_duration", "By duration of the seizure in seconds"),
-    ("by_type", "By type of seizure"),
-    ("boundary_error_s", "Error of the edges in seconds"),
-    ("worst_decile", "The tenth of subjects that fare worst"),
-)
+TARGETS = {
+    "curve.sensitivity_at_fa": "NEDC any overlap",
+    "curve.sensitivity_at_fa_szcore": "SzCORE events, pooled",
+}
 Row = tuple[str, Sequence[Measure], str]
 
 
@@ -76,24 +73,23 @@ def score_section(systems: Systems) -> Html:
         list(COLUMN_LABELS.values()),
         join(bodies),
     )
-    further = [
-        key_value_table(caption, values)
-        for key, caption in FURTHER
-        if isinstance(values := look_up(systems.own, key), Mapping)
-    ]
     return fill(
-        '$main$targets$samples<div class="figures">$further</div>',
+        '<div class="$c">$main$targets$samples</div>$further',
+        c="compared" if systems.baselines or systems.published else "alone",
         main=main,
-        targets=_comparison(
-            systems,
-            "curve.sensitivity_at_fa",
-            "Sensitivity at a given number of false alarms per 24 h (NEDC OVLP)",
-            {key: f"at\u00a0{key}" for key in TARGETS_PER_24H},
+        targets=join(
+            _comparison(
+                systems,
+                path,
+                f"Sensitivity at a given number of false alarms per 24 h ({name})",
+                {key: f"at\u00a0{key}" for key in TARGETS_PER_24H},
+            )
+            for path, name in TARGETS.items()
         ),
         samples=_comparison(
             systems, "sample_level", "Samples, whatever the threshold", SAMPLE_LABELS
         ),
-        further=join(further),
+        further=further_tables(systems.own),
     )
 
 
@@ -141,7 +137,7 @@ def _table(caption: str, labels: Sequence[str], bodies: Html) -> Html:
     return fill(
         '<div class="scroll"><table class="scores"><caption><span>$caption</span></caption>'
         '<thead><tr><th scope="col" class="name">system</th>$head'
-        '<th scope="col" class="name">remarks</th></tr></thead>$bodies</table></div>',
+        '<th scope="col" class="name source">remarks</th></tr></thead>$bodies</table></div>',
         caption=caption,
         head=join(fill('<th scope="col">$label</th>', label=label) for label in labels),
         bodies=bodies,

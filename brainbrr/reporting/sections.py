@@ -1,11 +1,13 @@
 """The report's answer in a sentence, its curves and its table of subjects."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from brainbrr.reporting.figures import OperatingPoint, curve_figure, reliability_figure
 from brainbrr.reporting.markup import Html, fill, join
 from brainbrr.reporting.published import PublishedScore
 from brainbrr.reporting.scoreboard import UNDEFINED, Scores, look_up, measure, rounded
+from brainbrr.scoring.alarm_budget import budget_kept
 
 SUBJECT_COLUMNS = (
     ("recordings", "recordings", 0),
@@ -42,7 +44,7 @@ def answer(scores: Scores) -> str:
     )
 
 
-def budget_sentence(scores: Scores, alarm_budget: Mapping[str, object]) -> str:
+def budget_sentence(scores: Scores, alarm_budget: Mapping[str, Any]) -> str:
     """What was promised of a new patient's false alarms, and in how many subjects it was kept.
 
     Args:
@@ -55,14 +57,10 @@ def budget_sentence(scores: Scores, alarm_budget: Mapping[str, object]) -> str:
         if promised is None
         else f"promised to hold for a new patient with probability {rounded(promised, 2)}"
     )
-    subjects = look_up(scores, "subjects")
-    each = subjects.values() if isinstance(subjects, Mapping) else ()
-    rates = [look_up(of_one, "nedc.ovlp.fa_per_24h") for of_one in each]
-    known = [rate for rate in rates if isinstance(rate, int | float)]
-    kept = sum(rate <= budget for rate in known)  # type: ignore[operator]
+    kept, n_subjects = budget_kept(scores, budget)
     return (
         f"Alarm budget of {budget:g} per 24 h (NEDC any overlap): {said}; kept in {kept} of "
-        f"{len(known)} subjects here."
+        f"{n_subjects} subjects here."
     )
 
 

@@ -18,6 +18,7 @@ from brainbrr.reporting.scoreboard import (
     decimals_of,
     look_up,
     measure,
+    rounded,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +50,37 @@ def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -
             shown = (_text(theirs[c], decimals_of(c)) for c in COLUMNS)
             table.add_row(f"  {name}", *shown, style="dim")
     _add_further(table, scores)
+    return table
+
+
+ANSWER = (
+    ("SzCORE events, F1, mean of subjects", "szcore.event.subject_mean.f1", 3),
+    ("  sensitivity", "szcore.event.subject_mean.sensitivity", 3),
+    ("  false alarms per 24 h", "szcore.event.subject_mean.fp_per_day", 1),
+    ("NEDC any overlap, sensitivity", "nedc.ovlp.sensitivity", 3),
+    ("  false alarms per 24 h", "nedc.ovlp.fa_per_24h", 1),
+    ("  sensitivity at 10 of them", "curve.sensitivity_at_fa.10", 3),
+    ("AUROC of samples", "sample_level.auroc", 3),
+)
+"""What a reader asks first: label, place in scores.json and decimals."""
+
+
+def answer_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -> Table:
+    """The few numbers that a reader asks first, each baseline of the same recordings beside them.
+
+    Args:
+        scores: the content of scores.json.
+        baselines: the same of other detectors, by name.
+    """
+    from rich.table import Table
+
+    table = Table(title="The answer", caption="(95 % interval over patients)")
+    table.add_column("")
+    for name in ("detector", *(baselines or {})):
+        table.add_column(name.replace("_", " "), justify="right")
+    for label, path, decimals in ANSWER:
+        others = (rounded(measure(one, path).value, decimals) for one in (baselines or {}).values())
+        table.add_row(label, _text(measure(scores, path), decimals), *others)
     return table
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration, logit
 from brainbrr.events.detection import recorded_stretches
 from brainbrr.events.intervals import to_mask
 from brainbrr.events.trace import Trace
@@ -16,8 +17,6 @@ from brainbrr.scoring.sample_level import N_RELIABILITY, SampleHistogram, bin_pr
 from brainbrr.scoring.splits import require_validation
 from brainbrr.scoring.summary import Scores
 
-# A float32 probability of 1 stands for any logit above 17.
-LARGEST_LOGIT = 17.0
 LOG_TEMPERATURES = np.linspace(np.log(0.05), np.log(20.0), 61)
 
 
@@ -57,14 +56,14 @@ def expected_calibration_error(samples: SampleHistogram) -> float | None:
     return float(np.abs(samples.sum_p - samples.hits).sum() / n_samples) if n_samples else None
 
 
-def fit_temperature(
+def fit_calibration(
     traces: Mapping[str, Trace], references: Mapping[str, Annotation], *, split: str
-) -> float | None:
+) -> Calibration:
     """The temperature that makes validation probabilities likeliest: `p' = sigmoid(logit(p) /
     temperature)`.
 
     Returns:
-        the temperature between 0.05 and 20; None where the recordings hold one class only.
+        with a temperature between 0.05 and 20; 1 where the recordings hold one class only.
 
     Raises:
         TuningOnEvaluation: `split` is not the validation split.
@@ -72,7 +71,7 @@ def fit_temperature(
     require_validation(split)
     samples = count_samples(traces.values(), [references[name] for name in traces])
     if not samples.positive.any() or not samples.negative.any():
-        return None
+        return Calibration()
     loss = _loss_of(samples)
     coarse = np.array([loss(value) for value in LOG_TEMPERATURES])
     best = LOG_TEMPERATURES[int(np.argmin(coarse))]
@@ -86,12 +85,12 @@ def fit_temperature(
             high = right
         else:
             low = left
-    return float(np.clip(np.exp((low + high) / 2), 0.05, 20.0))
+    return Calibration(float(np.clip(np.exp((low + high) / 2), 0.05, 20.0)))
 
 
-def tempered(samples: SampleHistogram, temperature: float) -> SampleHistogram:
-    """The histogram's reliability bins as they are after temperature scaling."""
-    probability = 1 / (1 + np.exp(-_logits() / temperature))
+def calibrated(samples: SampleHistogram, calibration: Calibration) -> SampleHistogram:
+    """The histogram's reliability bins as they are after calibration."""
+    probability = calibration.apply(bin_probability()).astype(np.float64)
     index = np.minimum((probability * N_RELIABILITY).astype(np.int64), N_RELIABILITY - 1)
     n = samples.positive + samples.negative
     return SampleHistogram(
@@ -103,17 +102,10 @@ def tempered(samples: SampleHistogram, temperature: float) -> SampleHistogram:
     )
 
 
-def _logits() -> NDArray[np.float64]:
-    probability = bin_probability()
-    largest = 1 / (1 + np.exp(-LARGEST_LOGIT))
-    probability = np.clip(probability, 1 - largest, largest)
-    return np.log(probability) - np.log1p(-probability)
-
-
 def _loss_of(samples: SampleHistogram) -> Callable[[float], float]:
     """Negative log likelihood as a function of the log temperature, over the occupied bins."""
     occupied = (samples.positive + samples.negative) > 0
-    logits = _logits()[occupied]
+    logits = logit(bin_probability())[occupied]
     positive, negative = samples.positive[occupied], samples.negative[occupied]
 
     def loss(log_temperature: float) -> float:

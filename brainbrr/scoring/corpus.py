@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import brainbrr
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
 from brainbrr.scoring import nedc, szcore
@@ -66,7 +67,7 @@ def score_corpus(
     missing: str = "raise",
     against: Mapping[str, Annotation] | None = None,
     detection: Detection | None = None,
-    temperature: float | None = None,
+    calibration: Calibration | None = None,
     duration_tolerance_s: float = 0.5,
     n_resamples: int = 1000,
     n_curve_points: int = 300,
@@ -84,7 +85,7 @@ def score_corpus(
         against: another system's hypotheses, for paired differences on the same patients.
         detection: smoothing, merging and minimum duration of the curves; its thresholds play no
             part.
-        temperature: of `brainbrr.scoring.calibration.fit_temperature`, fitted on validation.
+        calibration: of `brainbrr.scoring.calibration.fit_calibration`, fitted on validation.
         duration_tolerance_s: how far the durations of reference and hypothesis may lie apart.
         n_resamples: of the bootstrap over patients.
         n_curve_points: the most points a curve has in the result.
@@ -121,13 +122,11 @@ def score_corpus(
         told, spreads = score_traces(
             ordered,
             pairs.references,
-            timeline,
-            timeline.place([one.seizure_intervals for one in pairs.references]),
             group,
             detection=detection or Detection(),
             weights=weights,
             n_points=n_curve_points,
-            temperature=temperature,
+            calibration=calibration,
         )
         scores = {**scores, **told}
         scores["intervals_95"] = {**scores["intervals_95"], **spreads}
@@ -206,8 +205,8 @@ def definitions(n_resamples: int, seed: int, detection: Detection) -> Scores:
         },
         "latency_s, by_duration, by_type, boundary_error_s, worst_decile": "NEDC OVLP",
         "curve": {
-            "threshold": "on = off; ovlp exact at every threshold, szcore exact at those listed and"
-            " at more of them beside each target rate",
+            "threshold": "on = off; exact at every threshold: sensitivity at a rate is taken from"
+            " all of them, and those listed are a selection",
             **{name: post[name] for name in ("smoothing_s", "merge_gap_s", "min_duration_s")},
         },
         "intervals_95": {

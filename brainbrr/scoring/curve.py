@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.events.detection import Detection
-from brainbrr.events.trace import Trace
 from brainbrr.scoring.counts import DAY_S, Values, defined, ratio
-from brainbrr.scoring.crossings import find_crossings
 from brainbrr.scoring.summary import Scores
-from brainbrr.scoring.sweep import Steps, processed_level
-from brainbrr.scoring.szcore import SzcoreRules, event_counts
-from brainbrr.scoring.timeline import Ticks, Timeline
+from brainbrr.scoring.sweep import Steps
 
 TARGETS = {"10": 10.0, "5": 5.0, "2.5": 2.5, "1": 1.0}
 
@@ -67,7 +61,7 @@ class SortedSteps:
 
     threshold: NDArray[np.float32]
     hit: NDArray[np.int8]
-    change: NDArray[np.int8]
+    change: NDArray[np.int32]
     subject: NDArray[np.intp]
     n_seizures: Values
     recorded_s: Values
@@ -96,9 +90,9 @@ class SortedSteps:
             [
                 part
                 for hits, one in zip(found, steps, strict=True)
-                for part in (np.zeros(len(hits), np.int8), one.change)
+                for part in (np.zeros(len(hits), np.int32), one.change)
             ]
-        )
+        ).astype(np.int32)
         order = np.argsort(-threshold, kind="stable")
         owner = np.repeat(subject, sizes)
         return cls(
@@ -135,69 +129,9 @@ class SortedSteps:
         return {name: np.array(values) for name, values in found.items()}
 
 
-def szcore_curve(
-    traces: Sequence[Trace],
-    timeline: Timeline,
-    reference: Ticks,
-    detection: Detection,
-    *,
-    thresholds: NDArray[np.float32],
-    rules: SzcoreRules | None = None,
-) -> Curve:
-    """SzCORE's event scores, pooled, exact at each of the given thresholds.
-
-    Merging over 90 s and cutting at 300 s make the number of false alarms change with the length of
-    a detection too, so no closed form gives all thresholds at once.
-    """
-    thresholds = np.unique(thresholds)
-    # Merging and minimum duration are in the level already.
-    crossings = find_crossings(traces, partial(processed_level, detection=detection), thresholds)
-    counts = []
-    for value in thresholds[::-1].tolist():
-        found = crossings.events(crossings.hysteresis(value, value), 0.0, 0.0, timeline)
-        counts.append(event_counts(timeline, reference, found, rules).total())
-    return Curve(
-        thresholds[::-1].astype(np.float64),
-        np.array([one.sensitivity for one in counts], dtype=np.float64),
-        np.array([one.fp_per_day for one in counts], dtype=np.float64),
-        float(len(reference)),
-    )
-
-
-def near_targets(
-    curve: Curve, thresholds: NDArray[np.float32], n_values: int
-) -> NDArray[np.float32]:
-    """The thresholds between points of which only one keeps a target, `n_values` at most."""
-    kept = np.array([curve.fa_per_24h <= target for target in TARGETS.values()])
-    parted = np.flatnonzero(np.any(kept[:, 1:] != kept[:, :-1], axis=0))
-    high, low = curve.threshold[parted], curve.threshold[parted + 1]
-    values = np.unique(thresholds)
-    inside = np.any((values[:, None] > low) & (values[:, None] < high), axis=1)
-    return spread(values[inside], n_values)
-
-
-def united(one: Curve, other: Curve) -> Curve:
-    """The points of two curves of the same detector in one."""
-    order = np.argsort(-np.concatenate([one.threshold, other.threshold]), kind="stable")
-    return Curve(
-        np.concatenate([one.threshold, other.threshold])[order],
-        np.concatenate([one.sensitivity, other.sensitivity])[order],
-        np.concatenate([one.fa_per_24h, other.fa_per_24h])[order],
-        one.n_seizures,
-    )
-
-
 def at_targets(curve: Curve) -> Scores:
     """Sensitivity at 10, 5, 2.5 and 1 false alarms in 24 h."""
     return {name: curve.sensitivity_at(target) for name, target in TARGETS.items()}
-
-
-def spread(values: NDArray[np.float32], n_values: int) -> NDArray[np.float32]:
-    """At most `n_values` of the distinct values, evenly taken by rank."""
-    values = np.unique(values)
-    if not len(values):
-        return values
-    return values[np.unique(np.linspace(0, len(values) - 1, n_values).round().astype(int))]
 
 
 def _summed(values: Sequence[float], group: NDArray[np.intp], n_groups: int) -> Values:

@@ -21,18 +21,18 @@ from brainbrr.scoring.timeline import TICKS_HZ
 
 @dataclass(frozen=True)
 class Steps:
-    """Where the counts of one recording, or of several, change with the threshold.
+    """Where the counts of one recording, or of several, change with the threshold, on = off.
 
     Attributes:
         hits: the highest threshold at which each seizure is found; 0 where none does.
         alarms: thresholds at and below which the number of false alarms changes ...
-        change: ... by this much, +1 or -1.
+        change: ... by this much.
         recorded_s: seconds with signal.
     """
 
     hits: NDArray[np.float32]
     alarms: NDArray[np.float32]
-    change: NDArray[np.int8]
+    change: NDArray[np.signedinteger]
     recorded_s: float
 
     def false_alarms(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -65,6 +65,15 @@ def event_counts(
     )
 
 
+def extended_seizures(timeline: Timeline, reference: Ticks, rules: SzcoreRules) -> Ticks:
+    """What a detection must touch to find each seizure, in samples of the event mask.
+
+    Merged, cut and widened by the tolerances; shape `(seizures, 2)`, which may overlap.
+    """
+    pieces = _merge_and_split(timeline, reference, rules)
+    return _samples(timeline, _extend(timeline, pieces, rules), rules.event_rate_hz)
+
+
 def sample_counts(
     timeline: Timeline, reference: Ticks, hypothesis: Ticks, rules: SzcoreRules | None = None
 ) -> Counts:

@@ -1,35 +1,30 @@
 """What only probabilities can tell: curves, AUROC and average precision, calibration."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.bootstrap import interval
 from brainbrr.scoring.calibration import (
+    calibrated,
     count_samples,
     expected_calibration_error,
     reliability,
-    tempered,
 )
-from brainbrr.scoring.curve import (
-    Curve,
-    SortedSteps,
-    at_targets,
-    near_targets,
-    spread,
-    szcore_curve,
-    united,
-)
+from brainbrr.scoring.curve import SortedSteps, at_targets
 from brainbrr.scoring.pairing import Pairs, listed
+from brainbrr.scoring.sample_bootstrap import PatientSamples, sample_intervals
 from brainbrr.scoring.sample_level import SampleHistogram, auroc, average_precision
 from brainbrr.scoring.summary import Scores
 from brainbrr.scoring.sweep import sweep_recording
-from brainbrr.scoring.timeline import Ticks, Timeline
+from brainbrr.scoring.szcore_sweep import sweep_szcore
 
 
 class MissingTrace(BrainbrrError):
@@ -84,52 +79,68 @@ class OrderedTraces(Sequence[Trace]):
 def score_traces(
     traces: Sequence[Trace],
     references: Sequence[Annotation],
-    timeline: Timeline,
-    truth: Ticks,
     group: NDArray[np.intp],
     *,
     detection: Detection,
     weights: NDArray[np.float64],
     n_points: int,
-    temperature: float | None,
+    calibration: Calibration | None,
 ) -> tuple[Scores, Scores]:
-    """The entries `curve` and `sample_level`, and the intervals of the first.
+    """The entries `curve` and `sample_level`, and the intervals of both.
 
     Args:
-        truth: seizures on the corpus's clock.
         group: index of each recording's subject.
         detection: smoothing, merging and minimum duration of the curves.
         weights: bootstrap weights, shape `(resamples, subjects)`.
         n_points: points of each curve in the result; sensitivities at a rate come from the whole
             curve.
-        temperature: fitted on validation, for the calibration error after scaling.
+        calibration: fitted on validation, for the calibration error after it.
     """
-    samples = count_samples(traces, references)
-    steps = [
-        sweep_recording(trace, reference.seizure_intervals, detection)
-        for trace, reference in zip(traces, references, strict=True)
-    ]
-    ordered = SortedSteps.of(steps, group, weights.shape[1])
-    ovlp = ordered.curve()
-
-    def szcore_at(thresholds: NDArray[np.float32]) -> Curve:
-        return szcore_curve(traces, timeline, truth, detection, thresholds=thresholds)
-
-    szcore = szcore_at(spread(ordered.threshold, n_points))
-    finer = near_targets(szcore, ordered.threshold, n_points)
+    n_subjects = weights.shape[1]
+    patients, samples = _samples_of_patients(traces, references, group, n_subjects)
+    ovlp_steps, szcore_steps = [], []
+    for trace, reference in zip(traces, references, strict=True):
+        seizures = reference.seizure_intervals
+        ovlp_steps.append(sweep_recording(trace, seizures, detection))
+        szcore_steps.append(sweep_szcore(trace, seizures, reference.duration_s, detection))
+    ovlp = SortedSteps.of(ovlp_steps, group, n_subjects)
+    szcore = SortedSteps.of(szcore_steps, group, n_subjects)
     curve = {
-        "ovlp": ovlp.points(n_points),
-        "szcore": szcore.points(n_points),
-        "sensitivity_at_fa": at_targets(ovlp),
-        "sensitivity_at_fa_szcore": at_targets(united(szcore, szcore_at(finer))),
+        "ovlp": ovlp.curve().points(n_points),
+        "szcore": szcore.curve().points(n_points),
+        "sensitivity_at_fa": at_targets(ovlp.curve()),
+        "sensitivity_at_fa_szcore": at_targets(szcore.curve()),
     }
-    resampled = ordered.resampled_targets(weights)
-    at_fa = {name: interval(values) for name, values in resampled.items()}
-    scores = {"curve": curve, "sample_level": _sample_level(samples, temperature)}
-    return scores, {"curve": {"sensitivity_at_fa": at_fa}}
+    spreads = {
+        "curve": {
+            "sensitivity_at_fa": _at_target_intervals(ovlp, weights),
+            "sensitivity_at_fa_szcore": _at_target_intervals(szcore, weights),
+        },
+        "sample_level": sample_intervals(patients, samples, weights),
+    }
+    return {"curve": curve, "sample_level": _sample_level(samples, calibration)}, spreads
 
 
-def _sample_level(samples: SampleHistogram, temperature: float | None) -> Scores:
+def _samples_of_patients(
+    traces: Sequence[Trace],
+    references: Sequence[Annotation],
+    group: NDArray[np.intp],
+    n_subjects: int,
+) -> tuple[list[PatientSamples], SampleHistogram]:
+    total, patients = SampleHistogram.of([]), []
+    for subject in range(n_subjects):
+        own = np.flatnonzero(group == subject).tolist()
+        samples = count_samples((traces[i] for i in own), (references[i] for i in own))
+        patients.append(PatientSamples.of(samples))
+        total = total + samples
+    return patients, total
+
+
+def _at_target_intervals(steps: SortedSteps, weights: NDArray[np.float64]) -> Scores:
+    return {name: interval(found) for name, found in steps.resampled_targets(weights).items()}
+
+
+def _sample_level(samples: SampleHistogram, calibration: Calibration | None) -> Scores:
     area, area_bound = auroc(samples)
     precision, precision_bound = average_precision(samples)
     scores: Scores = {
@@ -141,8 +152,9 @@ def _sample_level(samples: SampleHistogram, temperature: float | None) -> Scores
         "n_samples": int(samples.n.sum()),
         "reliability": reliability(samples),
     }
-    if temperature is not None:
-        scaled = tempered(samples, temperature)
-        scores["temperature"] = temperature
-        scores["ece_after_temperature"] = expected_calibration_error(scaled)
+    if calibration is not None:
+        after = calibrated(samples, calibration)
+        scores["calibration"] = asdict(calibration)
+        scores["ece_calibrated"] = expected_calibration_error(after)
+        scores["reliability_calibrated"] = reliability(after)
     return scores

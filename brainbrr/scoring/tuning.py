@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection, smoothed_level
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.alarm_budget import choose_threshold
+from brainbrr.scoring.calibration import fit_calibration
 from brainbrr.scoring.corpus import group_by_subject
 from brainbrr.scoring.counts import Counts, defined
 from brainbrr.scoring.crossings import Crossings, find_crossings
@@ -37,10 +39,12 @@ class InvalidTuning(BrainbrrError):
 
 
 class Tuned(NamedTuple):
-    """The chosen detection, and how it was chosen (plain values, fit for JSON)."""
+    """The chosen detection, how it was chosen (plain values, fit for JSON), and what the
+    probabilities are worth."""
 
     detection: Detection
     table: Scores
+    calibration: Calibration = Calibration()
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,9 @@ def tune(
             the base's value.
 
     Returns:
-        the detection, and a table with the split, the objective and one row for each setting that
-        was tried. Where the objective is undefined everywhere (no seizure, no alarm), or nothing
-        meets the target, the table says so.
+        the detection; a table with the split, the objective and one row for each setting that was
+        tried; and the calibration fitted on the same recordings. Where the objective is undefined
+        everywhere (no seizure, no alarm), or nothing meets the target, the table says so.
 
     Raises:
         TuningOnEvaluation: `split` is not the validation split.
@@ -108,6 +112,7 @@ def tune(
     _check(objective, average, standard, target_fa_per_24h)
     base = base or Detection()
     corpus = _Corpus.of(traces, references, subjects)
+    calibration = fit_calibration(traces, references, split=split)
     if alarm_budget is not None:
         budget = choose_threshold(
             traces,
@@ -117,7 +122,8 @@ def tune(
             coverage=coverage,
             subjects=subjects,
         )
-        return Tuned(budget.detection, {"split": "val", "alarm_budget": budget.told(), "rows": []})
+        table = {"split": "val", "alarm_budget": budget.told(), "rows": []}
+        return Tuned(budget.detection, table, calibration)
     grid = Grid(
         on_thresholds,
         off_over_on,
@@ -130,7 +136,7 @@ def tune(
         for detection, events in _candidates(traces, corpus, grid)
     ]
     table = {"split": "val", "objective": objective, "average": average, "standard": standard}
-    return _choose(base, tried, table, target_fa_per_24h)
+    return _choose(base, tried, table, target_fa_per_24h)._replace(calibration=calibration)
 
 
 class _Corpus(NamedTuple):

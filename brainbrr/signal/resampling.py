@@ -30,9 +30,10 @@ def rate_ratio(source_hz: float, target_hz: float) -> Fraction:
 
 
 @lru_cache(maxsize=16)
-def _taps(ratio: Fraction) -> tuple[NDArray[np.float64], int]:
+def polyphase_taps(ratio: Fraction) -> tuple[NDArray[np.float64], int]:
     """Low-pass for the ratio, padded so that its delay is whole output samples, and that delay.
 
+    Output sample `n` is the sum over source samples `k` of `taps[(n + delay) * down - k * up]`.
     Each of its phases sums to exactly 1, so that an electrode's offset, however large, leaves no
     ripple.
     """
@@ -67,7 +68,7 @@ def resample_span(read: ReadSpan, ratio: Fraction, first: int, last: int) -> Sig
     offset = first - start // down * up
     if max(up, down) <= _MAX_FRAMED:
         return _framed(source, ratio, offset, last - first)
-    taps, delay = _taps(ratio)
+    taps, delay = polyphase_taps(ratio)
     resampled = signal.upfirdn(taps.astype(source.dtype), source, up, down, axis=-1)
     return np.asarray(resampled[..., offset + delay : offset + delay + last - first])
 
@@ -80,7 +81,7 @@ def _frames(ratio: Fraction) -> tuple[NDArray[np.float64], int, int]:
     later, so that resampling is one matrix product: three times as fast as sample by sample.
     """
     up, down = ratio.numerator, ratio.denominator
-    taps, delay = _taps(ratio)
+    taps, delay = polyphase_taps(ratio)
     n_rounds = -(-_MIN_FRAME // up)
     outputs = np.arange(n_rounds * up)
     last_input = (outputs + delay) * down // up

@@ -49,12 +49,14 @@ class WindowDataModule(LightningDataModule):
         self.dataset = WindowDataset(
             rows, cache_folder, windowing, weights=weights, open_signal=open_signal
         )
+        # Of no kind, so that no epoch takes them.
+        self._kind = np.where(self.dataset.blind(), np.int8(-1), self.dataset.index.kind)
         self.sampler(0, 1)
 
     def sampler(self, rank: int, n_ranks: int) -> BalancedSampler:
         """What one of the processes draws."""
         return BalancedSampler(
-            self.dataset.index.kind,
+            self._kind,
             self.options.balance,
             seed=self.seed,
             batch_size=self.options.batch_size,
@@ -64,8 +66,8 @@ class WindowDataModule(LightningDataModule):
 
     @property
     def seizure_fraction(self) -> float:
-        """Share of seizure among the recorded samples of the first epoch."""
-        windows = self.sampler(0, 1).epoch(0)
+        """Share of seizure among the recorded samples of an epoch, once a curriculum is over."""
+        windows = self.sampler(0, 1).epoch(self.options.balance.curriculum_epochs)
         index = self.dataset.index
         return float(np.sum(index.seizure_samples[windows]) / np.sum(index.n_samples[windows]))
 

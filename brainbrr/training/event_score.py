@@ -43,6 +43,7 @@ class EventScore:
             by_name,
             subjects=self._subjects,
             detection=tuned.detection,
+            calibration=tuned.calibration,
             n_resamples=0,
             n_curve_points=N_CURVE_POINTS,
         )
@@ -53,4 +54,10 @@ class EventScore:
         metrics |= {f"sensitivity_at_{rate}fa": value for rate, value in at_rates.items()}
         # Undefined where no subject has a seizure or an alarm: as low as a score can be.
         defined = {name: value or 0.0 for name, value in metrics.items()}
-        return ValidationScore(defined, tuned.detection, scores, tuned.table.get("alarm_budget"))
+        return ValidationScore(
+            defined,
+            tuned.detection,
+            scores,
+            tuned.table.get("alarm_budget"),
+            tuned.calibration,
+        )

@@ -2,10 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import torch
 from lightning import Callback
@@ -20,6 +20,10 @@ from brainbrr.models.scaling import standardise
 
 log = logging.getLogger(__name__)
 
+MAX_OVERFLOWS = 25
+"""Steps in a row that a gradient scaler may leave out: from its first scale of 65,536 as many
+halvings end far below 1, where it is not float16 that overflows."""
+
 
 class NonFiniteStep(BrainbrrError):
     """A loss or gradient that is infinite or not a number."""
@@ -30,7 +34,9 @@ class FiniteGuard(Callback):
     weight.
 
     Clipping does not help here: one NaN in a gradient makes its norm NaN, and clipping spreads it
-    to all of them.
+    to all of them. Under float16 a gradient that overflows is the scaler's business, until the
+    scaler has left out `MAX_OVERFLOWS` steps in a row and no longer learns.
+
     What a bad step was made of goes to `folder`: its batches, its recordings and the first module
     whose output is not finite.
 
@@ -53,18 +59,25 @@ class FiniteGuard(Callback):
                 "Correct callbacks.finite_guard.",
             )
         self.folder, self.policy, self.max_in_a_row = Path(folder), policy, max_in_a_row
-        self.n_skipped, self.in_a_row = 0, 0
+        self.n_skipped, self.in_a_row, self.overflows = 0, 0, 0
+        self._step = 0
         self._batches: list[WindowBatch] = []
         self._losses: list[Tensor] = []
         self._buffers: dict[str, Tensor] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """How many steps were left out."""
-        return {"n_skipped": self.n_skipped, "in_a_row": self.in_a_row}
+        names = ("n_skipped", "in_a_row", "overflows")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
-        self.n_skipped, self.in_a_row = state_dict["n_skipped"], state_dict["in_a_row"]
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Note where the run begins or goes on."""
+        self._step = trainer.global_step
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: WindowBatch, batch_idx: int
@@ -88,24 +101,44 @@ class FiniteGuard(Callback):
         norm = gradient_norm(network)
         # A gradient scaler expects overflow and handles it; a loss must be finite under it as well.
         finite = torch.isfinite(losses).all()
-        if getattr(trainer.precision_plugin, "scaler", None) is None:
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        if scaler is None:
             finite = finite & torch.isfinite(norm)
         if trainer.strategy.reduce_boolean_decision(bool(finite), all=True):
             self.in_a_row = 0
             return
+        if scaler is not None:
+            losses = losses / scaler.get_scale()
         report = self._keep_evidence(trainer, network, losses, norm, batches)
         for name, buffer in network.named_buffers():
             buffer.copy_(self._buffers[name])
         optimizer.zero_grad(set_to_none=True)
         self.n_skipped, self.in_a_row = self.n_skipped + 1, self.in_a_row + 1
         if self.policy == "raise" or self.in_a_row >= self.max_in_a_row:
-            raise NonFiniteStep(
-                "a finite loss and gradient",
-                f"loss {report['losses']}, gradient norm {report['gradient_norm']} at step "
-                f"{report['step']}, first in {report['first_non_finite']}",
-                f"Look at {self.folder}; callbacks.finite_guard.policy=skip leaves such steps out.",
-            )
+            self._refuse(report, "callbacks.finite_guard.policy=skip leaves such steps out.")
         log.warning("Step %d left out: %s", report["step"], report)
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: WindowBatch, batch_idx: int
+    ) -> None:
+        """Count the steps that a gradient scaler left out one after another."""
+        if trainer.global_step == self._step:
+            return
+        self._step = trainer.global_step
+        self.overflows = 0 if pl_module.stepped else self.overflows + 1
+        if self.overflows >= MAX_OVERFLOWS:
+            network, loss = pl_module.network, outputs["loss"].detach()[None]
+            norm = gradient_norm(network)
+            report = self._keep_evidence(trainer, network, loss, norm, [pl_module.seen])
+            self._refuse(report, "The last steps were all left out: try trainer.precision=32-true.")
+
+    def _refuse(self, report: dict[str, Any], remedy: str) -> NoReturn:
+        raise NonFiniteStep(
+            "a finite loss and gradient",
+            f"loss {report['losses']}, gradient norm {report['gradient_norm']} at step "
+            f"{report['step']}, first in {report['first_non_finite']}",
+            f"Look at {self.folder}; {remedy}",
+        )
 
     def _keep_evidence(
         self,
@@ -119,10 +152,13 @@ class FiniteGuard(Callback):
         report = {
             "step": trainer.global_step,
             "epoch": trainer.current_epoch,
-            # Text, because JSON cannot spell what is not a number.
-            "losses": [str(loss) for loss in losses.tolist()],
+            # Text, because JSON cannot spell what is not a number. Lightning divides the loss by
+            # the number of gathered batches.
+            "losses": [str(loss) for loss in (losses * trainer.accumulate_grad_batches).tolist()],
             "gradient_norm": str(norm.item()),
-            "first_non_finite": first_non_finite(network, batches),
+            "first_non_finite": first_non_finite(
+                network, batches, trainer.precision_plugin.forward_context
+            ),
             "windows": [
                 {"recording": rows[recording].recording_id, "start_sample": start}
                 for batch in batches
@@ -149,18 +185,25 @@ def gradient_norm(network: nn.Module) -> Tensor:
     return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
-def first_non_finite(network: nn.Module, batches: list[WindowBatch]) -> str:
+def first_non_finite(
+    network: nn.Module,
+    batches: list[WindowBatch],
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> str:
     """Name of the first module, in the order of computing, whose output is not finite for one of
     the batches.
 
     `input` where the EEG itself is not; the first parameter whose gradient is not where the
     forward pass is finite.
+
+    Args:
+        autocast: makes the context of reduced precision in which it happened.
     """
     for batch in batches:
         eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         if not torch.isfinite(eeg).all():
             return "input"
-        with torch.no_grad(), _watch(network) as found:
+        with torch.no_grad(), autocast(), _watch(network) as found:
             network(eeg, batch.observed)
         if found:
             return found[0]

@@ -16,6 +16,7 @@ from brainbrr.data.manifest import ManifestRow
 from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_mapped
 from brainbrr.data.window_index import Windowing
 from brainbrr.errors import BrainbrrError
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.training.batch_size import with_fitting_batch
 from brainbrr.training.callback_set import CallbackSet
@@ -46,6 +47,7 @@ class FitResult:
         best_metric: that highest value, or None where nothing was monitored.
         detection: thresholds tuned on the validation recordings for the best checkpoint.
         alarm_budget: what they promise of a new patient's alarms, or None.
+        calibration: fitted on the same recordings with the same weights.
         history: one entry a validation: epoch, step and all metrics.
         seizure_fraction: share of seizure in the sampled windows.
     """
@@ -55,6 +57,7 @@ class FitResult:
     best_metric: float | None
     detection: Detection | None
     alarm_budget: dict[str, Any] | None
+    calibration: Calibration
     history: list[dict[str, float]] = field(default_factory=list)
     seizure_fraction: float = math.nan
 
@@ -88,7 +91,7 @@ def train(
         network: freshly built; its weights are replaced where a run is resumed.
         rows: the manifest.
         cache_folder: where prepared signals lie.
-        run_dir: where checkpoints go.
+        run_dir: where checkpoints go, and validation's traces for as long as they are needed.
         windowing: how recordings are cut up.
         weights: stretches of recordings that count more or less in the loss, by recording id.
         configuration: the resolved configuration as plain values, stored in each checkpoint.
@@ -117,7 +120,7 @@ def train(
     log.info("Seizure in %.1f %% of the sampled windows' time; loss %s", 100 * fraction, loss)
     validation = callbacks.validation(
         validating, cache_folder, windowing=windowing, options=dataloader, score=score, loss=loss,
-        open_signal=open_signal,
+        scratch=run_dir, open_signal=open_signal,
     )  # fmt: skip
     identity = Fingerprint()
     acting = [identity, validation, *callbacks.others, checkpoints]
@@ -178,15 +181,18 @@ def _split(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:
 def _result(checkpoints: DurableCheckpoints, validation: Validation, fraction: float) -> FitResult:
     best, last = checkpoints.folder / BEST, checkpoints.folder / LAST
     detection, alarm_budget = validation.detection, validation.alarm_budget
+    calibration = validation.calibration
     if checkpoints.best_metric is not None:
         stored = read_checkpoint(best)["callbacks"][validation.state_key]
         detection, alarm_budget = Detection(**stored["detection"]), stored["alarm_budget"]
+        calibration = Calibration(**stored.get("calibration", {}))
     return FitResult(
         best if checkpoints.best_metric is not None else last,
         last,
         checkpoints.best_metric,
         detection,
         alarm_budget,
+        calibration,
         validation.history,
         fraction,
     )

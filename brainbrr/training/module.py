@@ -11,7 +11,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from brainbrr.data.augmentation import Augmentation
 from brainbrr.data.window_dataset import WindowBatch
+from brainbrr.models.door import NonFiniteInput
 from brainbrr.models.scaling import standardise
+from brainbrr.training.finite_guard import FiniteGuard
 from brainbrr.training.losses import Loss
 from brainbrr.training.parameter_groups import parameter_groups
 
@@ -75,9 +77,22 @@ class SeizureModule(LightningModule):
             batch = self.augmentation(batch, torch.Generator().manual_seed(seed))
         self.seen = batch
         eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
-        logits = self.network(eeg, batch.observed)
+        try:
+            logits = self.network(eeg, batch.observed)
+        except NonFiniteInput:
+            acting = self.trainer.callbacks  # type: ignore[attr-defined]
+            if not any(isinstance(each, FiniteGuard) for each in acting):
+                raise
+            # The guard judges by the loss: it keeps the evidence and lets no step happen.
+            logits = torch.full_like(eeg[:, 0], torch.nan) + self._zero()
         self.logits = logits.detach()
         return self.loss(logits, batch.label, batch.weight * batch.valid)
+
+    def _zero(self) -> Tensor:
+        """Nothing, through every parameter that learns: processes that share a step expect a
+        gradient for each."""
+        trained = [each.sum() for each in self.network.parameters() if each.requires_grad]
+        return 0.0 * torch.stack(trained).sum()
 
     def optimizer_step(
         self,

@@ -84,6 +84,9 @@ class Monitoring(Callback):
         for guard in trainer.callbacks:
             if isinstance(guard, FiniteGuard):
                 metrics["guard/skipped_steps"] = float(guard.n_skipped)
+                metrics["guard/overflows_in_a_row"] = float(guard.overflows)
+            if isinstance(guard, SpikeWatch):
+                metrics["guard/loss_spikes"] = float(guard.n_spikes)
         if torch.cuda.is_available():
             metrics["device/peak_memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
         return metrics

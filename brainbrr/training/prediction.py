@@ -38,7 +38,7 @@ def predict_traces(
     on_batch: Callable[[Tensor, WindowBatch], None] | None = None,
 ) -> Iterator[tuple[ManifestRow, Trace]]:
     """Run a network over recordings and stitch its windows: one trace a recording, in the rows'
-    order.
+    order; 0 where a window has no electrode, as in `window_probabilities`.
 
     Args:
         network: `network(eeg, observed) -> logits`; put into evaluation mode meanwhile.
@@ -64,22 +64,32 @@ def predict_traces(
     network.eval()
     try:
         for batch in options.loader(dataset, order):
-            there = WindowBatch(*(part.to(device, non_blocking=True) for part in batch))
-            eeg = standardise(there.eeg, there.observed, there.center_uv, there.scale_uv)
-            with autocast():
-                logits = network(eeg, there.observed)
-            logits = logits.float()
-            if on_batch is not None:
-                on_batch(logits, there)
-            _require_finite(logits, batch, dataset)
-            yield from stitching.add(torch.sigmoid(logits).cpu().numpy(), batch)
+            probability = np.zeros(batch.label.shape, dtype=np.float32)
+            seen = batch.observed.any(1)
+            if seen.any():
+                there = _subset(batch, seen, device)
+                eeg = standardise(there.eeg, there.observed, there.center_uv, there.scale_uv)
+                with autocast():
+                    logits = network(eeg, there.observed)
+                logits = logits.float()
+                if on_batch is not None:
+                    on_batch(logits, there)
+                _require_finite(logits, there, dataset)
+                probability[seen.numpy()] = torch.sigmoid(logits).cpu().numpy()
+            yield from stitching.add(probability, batch)
     finally:
         network.train(was_training)
     yield from stitching.finish()
 
 
+def _subset(batch: WindowBatch, chosen: Tensor, device: torch.device | str) -> WindowBatch:
+    """Some windows of a batch, on the device; not copied before where they are all of them."""
+    parts = batch if chosen.all() else [part[chosen] for part in batch]
+    return WindowBatch(*(part.to(device, non_blocking=True) for part in parts))
+
+
 def _require_finite(logits: Tensor, batch: WindowBatch, dataset: WindowDataset) -> None:
-    finite = torch.isfinite(logits).all(dim=1).cpu()
+    finite = torch.isfinite(logits).all(dim=1)
     if not finite.all():
         first = int(batch.recording[~finite][0])
         raise NonFiniteLogits(

@@ -17,11 +17,13 @@ from brainbrr.data.window_dataset import OpenSignal, WindowBatch, open_mapped
 from brainbrr.data.window_index import Windowing, require_labels
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
 from brainbrr.training.ema import Ema
 from brainbrr.training.losses import Loss
 from brainbrr.training.prediction import predict_traces
+from brainbrr.training.traces_on_disk import on_disk
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +41,14 @@ class ValidationScore:
         detection: thresholds tuned on these recordings.
         scores: all of it, in the shape of `scores.json`.
         alarm_budget: what the threshold promises of a new patient's alarms, or None.
+        calibration: what the probabilities are worth, fitted on these recordings.
     """
 
     metrics: dict[str, float]
     detection: Detection
     scores: dict[str, Any] = field(default_factory=dict)
     alarm_budget: dict[str, Any] | None = None
+    calibration: Calibration = Calibration()  # noqa: RUF009  # frozen
 
 
 ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
@@ -53,9 +57,8 @@ ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
 class Validation(Callback):
     """After each epoch, traces of all validation recordings, their score, and the mean loss.
 
-    Traces are stitched at the signal's rate, one recording at a time, and kept at a reduced rate:
-    at 16 Hz the 435 hours of
-    TUSZ's development split take 100 MB.
+    Traces are stitched at the signal's rate, one recording at a time, and kept at a reduced rate in
+    a file: at 16 Hz the 435 hours of TUSZ's development split take 100 MB of it.
 
     Args:
         rows: the validation recordings.
@@ -64,6 +67,7 @@ class Validation(Callback):
         options: batch size and workers.
         score: what the traces are worth.
         loss: whose mean over the recordings is reported.
+        scratch: a folder for the file of traces, which vanishes with the traces.
         every_n_epochs: epochs from one validation to the next; the last epoch is always validated.
         trace_rate_hz: rate at which traces are kept.
         open_signal: maps a recording's prepared signal.
@@ -82,6 +86,7 @@ class Validation(Callback):
         options: LoaderOptions,
         score: ScoreTraces,
         loss: Loss,
+        scratch: Path,
         every_n_epochs: int = 1,
         trace_rate_hz: float = 16.0,
         open_signal: OpenSignal = open_mapped,
@@ -97,9 +102,11 @@ class Validation(Callback):
         self.windowing, self.options, self.loss = windowing, options, loss
         self.score, self.every_n_epochs = score, every_n_epochs
         self.trace_rate_hz, self.open_signal = trace_rate_hz, open_signal
+        self.scratch = Path(scratch)
         self.history: list[dict[str, float]] = []
         self.detection: Detection | None = None
         self.alarm_budget: dict[str, Any] | None = None
+        self.calibration = Calibration()
         self.traces: list[Trace] = []
         self.result: ValidationScore | None = None
         """Of the last validation, for whoever wants to look at it."""
@@ -107,12 +114,13 @@ class Validation(Callback):
         """Whether recordings are being gone through right now."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All scores so far and the thresholds last tuned."""
+        """All scores so far, the thresholds last tuned and the calibration that goes with them."""
         detection = None if self.detection is None else asdict(self.detection)
         return {
             "history": self.history,
             "detection": detection,
             "alarm_budget": self.alarm_budget,
+            "calibration": asdict(self.calibration),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -121,6 +129,7 @@ class Validation(Callback):
         detection = state_dict["detection"]
         self.detection = None if detection is None else Detection(**detection)
         self.alarm_budget = state_dict["alarm_budget"]
+        self.calibration = Calibration(**state_dict.get("calibration", {}))
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Validate, where it is this epoch's turn."""
@@ -130,7 +139,7 @@ class Validation(Callback):
         traces, loss = self._with_average(trainer, pl_module)
         result = self.score(traces, [row.annotation for row in self.rows])
         self.traces, self.result, self.detection = traces, result, result.detection
-        self.alarm_budget = result.alarm_budget
+        self.alarm_budget, self.calibration = result.alarm_budget, result.calibration
         metrics = {f"val/{name}": value for name, value in result.metrics.items()}
         metrics["val/loss"] = loss
         self.history.append({"epoch": float(epoch), "step": float(trainer.global_step)} | metrics)
@@ -178,11 +187,12 @@ class Validation(Callback):
             open_signal=self.open_signal,
             on_batch=add_loss,
         )
-        traces = [trace for _, trace in predicted]
+        traces = on_disk((trace for _, trace in predicted), self.scratch)
         if trainer.world_size > 1:
             parts: list[Any] = [None] * trainer.world_size
             torch.distributed.all_gather_object(parts, (traces, total))
             traces, total = gather(parts, len(self.rows))
+            traces = on_disk(traces, self.scratch)
         return traces, float(total[0] / total[1])
 
 

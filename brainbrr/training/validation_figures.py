@@ -1,6 +1,6 @@
 """What a number hides: after each validation, the worst miss, the worst false alarm, the curve."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from brainbrr.data.manifest import ManifestRow
 from brainbrr.events.detection import detect
 from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
+from brainbrr.scoring.calibration import count_samples
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.quantisation import dequantise
+from brainbrr.training.adjacency_figure import adjacency_figure
 from brainbrr.training.validation import Validation
 
 SPACING = 8.0
@@ -21,7 +23,8 @@ SPACING = 8.0
 
 
 class ValidationFigures(Callback):
-    """Draws into TensorBoard: sensitivity against false alarms, and the EEG of the worst cases.
+    """Draws into TensorBoard: sensitivity against false alarms, precision against sensitivity, the
+    EEG of the worst cases, and the graph of electrodes at the edge of a seizure.
 
     The worst miss is the seizure in which the network's highest probability was lowest, the worst
     false alarm the detection away from all seizures with the highest confidence.
@@ -41,8 +44,14 @@ class ValidationFigures(Callback):
             validated = isinstance(validation, Validation) and validation.result is not None
             if validated and boards and trainer.is_global_zero:
                 for name, figure in self.figures(validation):
-                    for board in boards:
-                        board.experiment.add_figure(f"val/{name}", figure, trainer.global_step)
+                    _add(boards, name, figure, trainer.global_step)
+                ties = adjacency_figure(
+                    pl_module.network,
+                    validation,
+                    device=pl_module.device,
+                    autocast=trainer.precision_plugin.forward_context,
+                )
+                _add(boards, "adjacency", ties, trainer.global_step)
                 validation.result = None
 
     def figures(self, validation: Validation) -> Iterator[tuple[str, Figure]]:
@@ -52,6 +61,7 @@ class ValidationFigures(Callback):
                 "sensitivity_against_false_alarms",
                 curve_figure(validation.result.scores["curve"]),
             )
+        yield "precision_against_sensitivity", precision_figure(validation)
         for name, found in (
             ("worst_miss", worst_miss(validation)),
             ("worst_false_alarm", worst_false_alarm(validation)),
@@ -120,6 +130,28 @@ def curve_figure(curve: dict[str, Any]) -> Figure:
     axes.set(xlabel="false alarms in 24 h", ylabel="sensitivity", xlim=(0, 50), ylim=(0, 1))
     axes.legend()
     return figure
+
+
+def precision_figure(validation: Validation) -> Figure:
+    """Share of the samples above a threshold that are seizure, against the share of seizure found
+    above it."""
+    references = [row.annotation for row in validation.rows]
+    samples = count_samples(validation.traces, references)
+    hits = np.cumsum(samples.positive[::-1])
+    alarms = np.cumsum(samples.negative[::-1])
+    told = hits + alarms > 0
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(hits[told] / max(hits[-1], 1), hits[told] / (hits + alarms)[told])
+    axes.axhline(hits[-1] / (hits + alarms)[-1], color="0.6", linestyle=":", label="chance")
+    axes.set(xlabel="sensitivity, samples", ylabel="precision, samples", xlim=(0, 1), ylim=(0, 1))
+    axes.legend()
+    return figure
+
+
+def _add(boards: Sequence[TensorBoardLogger], name: str, figure: Figure | None, step: int) -> None:
+    for board in boards if figure is not None else ():
+        board.experiment.add_figure(f"val/{name}", figure, step)
 
 
 def _highest(trace: Trace, event: Event) -> float:

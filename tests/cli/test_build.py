@@ -3,7 +3,13 @@
 import pytest
 from omegaconf import OmegaConf
 
-from brainbrr.cli.build import ForbiddenTarget, InvalidConfiguration, build, build_each
+from brainbrr.cli.build import (
+    ForbiddenTarget,
+    InvalidConfiguration,
+    MissingPackage,
+    build,
+    build_each,
+)
 from brainbrr.events.detection import Detection, ThresholdsOutOfOrder
 
 DETECTION = "brainbrr.events.detection.Detection"
@@ -27,6 +33,15 @@ def test_foreign_targets_are_refused_wherever_they_hide(target: str) -> None:
 def test_misspelt_value_says_which() -> None:
     with pytest.raises(InvalidConfiguration, match="onn"):
         build(OmegaConf.create({"_target_": DETECTION, "onn": 0.7}))
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(self: Detection) -> None:
+        raise ModuleNotFoundError("No module named 'absent'")
+
+    monkeypatch.setattr(Detection, "__post_init__", lacking)
+    with pytest.raises(MissingPackage, match=r"Detection needs; got No module named 'absent'"):
+        build(OmegaConf.create({"_target_": DETECTION}))
 
 
 def test_a_refusal_of_the_built_class_comes_through() -> None:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,6 +57,35 @@ def test_order_follows_from_seed_and_epoch_alone():
     assert not np.array_equal(sampler(kind).epoch(3), sampler(kind, seed=2).epoch(3))
 
 
+@given(KINDS, st.integers(1, 5), st.floats(0, 0.95), st.floats(0, 0.9))
+def test_a_curriculum_moves_the_share_of_seizure_and_not_the_epoch_s_length(
+    kind, n_epochs, share, hard_fraction
+):
+    plain = sampler(kind)
+    balance = Balance(
+        curriculum_epochs=n_epochs, curriculum_share=share, hard_fraction=hard_fraction
+    )
+    eased = sampler(kind, balance=balance)
+    epochs = [eased.epoch(number) for number in range(n_epochs + 2)]
+    shares = [(kind[windows] != Kind.NONE).mean() for windows in epochs]
+    assert {len(windows) for windows in epochs} == {plain.n_windows}
+    assert all(one >= other for one, other in pairwise(shares))
+    final = (kind[plain.epoch(0)] != Kind.NONE).mean()
+    assert shares[-2:] == [final, final]
+    assert shares[0] == pytest.approx(max(share, final), abs=1 / plain.n_windows)
+    assert all(set(plain.partial) <= set(windows) for windows in epochs)
+    assert np.array_equal(sampler(kind, balance=balance).epoch(1), epochs[1])
+
+
+def test_a_curriculum_s_background_goes_on_where_the_last_epoch_ended():
+    kind = np.array([0] * 60 + [1] * 8, dtype=np.int8)
+    eased = sampler(kind, balance=Balance(curriculum_epochs=3, curriculum_share=0.8))
+    dealt = np.concatenate([eased.epoch(n)[kind[eased.epoch(n)] == 0] for n in range(5)])
+    counts = [(kind[eased.epoch(n)] == 0).sum() for n in range(5)]
+    assert counts == [6, 11, 15, 20, 20]
+    assert np.unique(dealt[:52]).size == 52 and np.unique(dealt).size == 60
+
+
 def test_seizures_that_fill_their_windows_are_all_taken():
     kind = np.array([0] * 50 + [2] * 4, dtype=np.int8)
     windows = sampler(kind).epoch(0)
@@ -67,7 +98,9 @@ def test_a_split_without_seizures_is_refused():
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(InvalidBalance, match="ratios of 0 or more"):
+    with pytest.raises(InvalidBalance, match="ratios and epochs of 0 or more"):
         Balance(none_per_partial=-1.0)
     with pytest.raises(InvalidBalance, match="rank 2 of 2"):
         sampler(np.ones(3, dtype=np.int8), rank=2, n_ranks=2)
+    with pytest.raises(InvalidBalance, match="0 <= curriculum_share < 1"):
+        Balance(curriculum_share=1.0)

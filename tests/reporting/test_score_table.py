@@ -3,7 +3,7 @@ from io import StringIO
 from rich.console import Console
 
 from brainbrr.reporting.scoreboard import Measure, look_up, measure
-from brainbrr.reporting.table import score_table
+from brainbrr.reporting.table import ANSWER, answer_table, score_table
 
 
 def shown(table):
@@ -25,6 +25,17 @@ def test_the_table_has_scores_intervals_dashes_and_baselines(scores):
     assert "sensitivity at 2.5 false alarms per 24 h" in text
     assert "0.290" in text
     assert "AUROC" in text
+
+
+def test_the_answer_is_short_and_has_baselines_beside_it(scores):
+    baseline = {"szcore": {"event": {"subject_mean": {"f1": 0.123}}}}
+    lines = shown(answer_table(scores, {"line_length": baseline})).splitlines()
+    assert len(lines) <= 15
+    event = next(line for line in lines if "SzCORE events, F1" in line)
+    assert "0.417 (0.312\u20130.523)" in event
+    assert "0.123" in event
+    assert "line length" in "".join(lines[:3])
+    assert sum("\u2013 \u2502" in line for line in lines) >= len(ANSWER) - 1
 
 
 def test_definitions_without_scores_have_no_row(scores):

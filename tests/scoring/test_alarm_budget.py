@@ -8,7 +8,7 @@ from brainbrr.events.detection import Detection, detect
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.alarm_budget import choose_threshold, lowest_threshold, within_budget
+from brainbrr.scoring.alarm_budget import budget_kept, choose_threshold, lowest_threshold
 from brainbrr.scoring.nedc import ovlp_counts
 from brainbrr.scoring.sweep import sweep_recording
 from brainbrr.scoring.timeline import Timeline
@@ -166,9 +166,10 @@ def test_a_whole_recording_is_never_one_alarm():
 
 
 def test_achieved():
-    counts, recorded_s = {"a": 5, "b": 6, "c": 1}, {"a": 86_400, "b": 86_400, "c": 3_600}
-    assert within_budget(counts, recorded_s, 5.0) == pytest.approx(1 / 3)
-    assert within_budget({}, {}, 5.0) is None
+    rates = {"a": 5.0, "b": 5.1, "c": None, "d": 0.0}
+    subjects = {name: {"nedc": {"ovlp": {"fa_per_24h": rate}}} for name, rate in rates.items()}
+    assert budget_kept({"subjects": subjects}, 5.0) == (2, 3)
+    assert budget_kept({"subjects": {}}, 5.0) == (0, 0)
 
 
 def test_told_is_plain():

@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 
 from brainbrr.events.annotation import Annotation
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals, from_mask
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.calibration import (
+    calibrated,
     count_samples,
     expected_calibration_error,
-    fit_temperature,
+    fit_calibration,
     reliability,
-    tempered,
 )
 from brainbrr.scoring.sample_level import SampleHistogram
 from brainbrr.scoring.splits import TuningOnEvaluation
@@ -46,17 +47,18 @@ def test_a_detector_that_is_always_sure_and_half_wrong():
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_put_in_is_found(temperature):
     trace, reference = drawn(temperature)
-    found = fit_temperature({"x": trace}, {"x": reference}, split="val")
-    assert found == pytest.approx(temperature, rel=0.1)
+    found = fit_calibration({"x": trace}, {"x": reference}, split="val")
+    assert found.temperature == pytest.approx(temperature, rel=0.1)
+    assert found.bias == 0.0
 
 
 def test_scaling_lowers_the_error_on_other_recordings():
     trace, reference = drawn(3.0, seed=1)
     samples = count_samples([trace], [reference])
     before = expected_calibration_error(samples)
-    after = expected_calibration_error(tempered(samples, 3.0))
+    after = expected_calibration_error(calibrated(samples, Calibration(3.0)))
     assert after < before / 4
-    unchanged = expected_calibration_error(tempered(samples, 1.0))
+    unchanged = expected_calibration_error(calibrated(samples, Calibration()))
     assert unchanged == pytest.approx(before, abs=2e-3)
 
 
@@ -69,7 +71,8 @@ def test_gaps_are_not_samples():
 
 def test_one_class_has_no_temperature():
     trace = Trace(np.full(100, 0.25, np.float32), 1.0, as_intervals([]))
-    assert fit_temperature({"x": trace}, {"x": Annotation((), 100.0)}, split="dev") is None
+    found = fit_calibration({"x": trace}, {"x": Annotation((), 100.0)}, split="dev")
+    assert found == Calibration()
 
 
 def test_no_samples_have_no_error():
@@ -78,4 +81,4 @@ def test_no_samples_have_no_error():
 
 def test_fitting_on_the_test_split_is_refused():
     with pytest.raises(TuningOnEvaluation, match="split='test'"):
-        fit_temperature({}, {}, split="test")
+        fit_calibration({}, {}, split="test")

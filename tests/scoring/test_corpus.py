@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.corpus import UnknownSubject, score_corpus
@@ -140,7 +141,12 @@ def traces():
 
 def test_traces_bring_curves_and_sample_scores():
     scores = score_corpus(
-        REFERENCES, HYPOTHESES, traces(), subjects=SUBJECTS, temperature=2.0, n_resamples=50
+        REFERENCES,
+        HYPOTHESES,
+        traces(),
+        subjects=SUBJECTS,
+        calibration=Calibration(2.0),
+        n_resamples=50,
     )
     json.dumps(scores, allow_nan=False)
     curve = scores["curve"]
@@ -151,7 +157,8 @@ def test_traces_bring_curves_and_sample_scores():
     assert 0.8 < scores["sample_level"]["auroc"] < 1
     assert scores["sample_level"]["auroc_error_bound"] < 1e-3
     assert scores["sample_level"]["n_samples"] == 16_200 - 4 * 60
-    assert scores["sample_level"]["temperature"] == 2.0
+    assert scores["sample_level"]["calibration"] == {"temperature": 2.0, "bias": 0.0}
+    assert scores["sample_level"]["ece_calibrated"] != scores["sample_level"]["ece"]
 
 
 def test_only_recorded_time_counts_in_rates():

@@ -6,17 +6,9 @@ from hypothesis import strategies as st
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.curve import (
-    Curve,
-    SortedSteps,
-    near_targets,
-    spread,
-    szcore_curve,
-    united,
-)
+from brainbrr.scoring.curve import SortedSteps
 from brainbrr.scoring.nedc import ovlp_counts
 from brainbrr.scoring.sweep import combine, processed_level, sweep_recording
-from brainbrr.scoring.szcore import event_counts
 from brainbrr.scoring.timeline import Timeline
 
 LEVELS = st.lists(st.integers(0, 8), min_size=10, max_size=120)
@@ -141,36 +133,3 @@ def test_without_seizures_sensitivity_is_undefined():
         steps = sweep_recording(flat, as_intervals(seizures), detection)
         curve = SortedSteps.of([steps], np.array([0]), 1).curve()
         assert (curve.sensitivity_at(10.0), curve.points(10)) == (expected, [])
-
-
-def test_more_thresholds_are_taken_where_a_target_is_passed():
-    curve = Curve(
-        np.array([0.9, 0.6, 0.3]), np.array([0.1, 0.5, 0.9]), np.array([0.0, 3.0, 4.0]), 10
-    )
-    thresholds = np.array([0.2, 0.4, 0.5, 0.65, 0.7, 0.8, 0.95], np.float32)
-    # 1 and 2.5 alarms are passed between 0.9 and 0.6; 5 and 10 nowhere.
-    np.testing.assert_array_equal(near_targets(curve, thresholds, 10), thresholds[3:6])
-    np.testing.assert_array_equal(near_targets(curve, thresholds, 2), thresholds[[3, 5]])
-    finer = Curve(np.array([0.7]), np.array([0.4]), np.array([1.0]), 10)
-    both = united(curve, finer)
-    assert both.threshold.tolist() == [0.9, 0.7, 0.6, 0.3]
-    assert (curve.sensitivity_at(1.0), both.sensitivity_at(1.0)) == (0.1, 0.4)
-    assert spread(np.zeros(0, np.float32), 5).size == 0
-
-
-def test_szcore_curve_is_what_detection_and_scoring_give():
-    traces, seizures = corpus(3, 4)
-    detection = Detection(smoothing_s=1.0, merge_gap_s=2.0, min_duration_s=1.0)
-    timeline = Timeline.of([one.duration_s for one in traces])
-    truth = timeline.place(seizures)
-    values = np.concatenate([processed_level(trace, detection) for trace in traces])
-    thresholds = spread(values[values > 0], 12)
-    curve = szcore_curve(traces, timeline, truth, detection, thresholds=thresholds)
-    assert np.all(np.diff(curve.threshold) < 0)
-    for threshold, sensitivity, rate in zip(
-        curve.threshold, curve.sensitivity, curve.fa_per_24h, strict=True
-    ):
-        post = Detection(threshold, threshold, 1.0, 2.0, 1.0)
-        found = timeline.place([detect(trace, post).seizure_intervals for trace in traces])
-        counts = event_counts(timeline, truth, found).total()
-        assert (sensitivity, rate) == (counts.sensitivity, counts.fp_per_day)

@@ -81,7 +81,8 @@ def test_every_profile_has_the_same_effective_batch(hardware):
     assert isinstance(loader, LoaderOptions) and isinstance(trainer, TrainerOptions)
     assert loader.batch_size * trainer.accumulate_grad_batches == EFFECTIVE_BATCH
     assert trainer.precision in {"32-true", "bf16-mixed", "16-mixed"}
-    assert set(cfg.hardware_settings) == {"mps_memory_fraction", "n_threads"}
+    assert set(cfg.hardware) == {"fit", "mps_memory_fraction", "n_threads"}
+    assert not trainer.fit_batch
 
 
 def test_every_profile_that_can_be_detected_exists():
@@ -92,10 +93,19 @@ def test_every_profile_that_can_be_detected_exists():
 def test_settings_of_a_profile_are_those_that_are_applied():
     before = torch.get_num_threads()
     try:
-        apply_settings(**composed("hardware_settings.n_threads=1").hardware_settings)
+        settings = composed("hardware.n_threads=1").hardware
+        apply_settings(
+            mps_memory_fraction=settings.mps_memory_fraction, n_threads=settings.n_threads
+        )
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_batch_is_fitted_where_the_hardware_is_told_to():
+    fitted = composed("hardware=rtx3080", "hardware.fit=true")
+    assert build(fitted.trainer).fit_batch
+    assert fitted.dataloader.batch_size == 8
 
 
 def test_a_profile_sets_the_graph_s_interval_and_the_user_has_the_last_word():

@@ -7,6 +7,7 @@ import torch
 from lightning import Callback
 
 from brainbrr.data.augmentation import microvolts
+from brainbrr.models.door import NonFiniteInput, check_input
 from brainbrr.training.checkpoint_file import read_checkpoint
 from brainbrr.training.finite_guard import (
     FiniteGuard,
@@ -98,6 +99,34 @@ def test_a_poisoned_batch_ends_the_run_with_the_weights_untouched(tmp_path, rows
     assert len(facts["windows"]) == 4 and facts["windows"][0]["recording"].startswith("sub-")
     (evidence,) = torch.load(report.with_suffix(".pt"), weights_only=True)
     assert evidence[0].shape == (4, 19, 256)
+
+
+class WithDoor(tiny.TinyNetwork):
+    """Refuses EEG that is no number before it computes, as the detectors do."""
+
+    def forward(self, eeg, observed=None):
+        return super().forward(eeg, check_input(eeg, observed, 19, 16))
+
+
+def test_a_network_that_refuses_the_batch_itself_is_guarded_alike(tmp_path, rows, cache):
+    options = TrainerOptions(max_epochs=1, accelerator="cpu", limit_train_batches=8)
+
+    def run(name, guard):
+        before = WeightsBefore()
+        callbacks = tiny.callback_set(tmp_path / name, None, finite_guard=guard, extra=[before])
+        tiny.run(
+            tmp_path / name, rows, cache, network=WithDoor(), callbacks=callbacks,
+            augmentation=Poison(5), trainer=options,
+        )  # fmt: skip
+        return before
+
+    with pytest.raises(NonFiniteStep, match="loss .*nan.* at step 4, first in input"):
+        run("raise", FiniteGuard(tmp_path / "guard"))
+    assert list((tmp_path / "guard").glob("*.pt"))
+    before = run("skip", FiniteGuard(tmp_path / "other", policy="skip"))
+    assert same(before.seen[4], before.seen[5]) and not same(before.seen[5], before.seen[6])
+    with pytest.raises(NonFiniteInput, match="NaN or infinity in windows"):
+        run("unguarded", None)
 
 
 def test_skipping_leaves_the_step_out_and_goes_on(tmp_path, rows, cache, caplog):

@@ -36,7 +36,11 @@ class Losses(Callback):
 def test_what_is_logged_is_what_happened(tmp_path, rows, cache):
     losses = Losses()
     callbacks = tiny.callback_set(
-        tmp_path, monitoring=Monitoring(), finite_guard=FiniteGuard(tmp_path), extra=[losses]
+        tmp_path,
+        monitoring=Monitoring(),
+        finite_guard=FiniteGuard(tmp_path),
+        spike_watch=SpikeWatch(),
+        extra=[losses],
     )
     path = tmp_path / "metrics.csv"
     tiny.run(tmp_path, rows, cache, callbacks=callbacks, trainer=QUICK, loggers=[MetricsFile(path)])
@@ -46,6 +50,8 @@ def test_what_is_logged_is_what_happened(tmp_path, rows, cache):
         assert logged[step, "train/loss"] == pytest.approx(sum(two) / 2, rel=1e-5)
         assert logged[step, "train/gradient_norm"] > 0
         assert logged[step, "guard/skipped_steps"] == 0
+        assert logged[step, "guard/overflows_in_a_row"] == 0
+        assert logged[step, "guard/loss_spikes"] == 0
         assert 0 <= logged[step, "train/data_wait"] <= 1
         assert 0 <= logged[step, "train/seizure_fraction"] <= 1
         assert logged[step, "train/windows_per_s"] > 0

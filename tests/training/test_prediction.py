@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,11 @@ import torch
 from torch import nn
 
 from brainbrr.data.loader import LoaderOptions
+from brainbrr.data.window_dataset import WindowDataset
+from brainbrr.models.door import check_input
+from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import recorded_spans, stitch, window_spans
+from brainbrr.training.datamodule import WindowDataModule
 from brainbrr.training.prediction import NonFiniteLogits, predict_traces
 
 
@@ -44,6 +49,35 @@ def test_every_recording_has_its_trace_in_order_whatever_the_batch(rows, cache):
     assert [row.recording_id for row, _ in one] == [row.recording_id for row in rows]
     for (_, a), (_, b) in zip(one, other, strict=True):
         assert np.array_equal(a.probability, b.probability)
+
+
+class Door(Loudness):
+    """Refuses windows without an electrode, as the detectors do."""
+
+    def forward(self, eeg, observed=None):
+        return super().forward(eeg, check_input(eeg, observed, 19, 16))
+
+
+def test_a_stretch_without_electrodes_is_no_seizure_and_nobody_is_asked(rows, cache):
+    bad = [[name, 40.0, 64.0, "flat"] for name in ELECTRODES]
+    blind = replace(rows[0], bad_spans=bad)
+    dataset = WindowDataset([blind], cache, tiny.WINDOWING)
+    start_s = dataset.index.span[dataset.blind(), 0] / tiny.RATE_HZ
+    # Windows of 8 s at every 4 s; one of which more than a half is bad is blind.
+    assert start_s.tolist() == [40.0, 44.0, 48.0, 52.0, 56.0]
+    ((_, trace),) = predict_traces(
+        Door(), [blind], cache, windowing=tiny.WINDOWING, options=LoaderOptions(eval_batch_size=3)
+    )
+    ((_, whole),) = traces(rows[:1], cache)
+    middle = slice(round(44 * tiny.RATE_HZ), round(60 * tiny.RATE_HZ))
+    assert not trace.probability[middle].any() and whole.probability[middle].any()
+    before = slice(0, round(40 * tiny.RATE_HZ))
+    assert np.allclose(trace.probability[before], whole.probability[before], atol=1e-6)
+    module = WindowDataModule(
+        [blind, rows[1]], cache, windowing=tiny.WINDOWING, options=LoaderOptions(), seed=0
+    )
+    dealt = np.unique(np.concatenate([module.sampler(0, 1).epoch(n) for n in range(9)]))
+    assert len(dealt) and not set(dealt) & set(np.flatnonzero(dataset.blind()))
 
 
 def test_a_trace_comes_as_soon_as_its_recording_is_through(rows, cache):

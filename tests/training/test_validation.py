@@ -57,12 +57,12 @@ def test_processes_give_back_the_recordings_in_their_order():
     assert traces == list("abcde") and total.tolist() == [4.0, 6.0]
 
 
-def test_what_was_validated_is_remembered(rows, cache):
+def test_what_was_validated_is_remembered(tmp_path, rows, cache):
     def validation():
         return Validation(
             rows, cache, windowing=tiny.WINDOWING, options=LoaderOptions(),
             score=lambda traces, references: ValidationScore({}, Detection()),
-            loss=BinaryCrossEntropy(),
+            loss=BinaryCrossEntropy(), scratch=tmp_path,
         )  # fmt: skip
 
     one, other = validation(), validation()
@@ -74,11 +74,11 @@ def test_what_was_validated_is_remembered(rows, cache):
     assert other.detection == one.detection and other.history == one.history
 
 
-def test_only_the_epochs_whose_turn_it_is_are_validated(rows, cache, monkeypatch):
+def test_only_the_epochs_whose_turn_it_is_are_validated(tmp_path, rows, cache, monkeypatch):
     validation = Validation(
         rows, cache, windowing=tiny.WINDOWING, options=LoaderOptions(),
         score=lambda traces, references: ValidationScore({}, Detection()),
-        loss=BinaryCrossEntropy(), every_n_epochs=3,
+        loss=BinaryCrossEntropy(), scratch=tmp_path, every_n_epochs=3,
     )  # fmt: skip
     monkeypatch.setattr(validation, "predict", lambda *_: ([], np.float64(0.0)))
     trainer = SimpleNamespace(

@@ -1,0 +1,80 @@
+"""`brainbrr watch`: seizures told while they happen."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from omegaconf import DictConfig
+
+from brainbrr.cli.device import choose_device
+from brainbrr.cli.watch_display import WatchDisplay
+from brainbrr.inference.artifact import load_detector
+from brainbrr.inference.stream_edf import await_edf
+from brainbrr.inference.stream_lsl import LslInlet
+from brainbrr.inference.stream_source import LiveSource
+from brainbrr.inference.stream_table import EventTable
+from brainbrr.inference.stream_watch import listen
+
+LSL = "lsl:"
+
+
+def run(cfg: DictConfig) -> None:
+    """Listen to `input` until it falls silent or Ctrl-C; then finish the table."""
+    detector = load_detector(cfg.detector, device=choose_device(cfg.device))
+    source = _open(cfg)
+    stream = detector.stream(
+        source.labels,
+        source.rate_hz,
+        unit=source.unit,
+        hop_s=cfg.hop_s,
+        settle_s=cfg.settle_s,
+        mains=cfg.mains,
+    )
+    table = EventTable(Path(cfg.output) if cfg.output else None, stream.event_latency_s)
+    with stop_signals() as stopped:
+        heard = listen(
+            stream,
+            source,
+            follow=cfg.follow,
+            timeout_s=cfg.timeout_s,
+            poll_s=cfg.poll_s,
+            stopped=stopped,
+        )
+        with WatchDisplay(stream, resumes_s=table.resumes_s) as display:
+            for update in heard:
+                table.add(update, source.start)
+                display.show(update)
+        display.summary(table.events, cfg.output)
+
+
+def _open(cfg: DictConfig) -> LiveSource:
+    name = str(cfg.input)
+    if name.startswith(LSL):
+        return LslInlet(
+            name.removeprefix(LSL), timeout_s=cfg.timeout_s, labels=cfg.labels, unit=cfg.unit
+        )
+    timeout_s = cfg.timeout_s if cfg.follow else 0.0
+    return await_edf(Path(name), timeout_s=timeout_s, poll_s=cfg.poll_s)
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and a request to terminate set a mark instead of breaking off a computation.
+
+    A second one breaks off.
+    """
+    caught: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    former = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(caught)
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

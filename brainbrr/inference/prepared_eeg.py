@@ -1,0 +1,119 @@
+"""Prepared EEG of one recording, in memory or on disk, with what a network must know beside it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainbrr.data.preparation import Preparation, PreparedHeader, prepare, prepare_blocks
+from brainbrr.data.read import open_recording
+from brainbrr.data.recording import Recording
+from brainbrr.events.intervals import Intervals, as_intervals
+from brainbrr.signal.quantisation import quantise
+
+if TYPE_CHECKING:
+    import mne
+
+
+class Samples(Protocol):
+    """int16 `(19, samples)` at 0.1 uV a step, an array or something that is sliced like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(19, samples)`."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """int16."""
+
+    def __getitem__(self, key: Any) -> NDArray[np.int16]: ...
+
+
+class SamplesOnDisk:
+    """A `.npy` that is mapped for each slice and let go: what was read once stays in no one's
+    memory, as it would with one mapping of a whole night."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        mapped = np.load(path, mmap_mode="r")
+        self.shape: tuple[int, ...] = mapped.shape
+        self.dtype: np.dtype[Any] = mapped.dtype
+
+    def __getitem__(self, key: Any) -> NDArray[np.int16]:
+        return np.array(np.load(self._path, mmap_mode="r")[key])
+
+
+@dataclass(frozen=True)
+class PreparedEeg:
+    """One recording as a detector sees it.
+
+    Attributes:
+        eeg: int16 `(19, samples)`, 0.1 uV a step.
+        observed: `(19,)`, which electrodes hold signal.
+        center_uv, scale_uv: `(19,)` microvolts.
+        gaps: `(n, 2)` seconds without signal.
+        bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
+        start: date and time of the first sample, or None.
+    """
+
+    eeg: Samples
+    observed: NDArray[np.bool_]
+    center_uv: NDArray[np.float32]
+    scale_uv: NDArray[np.float32]
+    gaps: Intervals
+    bad_spans: Sequence[Sequence[Any]]
+    start: datetime | None = None
+
+    @classmethod
+    def of(cls, header: PreparedHeader, eeg: Samples) -> PreparedEeg:
+        """What preparation gave."""
+        return cls(
+            eeg,
+            header.observed,
+            header.center_uv,
+            header.scale_uv,
+            as_intervals(header.gaps),
+            header.bad_spans,
+            header.start,
+        )
+
+
+def prepare_to_disk(
+    source: Path | mne.io.BaseRaw, preparation: Preparation, target: Path
+) -> PreparedEeg:
+    """Prepare a file or an `mne.io.Raw` into a `.npy`, in little memory however long it is.
+
+    Raises:
+        UnreadableRecording: the file cannot be read as EEG.
+        MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see
+            `brainbrr.data.preparation`.
+    """
+    if isinstance(source, Path):
+        blocks = open_recording(source)
+    else:
+        from brainbrr.data.foreign import MneBlocks
+
+        blocks = MneBlocks(source)
+    return PreparedEeg.of(prepare_blocks(blocks, preparation, target), SamplesOnDisk(target))
+
+
+@contextmanager
+def prepared(
+    source: str | Path | Recording | mne.io.BaseRaw, preparation: Preparation
+) -> Iterator[PreparedEeg]:
+    """A recording prepared for the time of a `with` block."""
+    if isinstance(source, Recording):
+        header, eeg_uv = prepare(source, preparation)
+        yield PreparedEeg.of(header, quantise(eeg_uv))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(source) if isinstance(source, (str, Path)) else source
+        yield prepare_to_disk(source, preparation, Path(folder) / "prepared.npy")

@@ -1,0 +1,114 @@
+"""What a detector found in one recording, written in the formats that others read."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from brainbrr import __version__
+from brainbrr.durable import open_durable
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.annotation import Annotation
+from brainbrr.events.csv_bi import write_csv_bi
+from brainbrr.events.edf_annotations import write_edf_annotations
+from brainbrr.events.trace import Trace
+from brainbrr.events.trace_file import save_trace
+from brainbrr.events.tsv import write_tsv
+from brainbrr.inference.evidence import Evidence
+from brainbrr.inference.recordings import BIDS_DESCRIPTION, RESULT_ENDING, Job
+
+BIDS_VERSION = "1.9.0"
+
+
+class UnknownFormat(BrainbrrError):
+    """An output format that is not offered."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a detector found in one recording.
+
+    Attributes:
+        annotation: the events.
+        trace: the probability they were found on.
+        evidence: one for each event, or none at all.
+    """
+
+    annotation: Annotation
+    trace: Trace
+    evidence: tuple[Evidence, ...] = ()
+
+
+def write_json(result: Result, path: Path) -> None:
+    """The events as a JSON object with `duration_s`, `start` and a list of `events`, each with its
+    evidence where there is some."""
+    annotation = result.annotation
+    events = [asdict(event) for event in annotation.events]
+    for event, evidence in zip(events, result.evidence, strict=False):
+        event["evidence"] = evidence.to_json()
+    start = annotation.start.isoformat() if annotation.start else None
+    content = {"duration_s": annotation.duration_s, "start": start, "events": events}
+    with open_durable(path) as file:
+        json.dump(content, file, allow_nan=False)
+        file.write("\n")
+
+
+WRITERS: dict[str, tuple[str, Callable[[Result, Path], None]]] = {
+    "tsv": (".tsv", lambda result, path: write_tsv(result.annotation, path)),
+    "csv_bi": (".csv_bi", lambda result, path: write_csv_bi(result.annotation, path)),
+    "edf": (".edf", lambda result, path: write_edf_annotations(result.annotation, path)),
+    "json": (".json", write_json),
+}
+"""Suffix and writer of each output format; the name is the recording's with `_events`."""
+
+
+def check_formats(formats: Iterable[str]) -> list[str]:
+    """The formats as a list.
+
+    Raises:
+        UnknownFormat: one is not in `WRITERS`.
+    """
+    formats = list(formats)
+    for name in formats:
+        if name not in WRITERS:
+            raise UnknownFormat(f"formats among {', '.join(WRITERS)}", name, "Correct format=.")
+    return formats
+
+
+def result_files(job: Job, formats: Iterable[str], *, traces: bool) -> list[Path]:
+    """The files that a recording's results will be."""
+    files = [job.target.with_name(job.target.name + WRITERS[name][0]) for name in formats]
+    trace = _trace_path(job)
+    return files + ([trace, trace.with_suffix(".json")] if traces else [])
+
+
+def write_result(result: Result, job: Job, formats: Iterable[str], *, traces: bool) -> None:
+    """Write the files of `result_files`, all or none."""
+    try:
+        if traces:
+            save_trace(result.trace, _trace_path(job))
+        for name in formats:
+            suffix, write = WRITERS[name]
+            write(result, job.target.with_name(job.target.name + suffix))
+    except BaseException:
+        for file in result_files(job, formats, traces=traces):
+            file.unlink(missing_ok=True)
+        raise
+
+
+def write_bids_description(output: Path, source: Path) -> None:
+    """Say that a folder is a BIDS derivative of a dataset, and what made it."""
+    name = json.loads((source / BIDS_DESCRIPTION).read_text(encoding="utf-8")).get("Name", "")
+    description = {
+        "Name": f"Seizure events in {name}".strip(),
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "brainbrr", "Version": __version__}],
+    }
+    with open_durable(output / BIDS_DESCRIPTION) as file:
+        json.dump(description, file, indent=1)
+        file.write("\n")
+
+
+def _trace_path(job: Job) -> Path:
+    return job.target.with_name(job.target.name.removesuffix(RESULT_ENDING) + "_trace.npy")

@@ -1,0 +1,81 @@
+"""A detector as one safetensors file: weights, and everything else as JSON in its header."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from brainbrr.errors import BrainbrrError
+from brainbrr.inference.detector import Detector
+from brainbrr.inference.export_refusals import REMEDY, InvalidExport, OversizedExport
+from brainbrr.inference.portable import KEY, description_of, read_text
+from brainbrr.inference.refusals import shown
+from brainbrr.inference.weights import MAX_HEADER_BYTES, layout_of, read_tensors
+from brainbrr.models.registry import build_model
+
+MAX_BYTES = 4_000_000_000
+
+
+def single_file_of(detector: Detector, export: Mapping[str, Any]) -> bytes:
+    """The bytes of a single-file detector."""
+    weights = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in detector.network.state_dict().items()
+    }
+    return bytes(save(weights, {KEY: description_of(detector, export)}))
+
+
+def load_single_file(path: str | Path, *, device: str = "cpu", scan: str = "auto") -> Detector:
+    """Load a detector that `brainbrr export format=safetensors` wrote.
+
+    Args:
+        device: `cpu`, `cuda`, `mps`, or a torch device name.
+        scan: how Mamba-2 is computed; every way gives the same numbers.
+
+    Raises:
+        OversizedExport: larger than any detector.
+        InvalidDetector: damaged, foreign or hostile; one of its named forms.
+    """
+    path = Path(path)
+    if path.stat().st_size > MAX_BYTES:
+        raise OversizedExport(f"at most {MAX_BYTES} bytes", f"{path.stat().st_size}", REMEDY)
+    content = path.read_bytes()
+    description, _ = read_text(_metadata(content))
+    numbers = {**description.model, **({"scan": scan} if "scan" in description.model else {})}
+    try:
+        # Without memory first: how large a network is must not be learned by building it.
+        with torch.device("meta"):
+            expected = layout_of(build_model(**numbers).state_dict())
+    except (BrainbrrError, TypeError, ValueError, RuntimeError) as error:
+        raise InvalidExport("a model that this version can build", shown(str(error)), REMEDY) from (
+            error
+        )
+    tensors = read_tensors(content, expected)
+    network = build_model(**numbers)
+    network.load_state_dict(tensors, strict=True)
+    return Detector(
+        network.eval().to(device),
+        description.model,
+        description.preparation,
+        description.windowing,
+        description.detection,
+        description.provenance,
+        description.calibration,
+    )
+
+
+def _metadata(content: bytes) -> str | None:
+    """The description in the header, if there is one."""
+    import json
+
+    length = int.from_bytes(content[:8], "little")
+    if not 2 <= length <= min(MAX_HEADER_BYTES, len(content) - 8):
+        raise InvalidExport("a safetensors file", "a header that is none", REMEDY)
+    try:
+        header = json.loads(content[8 : 8 + length])
+        text = header.get("__metadata__", {}).get(KEY)
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InvalidExport("a safetensors file", shown(str(error)), REMEDY) from error
+    return text if isinstance(text, str) else None

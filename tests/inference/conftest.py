@@ -1,0 +1,16 @@
+"""The smallest detector there is."""
+
+from pathlib import Path
+
+import pytest
+
+from brainbrr.inference.artifact import load_detector
+from brainbrr.inference.detector import Detector
+
+GOLDEN = Path(__file__).parent / "golden" / "schema_2"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Detector:
+    """Windows of 4 s every 2 s."""
+    return load_detector(GOLDEN, check=False)

@@ -1,0 +1,67 @@
+"""Faster forms give the same answers within their stated price."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from brainbrr.inference.detector import Annotator, Detector
+from brainbrr.inference.speed import FastWindows, SpeedNotOffered, fast_form
+
+HEAVY = ("lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "torch_geometric")
+
+
+def windows(n: int) -> tuple[np.ndarray, ...]:
+    generator = np.random.default_rng(0)
+    eeg = generator.integers(-300, 300, (n, 19, 1024)).astype(np.int16)
+    center = np.zeros((n, 19), np.float32)
+    return eeg, np.ones((n, 19), dtype=bool), center, center + 10
+
+
+def test_bf16_stays_near(golden: Detector) -> None:
+    exact = golden.window_model(*windows(2))
+    fast = fast_form(golden, precision="bf16", compiled=False, batch_size=2)(*windows(2))
+    difference = np.abs(exact - fast).max()
+    assert 0 < difference < 0.02
+
+
+def test_batches_of_a_compiled_network_are_filled_up(golden: Detector) -> None:
+    sizes: list[int] = []
+
+    class Counting:
+        network = golden.network
+
+        def __call__(self, eeg: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+            sizes.append(len(eeg))
+            return golden.window_model(eeg, *rest)
+
+    fast = FastWindows(Counting(), "fp32", 4)  # type: ignore[arg-type]
+    np.testing.assert_allclose(fast(*windows(3)), golden.window_model(*windows(3)), atol=1e-6)
+    assert sizes == [4]
+
+
+def test_plain_is_the_detector_itself(golden: Detector) -> None:
+    assert fast_form(golden, precision="fp32", compiled=False, batch_size=4) == golden.window_model
+
+
+def test_an_unknown_precision_is_refused(golden: Detector) -> None:
+    with pytest.raises(SpeedNotOffered, match="fp32 or bf16"):
+        fast_form(golden, precision="fp8", compiled=False, batch_size=4)
+
+
+def test_an_exported_form_is_as_fast_as_it_is(golden: Detector) -> None:
+    class Exported(Annotator):
+        window_model = golden.window_model
+
+    with pytest.raises(SpeedNotOffered, match="exported"):
+        fast_form(Exported(), precision="bf16", compiled=False, batch_size=4)
+
+
+def test_prediction_imports_nothing_of_training() -> None:
+    code = (
+        "import sys, brainbrr.cli.predict, brainbrr.cli.app, brainbrr.inference.hub\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
