@@ -2,9 +2,7 @@
 
 python benchmarks/model_parts.py [--models v3 v3_small] [--output FILE.json]
 
-Matrix products and convolutions are counted by torch (a multiplication and an addition are two);
-the selective scan by its recurrence, 5 operations for each number of the state and step; an
-eigenproblem of n electrodes as 10 n^3. Nothing is timed.
+What is counted is told in brainbrr/models/arithmetic.py. Nothing is timed.
 """
 
 import argparse
@@ -14,9 +12,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch.utils.flop_counter import FlopCounterMode
 
-from brainbrr.models.mamba2 import Mamba2
+from brainbrr.models.arithmetic import part_gflop
 from brainbrr.models.registry import load_model
 
 SAMPLES = 15_360
@@ -38,35 +35,16 @@ def main():
 
 def parts(name):
     """Parameters and GFLOP of each child of the model."""
-    model = load_model(name, scan="chunked").eval()
-    scanned = dict.fromkeys((part for part, _ in model.named_children()), 0.0)
-    for part, child in model.named_children():
-        for layer in child.modules():
-            if isinstance(layer, Mamba2):
-                layer.scan = counting(scanned, part)
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        model(torch.randn(1, 19, SAMPLES))
-    counted = counter.get_flop_counts()
-    rows = {}
-    for part, child in model.named_children():
-        flops = sum(counted.get(f"{type(model).__name__}.{part}", {}).values()) + scanned[part]
-        n_parameters = sum(parameter.numel() for parameter in child.parameters())
-        rows[part] = {"parameters": n_parameters, "gflop": flops / 1e9}
-    if hasattr(model, "semi_dynamic_interval"):
-        solved = -(-SAMPLES // model.stride // model.semi_dynamic_interval)
-        rows["laplacian"] = {"parameters": 0, "gflop": 10 * 19**3 * solved / 1e9}
-    return rows
+    model = load_model(name, scan="chunked")
+    children = dict(model.named_children())
+    return {
+        part: {"parameters": n_parameters(children.get(part)), "gflop": gflop}
+        for part, gflop in part_gflop(model, torch.randn(1, 19, SAMPLES)).items()
+    }
 
 
-def counting(scanned, part):
-    """A scan of the right shape that only counts."""
-
-    def scan(x, dt, A, B, C, D, initial_state=None):
-        scanned[part] += 5.0 * x.numel() * B.shape[-1]
-        return x, None
-
-    return scan
+def n_parameters(child):
+    return sum(parameter.numel() for parameter in child.parameters()) if child else 0
 
 
 def show(name, rows):

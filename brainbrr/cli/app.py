@@ -25,6 +25,8 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 MULTIRUN = {"-m", "--multirun"}
 LAUNCHER_EXTRAS = {"hydra_plugins.hydra_submitit_launcher": "slurm"}
 """Packages that some launchers need, with the extra that installs them."""
+COMPUTES = {"train", "predict", "evaluate", "benchmark"}
+"""Commands that run a network over and over, and gain from memory that stays warm."""
 
 
 def run_command(name: str, arguments: list[str]) -> None:
@@ -44,6 +46,8 @@ def run_command(name: str, arguments: list[str]) -> None:
             _refuse_absent_launcher(str(composed.hydra.launcher.get("_target_")))
     except BrainbrrError as error:
         _tell(error)
+    if name in COMPUTES:
+        import_module("brainbrr.models.allocator").keep_freed_memory()
     command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
     sys.argv = [f"brainbrr {name}", *arguments]
     GlobalHydra.instance().clear()

@@ -25,7 +25,8 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     values = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if name == "train" and values.get("resume", "null") not in {"null", "here"}:
         return _resumed(arguments, values)
-    if name in WANTS_HARDWARE and "hardware" not in values:
+    elsewhere = values.get("hydra/launcher") == "modal"
+    if name in WANTS_HARDWARE and "hardware" not in values and not elsewhere:
         from brainbrr.training.hardware import detect_hardware
 
         found = detect_hardware()

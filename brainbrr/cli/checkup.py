@@ -159,8 +159,8 @@ def check_modal() -> Iterator[Finding]:
     if importlib.util.find_spec("modal") is None:
         yield Finding("modal", None, "not installed (needed only for sweeps on Modal)")
         return
-    from modal.config import config
+    from brainbrr.cloud.account import has_token
 
-    there = bool(config.get("token_id"))
+    there = has_token()
     detail = "token found" if there else "installed, no token (needed only for sweeps on Modal)"
     yield Finding("modal", True if there else None, detail)

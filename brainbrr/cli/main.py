@@ -16,6 +16,7 @@ COMMANDS = {
     "score": "compare two folders of events: SzCORE and NEDC",
     "evaluate": "predict, score and report on a labelled corpus",
     "export": "a detector for ONNX Runtime, compiled, as one file, or as a SzCORE entry",
+    "benchmark": "how fast a model is on this machine, part by part",
     "sweep-table": "the runs of a sweep in one table, with a picture of what led where",
     "doctor": "check device, kernels, corpora, caches and detectors on this machine",
 }

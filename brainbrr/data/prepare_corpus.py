@@ -18,6 +18,7 @@ from brainbrr.data.pool import each_in_pool
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.prepare_recording import Job, Outcome, cache_writable, current, run_job
 from brainbrr.data.progress import progress_bar
+from brainbrr.data.share import share_of
 from brainbrr.data.split import canonical_split
 from brainbrr.durable import open_durable
 from brainbrr.errors import BrainbrrError
@@ -83,6 +84,7 @@ def prepare_corpus(
     workers: int | None = None,
     rebuild: bool = False,
     splits: Sequence[str] = (),
+    share: str | None = None,
     show_progress: bool = True,
 ) -> PreparedCorpus:
     """Prepare what the cache lacks of a corpus, and tell what it holds.
@@ -96,8 +98,10 @@ def prepare_corpus(
         workers: processes; None for one a core, 1 for none beside this one.
         rebuild: prepare again what is already there.
         splits: only recordings of these splits; all where empty.
+        share: `K/N`, only every N-th of these from the K-th on, for N machines together.
 
     Raises:
+        NoSuchShare: not such a share.
         StaleCache: a recording, or its cached signal, has changed since it was prepared.
         CacheNotWritable: the disk is full or read-only.
         NothingPrepared: every recording was refused.
@@ -110,7 +114,7 @@ def prepare_corpus(
     corrections = _corrections(corpus, everything)
     wanted = {canonical_split(name) for name in splits}
     in_splits = [source for source in everything if not wanted or source.split in wanted]
-    chosen = corpus.select(in_splits)
+    chosen = share_of(corpus.select(in_splits), share)
     jobs = [
         Job(
             source.recording_id,
@@ -136,7 +140,8 @@ def prepare_corpus(
         n_prepared,
         {name: tuple(c.span_s for c in own) for name, own in corrections.items() if name in names},
     )
-    _report(prepared, corpus)
+    if chosen or share is None:
+        _report(prepared, corpus)
     return prepared
 
 

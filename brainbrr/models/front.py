@@ -124,5 +124,7 @@ def cosine_similarity(nodes: Tensor) -> Tensor:
     """How alike the electrodes' features are at each frame, `(batch, frames, electrodes,
     electrodes)`, in -1..1."""
     with full_precision(nodes.device.type):
-        unit = F.normalize(nodes.float(), dim=-1, eps=1e-6).transpose(1, 2)
+        # Frame by frame in memory: else each of the small products copies its matrices first.
+        by_frame = nodes.float().transpose(1, 2).contiguous()
+        unit = F.normalize(by_frame, dim=-1, eps=1e-6)
         return unit @ unit.transpose(-1, -2)

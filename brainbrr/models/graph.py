@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.dropout import Dropout
 from brainbrr.models.laplacian import inverse_root
 from brainbrr.models.tcn import keep_variance_
 
@@ -158,7 +159,7 @@ class ElectrodeGraph(nn.Module):
             graph_convolution(convolution, width, features, alpha=alpha, hops=hops)
             for width in widths
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, nodes: Tensor, adjacency: Tensor, encoding: Tensor) -> Tensor:
         """Features of each electrode having heard its neighbours."""

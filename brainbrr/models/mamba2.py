@@ -14,6 +14,7 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.models.kernels import kernel_convolution, kernel_scan
 from brainbrr.models.native import native_scan
 from brainbrr.models.native_block import BlockWeights, native_block
+from brainbrr.models.native_layer import native_layer
 from brainbrr.models.scan import Scan, resolve, select_scan
 
 NORM_EPS = 1e-5
@@ -112,8 +113,12 @@ class Mamba2(nn.Module):
 
     def _run_native(self, inputs: Tensor, reverse: bool) -> Tensor:
         """The whole block in one pass through memory."""
+        return native_block(inputs, self.block_weights(), eps=NORM_EPS, reverse=reverse)
+
+    def block_weights(self) -> BlockWeights:
+        """The parameters as the fused kernels take them."""
         assert self.conv1d.bias is not None
-        weights = BlockWeights(
+        return BlockWeights(
             in_proj=self.in_proj.weight,
             conv_weight=self.conv1d.weight,
             conv_bias=self.conv1d.bias,
@@ -123,7 +128,6 @@ class Mamba2(nn.Module):
             norm_weight=self.norm.weight,
             out_proj=self.out_proj.weight,
         )
-        return native_block(inputs, weights, eps=NORM_EPS, reverse=reverse)
 
 
 class GatedNorm(nn.Module):
@@ -228,6 +232,23 @@ class BiMamba2(nn.Module):
         """Features of the same shape, each step having seen the whole sequence."""
         out: Tensor = self.forwards(inputs) + self.backwards(inputs, reverse=True)
         return out
+
+    def is_fused(self, inputs: Tensor) -> bool:
+        """Whether `residual` can run on these inputs."""
+        return resolve(self.forwards.scan, inputs) is native_scan
+
+    def residual(self, inputs: Tensor, norm: nn.LayerNorm, dropout: float) -> Tensor:
+        """`x + dropout(self(norm(x)))` in one pass through memory."""
+        return native_layer(
+            inputs,
+            self.forwards.block_weights(),
+            self.backwards.block_weights(),
+            norm.weight,
+            norm.bias,
+            norm_eps=norm.eps,
+            eps=NORM_EPS,
+            dropout=dropout,
+        )
 
 
 def _initial_dt_bias(

@@ -148,6 +148,7 @@ def native_library() -> ctypes.CDLL:
         raise library
     library.brainbrr_scan_checkpoint_floats.restype = ctypes.c_int64
     library.brainbrr_block_kept_floats.restype = ctypes.c_int64
+    library.brainbrr_layer_kept_floats.restype = ctypes.c_int64
     return library
 
 

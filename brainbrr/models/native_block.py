@@ -74,7 +74,7 @@ def native_block(
         UnsupportedScanInput: shapes that disagree, another device, float64, second derivatives.
         NativeKernelsUnavailable: no compiler; ask `native_can_take` first.
     """
-    _check(inputs, weights)
+    check_block(inputs, weights)
     output: Tensor = _NativeBlock.apply(inputs, eps, reverse, *weights)  # type: ignore[no-untyped-call]
     return output
 
@@ -87,7 +87,7 @@ class _NativeBlock(torch.autograd.Function):
         library = native_library()
         rows = packed(inputs, 1)
         kept_weights = [None if w is None else packed(w, w.ndim) for w in weights]
-        shape = _shape(rows, kept_weights, eps, reverse)
+        shape = block_shape(rows, kept_weights, eps, reverse)
         kept = None
         if any(ctx.needs_input_grad):
             kept = torch.empty(library.brainbrr_block_kept_floats(ctypes.byref(shape)))
@@ -107,7 +107,7 @@ class _NativeBlock(torch.autograd.Function):
     def backward(ctx: Any, d_output: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives()
         rows, kept, *weights = ctx.saved_tensors
-        shape = _shape(rows, weights, ctx.eps, ctx.reverse)
+        shape = block_shape(rows, weights, ctx.eps, ctx.reverse)
         d_output = packed(d_output, 3)
         d_input = torch.empty(rows.shape)
         grads = [None if w is None else torch.empty(w.shape) for w in weights]
@@ -128,7 +128,8 @@ def _addresses(tensors: list[Tensor | None]) -> Any:
     return (ctypes.c_void_p * len(tensors))(*(address(t) for t in tensors))
 
 
-def _shape(rows: Tensor, parts: list[Any], eps: float, reverse: bool) -> BlockShape:
+def block_shape(rows: Tensor, parts: list[Any], eps: float, reverse: bool) -> BlockShape:
+    """Sizes and strides for C, as read from the tensors."""
     weights = BlockWeights(*parts)
     heads, d_inner = len(weights.A), len(weights.norm_weight)
     return BlockShape(
@@ -145,7 +146,7 @@ def _shape(rows: Tensor, parts: list[Any], eps: float, reverse: bool) -> BlockSh
     )
 
 
-def _check(inputs: Tensor, weights: BlockWeights) -> None:
+def check_block(inputs: Tensor, weights: BlockWeights) -> None:
     """C reads what the shapes promise, so they are checked at the door."""
     d_inner, conv_dim, heads = (
         len(w) for w in (weights.norm_weight, weights.conv_weight, weights.A)

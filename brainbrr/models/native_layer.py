@@ -1,0 +1,239 @@
+"""A residual layer of bidirectional Mamba-2 on the processor, in C.
+
+Norm, both directions, dropout and sum in one pass over each sequence.
+
+Around its two blocks a narrow layer moves as much memory as within them; here memory sees the
+layer's input and output. Registered as torch operators, so that torch.compile sees one operator
+with a known shape where it cannot see C.
+"""
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from brainbrr.models.native import (
+    UnsupportedScanInput,
+    address,
+    call,
+    native_library,
+    packed,
+    refuse_second_derivatives,
+)
+from brainbrr.models.native_block import BlockShape, BlockWeights, block_shape, check_block
+
+N_WEIGHTS = len(BlockWeights._fields)
+
+_library: Any = torch.library.Library("brainbrr", "DEF")  # type: ignore[no-untyped-call]
+_library.define(
+    "layer(Tensor x, Tensor[] weights, float norm_eps, float eps, float dropout, int seed,"
+    " bool keep) -> (Tensor, Tensor)"
+)
+_library.define(
+    "layer_backward(Tensor d_output, Tensor x, Tensor kept, Tensor[] weights, float norm_eps,"
+    " float eps, float dropout, int seed) -> Tensor[]"
+)
+
+
+class LayerShape(ctypes.Structure):
+    """`layer_shape` of native/layer.c."""
+
+    _fields_ = [
+        ("block", BlockShape),
+        ("norm_eps", ctypes.c_double),
+        ("dropout", ctypes.c_double),
+        ("seed", ctypes.c_int64),
+    ]
+
+
+def native_layer(
+    inputs: Tensor,
+    forwards: BlockWeights,
+    backwards: BlockWeights,
+    norm_weight: Tensor,
+    norm_bias: Tensor,
+    *,
+    norm_eps: float,
+    eps: float,
+    dropout: float = 0.0,
+) -> Tensor:
+    """`x + dropout(forwards(norm(x)) + backwards(norm(x)))`, in one pass through memory each way.
+
+    Half precision is computed in float32; the result comes back in the input's type. The dropout's
+    mask is a function of a seed, which torch's generator gives: nothing is stored for it.
+
+    Args:
+        inputs: (batch, length, d_model), on the CPU.
+        forwards: the block that reads from the first frame to the last.
+        backwards: the block that reads from the last to the first.
+        norm_weight, norm_bias: (d_model,), of the layer norm.
+        norm_eps: of the layer norm.
+        eps: of the blocks' RMSNorm.
+        dropout: probability of dropping a number of the sum of the two directions, below 1.
+
+    Returns:
+        (batch, length, d_model). First derivatives reach the input and every weight.
+
+    Raises:
+        UnsupportedScanInput: shapes that disagree, another device, float64, second derivatives.
+        NativeKernelsUnavailable: no compiler; ask `native_can_take` first.
+    """
+    _check(inputs, forwards, backwards, norm_weight, norm_bias, dropout)
+    seed = int(torch.randint(2**62, ())) if dropout else 0
+    output: Tensor = _NativeLayer.apply(  # type: ignore[no-untyped-call]
+        inputs, norm_eps, eps, dropout, seed, *forwards, *backwards, norm_weight, norm_bias
+    )
+    return output
+
+
+class _NativeLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        norm_eps: float,
+        eps: float,
+        dropout: float,
+        seed: int,
+        *weights: Tensor,
+    ) -> Tensor:
+        keep = any(ctx.needs_input_grad)
+        numbers = (norm_eps, eps, dropout, seed)
+        output, kept = torch.ops.brainbrr.layer(inputs, list(weights), *numbers, keep)
+        ctx.numbers = numbers
+        ctx.save_for_backward(inputs, kept, *weights)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, d_output: Tensor) -> tuple[Tensor | None, ...]:
+        refuse_second_derivatives()
+        inputs, kept, *weights = ctx.saved_tensors
+        d_input, *grads = torch.ops.brainbrr.layer_backward(
+            d_output, inputs, kept, weights, *ctx.numbers
+        )
+        return d_input, None, None, None, None, *grads
+
+
+def _layer(
+    x: Tensor,
+    weights: list[Tensor],
+    norm_eps: float,
+    eps: float,
+    dropout: float,
+    seed: int,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    library = native_library()
+    rows, parts = packed(x, 1), [packed(weight, weight.ndim) for weight in weights]
+    shape = _shape(rows, parts, norm_eps, eps, dropout, seed)
+    kept = torch.empty(library.brainbrr_layer_kept_floats(ctypes.byref(shape)) if keep else 0)
+    output = torch.empty(rows.shape)
+    call(
+        library.brainbrr_layer_forward,
+        *(ctypes.byref(shape), _addresses(parts)),
+        *(address(rows), address(output), address(kept if keep else None)),
+    )
+    return output.to(x.dtype), kept
+
+
+def _layer_backward(
+    d_output: Tensor,
+    x: Tensor,
+    kept: Tensor,
+    weights: list[Tensor],
+    norm_eps: float,
+    eps: float,
+    dropout: float,
+    seed: int,
+) -> list[Tensor]:
+    rows, parts = packed(x, 1), [packed(weight, weight.ndim) for weight in weights]
+    shape = _shape(rows, parts, norm_eps, eps, dropout, seed)
+    d_rows = packed(d_output, 3)
+    d_input, grads = torch.empty(rows.shape), [torch.empty(part.shape) for part in parts]
+    call(
+        native_library().brainbrr_layer_backward,
+        *(ctypes.byref(shape), _addresses(parts), address(rows), address(kept)),
+        *(address(d_rows), address(d_input), _addresses(grads)),
+    )
+    return [g.to(t.dtype) for g, t in zip((d_input, *grads), (x, *weights), strict=True)]
+
+
+def _layer_shapes(
+    x: Tensor,
+    weights: list[Tensor],
+    norm_eps: float,
+    eps: float,
+    dropout: float,
+    seed: int,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    """What a compiler needs to know of `layer`: the size of what is kept is known to C alone."""
+    shape = _shape(x, weights, norm_eps, eps, dropout, seed)
+    n_kept = native_library().brainbrr_layer_kept_floats(ctypes.byref(shape)) if keep else 0
+    return x.new_empty(x.shape), x.new_empty(n_kept, dtype=torch.float32)
+
+
+def _layer_backward_shapes(
+    d_output: Tensor,
+    x: Tensor,
+    kept: Tensor,
+    weights: list[Tensor],
+    norm_eps: float,
+    eps: float,
+    dropout: float,
+    seed: int,
+) -> list[Tensor]:
+    return [t.new_empty(t.shape) for t in (x, *weights)]
+
+
+def _register_shapes(name: str, function: Any) -> None:
+    # Before torch 2.4 it had another name.
+    register = getattr(torch.library, "register_fake", None) or torch.library.impl_abstract
+    register(f"brainbrr::{name}")(function)
+
+
+_library.impl("layer", _layer, "CPU")
+_library.impl("layer_backward", _layer_backward, "CPU")
+_register_shapes("layer", _layer_shapes)
+_register_shapes("layer_backward", _layer_backward_shapes)
+
+
+def _addresses(tensors: list[Tensor]) -> Any:
+    """A C array of pointers, which is also a struct of them."""
+    return (ctypes.c_void_p * len(tensors))(*(address(tensor) for tensor in tensors))
+
+
+def _shape(
+    rows: Tensor, weights: list[Tensor], norm_eps: float, eps: float, dropout: float, seed: int
+) -> LayerShape:
+    block = block_shape(rows, weights[:N_WEIGHTS], eps, reverse=False)
+    return LayerShape(block, norm_eps, dropout, seed)
+
+
+def _check(
+    inputs: Tensor,
+    forwards: BlockWeights,
+    backwards: BlockWeights,
+    norm_weight: Tensor,
+    norm_bias: Tensor,
+    dropout: float,
+) -> None:
+    """C reads what the shapes promise, so they are checked at the door."""
+    for weights in (forwards, backwards):
+        check_block(inputs, weights)
+    width = (inputs.shape[-1],)
+    if forwards.in_proj is None or norm_weight.shape != width or norm_bias.shape != width:
+        raise UnsupportedScanInput(
+            f"blocks with projections, norm weight and bias {width}",
+            f"{tuple(norm_weight.shape)}, {tuple(norm_bias.shape)}",
+            "Use a layer norm over the features.",
+        )
+    if [w.shape for w in forwards if w is not None] != [
+        w.shape for w in backwards if w is not None
+    ]:
+        raise UnsupportedScanInput(
+            "two directions of one size", "two sizes", "Build both with the same numbers."
+        )
+    if not 0 <= dropout < 1:
+        raise UnsupportedScanInput("0 <= dropout < 1", str(dropout), "Correct stream_dropout.")

@@ -1,0 +1,136 @@
+"""Sweeps as they are typed: what is refused, before anything is sent, and what would be sent."""
+
+import json
+import re
+
+import pytest
+
+from brainbrr.cli.main import main
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch, capfd):
+    """Runs a command here that must not reach Modal; its exit code and words."""
+
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("MODAL_SERVER_URL", "http://127.0.0.1:1")
+        code = 0
+        try:
+            main([*arguments[:1], "-m", "hydra/launcher=modal", *arguments[1:]])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        words = capfd.readouterr()
+        return code, re.sub(r"\s+", " ", words.out + words.err)
+
+    return run
+
+
+DRY = ("hardware=a100_80gb", "dry_run=true")
+
+
+def test_a_dry_run_prints_everything_that_would_be_sent(told, tmp_path):
+    code, said = told("train", *DRY, "model=v3,v3_small", "seed=2", "sweep.hours_per_job=1")
+    assert code == 0
+    assert said.count("python -m brainbrr train") == 2
+    assert "model=v3_small seed=2 paths=modal paths.root=/results paths.data=/data/edf" in said
+    assert '"gpu": ["A100-80GB", "H100"]' in said
+    assert "expected 9.16 USD, spent 0.00 USD" in said
+    assert "at most 12.50 USD" in said and "nothing was sent" in said
+    assert "sweep.hours_per_job" not in said and "dry_run=true train" not in said
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+@pytest.mark.slow
+def test_the_estimate_comes_from_the_measured_step_and_the_configuration(told):
+    step = "sweep.step_s.a100_80gb.v3=2.0"
+    code, said = told(
+        "train", *DRY, "model=v3", step, "trainer.max_epochs=10", "trainer.limit_train_batches=36"
+    )
+    assert code == 0
+    assert "0.26 h" in said
+
+
+def test_an_unknown_gpu_is_refused_by_name(told):
+    code, said = told("train", "hardware=h100", "hydra.launcher.gpu=[H1000]")
+    assert code == 2
+    assert re.search("UnknownGpu: expected a GPU of sweep.usd_per_hour: T4.*got H1000", said), said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "seed=1,2"), "HardwareUnsaid: expected one hardware= for all jobs"),
+        (("train", "hardware=h100,h200"), "HardwareUnsaid"),
+        (("train", "hardware=mps"), "hardware= one of a100_40gb.*hydra.launcher.gpu"),
+        (("prepare",), "HardwareUnsaid.*hydra.launcher.gpu"),
+        (
+            ("train", "hardware=h100", "hydra.launcher.profile=cu99"),
+            "UnknownProfile: expected a profile of latest, cu121; got cu99",
+        ),
+        (
+            ("train", "hardware=h100", "model=v3,v3_small,nope"),
+            "model/nope",
+        ),
+        (
+            ("train", "hardware=h100", "seed=1,2,3,4,5,6,7,'${nope}',9"),
+            r"expected jobs that compose and build; got job 7 \(hardware=h100 seed=",
+        ),
+        (
+            ("train", "hardware=h100", "seed=1,2,???"),
+            r"JobDoesNotCompose.*job 2 .*Missing mandatory value: seed",
+        ),
+        (
+            ("train", "hardware=h100", "optimizer.lr=1e-4,abc"),
+            r"JobDoesNotCompose.*job 1.*optimizer",
+        ),
+        (
+            ("train", "hardware=h100", "model.node_headdim=8,7"),
+            r"JobDoesNotCompose.*job 1 .*headdim",
+        ),
+        (
+            ("train", "hardware=h100", "sweep.hours_per_job=30"),
+            "OverBudget: expected a sweep within sweep.max_usd=25.00",
+        ),
+    ],
+)
+def test_what_cannot_run_is_refused_by_name(told, arguments, words):
+    code, said = told(*arguments, "dry_run=true")
+    assert code == 2, said
+    assert re.search(words, said), said
+
+
+@pytest.mark.slow
+def test_without_a_token_nothing_is_sent(told, monkeypatch, tmp_path):
+    for name in ("MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MODAL_CONFIG_PATH", str(tmp_path / "none.toml"))
+    code, said = told("train", "hardware=h100")
+    assert code == 2
+    assert "NoToken: expected a Modal token" in said and "modal token new" in said
+
+
+@pytest.mark.slow
+def test_other_commands_write_into_their_own_folder_there(told):
+    gpu = ("hydra.launcher.gpu=[T4]", "dry_run=true", "output=here")
+    code, said = told("predict", *gpu, "detector=/results/d", "input=/data/edf/a.edf,/data/edf/b")
+    assert code == 0, said
+    assert "predict detector=/results/d input=/data/edf/b output=/results/runs/sweeps/" in said
+    assert "output=here" not in said
+
+
+@pytest.mark.slow
+def test_without_the_package_it_is_named(told, monkeypatch):
+    monkeypatch.setattr("brainbrr.cli.modal_sweep.find_spec", lambda name: None)
+    code, said = told("train", *DRY)
+    assert code == 2 and "NoModal: expected the package modal" in said
+
+
+@pytest.mark.slow
+def test_an_unfit_ledger_is_refused(told, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "modal_ledger.jsonl").write_text(json.dumps([1]) + "\n")
+    code, said = told("train", *DRY)
+    assert code == 2 and "LedgerBroken" in said
