@@ -95,6 +95,8 @@ def _frames(ratio: Fraction) -> tuple[NDArray[np.float64], int, int]:
 
 def _framed(source: Signal, ratio: Fraction, first: int, n_samples: int) -> Signal:
     """Outputs `[first, first + n_samples)`, counted from the source's first sample, by frames."""
+    if n_samples == 0:
+        return source[..., :0]
     matrix, lead, step = _frames(ratio)
     n_inputs, n_outputs = matrix.shape
     n_skipped = first // n_outputs

@@ -44,7 +44,12 @@ def test_the_preparation_and_the_way_into_the_cache_build(tmp_path):
     cfg = composed("prepare", f"paths.cache={tmp_path}", "prepare.workers=3")
     assert build(cfg.signal.preparation) == Preparation()
     prepare = build(cfg.prepare)
-    assert prepare.keywords == {"cache_root": str(tmp_path), "workers": 3, "rebuild": False}
+    assert prepare.keywords == {
+        "cache_root": str(tmp_path),
+        "workers": 3,
+        "rebuild": False,
+        "share": None,
+    }
 
 
 @pytest.mark.parametrize(

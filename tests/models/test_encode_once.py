@@ -7,7 +7,8 @@ from torch import nn
 
 from brainbrr.models.encode_once import FRAME, probability_once, stretch_spans
 from brainbrr.models.registry import load_model
-from brainbrr.models.rollout import window_probabilities
+from brainbrr.models.rollout import TorchWindows
+from brainbrr.signal.window_model import run_windows
 
 N = 19
 
@@ -62,8 +63,8 @@ def test_a_recording_of_one_window_gets_the_windows_own_numbers():
     torch.manual_seed(0)
     network = load_model("v3_tiny").eval()
     eeg, span = noise(1600), np.array([[0, 1600]])
-    windows = window_probabilities(
-        network,
+    windows = run_windows(
+        TorchWindows(network),
         eeg,
         span,
         observed=np.ones((1, N), dtype=bool),

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from brainbrr.signal.causal_resampling import CausalResampler
@@ -26,6 +26,7 @@ def in_blocks(eeg, ratio, n_out, edges):
     return np.concatenate([*parts, resampler.finish(n_out)], axis=1)
 
 
+@example(rate_hz=1000.0, n_samples=1, cuts=[], seed=0)  # shorter than one sample of the target
 @settings(max_examples=60)
 @given(
     st.sampled_from(RATES_HZ),
