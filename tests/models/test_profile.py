@@ -3,6 +3,7 @@
 import functools
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,3 +64,9 @@ def test_peak_memory_is_that_of_a_fresh_process():
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     assert keep_freed_memory() is False
+
+
+def test_the_memory_of_the_process_that_asks_is_not_counted():
+    held = np.ones(150_000_000)  # 1.2 GB
+    make = functools.partial(load_model, "v3_tiny")
+    assert peak_gbyte(make, (1, 19, 1600), train=False, n_threads=1) < held.nbytes / 1e9
