@@ -6,6 +6,11 @@ One process; processor time, so that a busy machine does not blur it. The better
 Prints seconds, hours of EEG a minute, and the ratio.
 """
 
+import os
+
+# One thread for both, as each worker of `brainbrr prepare` has; read when numpy loads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import sys
 import tempfile
 import time
