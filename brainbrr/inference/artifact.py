@@ -7,20 +7,17 @@
 
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
 from safetensors.torch import save
 
 from brainbrr.durable import open_durable, sync_folder
-from brainbrr.errors import BrainbrrError
 from brainbrr.inference.description import described
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.hub import HUB, fetch
-from brainbrr.inference.refusals import FETCH_AGAIN, InvalidDetector, NoSuchDetector, shown
+from brainbrr.inference.refusals import FETCH_AGAIN, InvalidDetector, NoSuchDetector
 from brainbrr.inference.released_files import (
     DESCRIPTION,
     SELFTEST,
@@ -29,6 +26,7 @@ from brainbrr.inference.released_files import (
     read_file,
     require_digest,
 )
+from brainbrr.inference.restore import restored, weights_of
 from brainbrr.inference.schema import Description, read_description
 from brainbrr.inference.selftest import (
     check_once,
@@ -36,8 +34,7 @@ from brainbrr.inference.selftest import (
     largest_difference,
     selftest_minute,
 )
-from brainbrr.inference.weights import layout_of, read_tensors
-from brainbrr.models.registry import build_model
+from brainbrr.inference.weights import read_tensors
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 READABLE_BY_ALL = 0o755
@@ -69,14 +66,10 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
 
 
 def _contents(detector: Detector) -> dict[str, bytes]:
-    weights = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in detector.network.state_dict().items()
-    }
     eeg = selftest_minute(detector)
     probability = expected_probabilities(detector, eeg)
     tensors = {"eeg": torch.from_numpy(eeg), "probability": torch.from_numpy(probability)}
-    return {WEIGHTS: save(weights), SELFTEST: save(tensors)}
+    return {WEIGHTS: save(weights_of(detector.network)), SELFTEST: save(tensors)}
 
 
 def load_detector(
@@ -101,7 +94,13 @@ def load_detector(
     """
     folder, root = _located(path)
     description = _described(folder, root)
-    detector = _restored(description, folder, root, device=device, scan=scan)
+
+    def read_weights() -> bytes:
+        content = read_file(folder, WEIGHTS, root=root)
+        require_digest(WEIGHTS, content, description.digests)
+        return content
+
+    detector = restored(description, read_weights, device=device, scan=scan)
     if check:
         check_once(
             lambda: _selftest(detector, description, folder, root), f"{description.identity} {scan}"
@@ -150,38 +149,6 @@ def _described(folder: Path, root: Path | None) -> Description:
     return read_description(text)
 
 
-def _restored(
-    description: Description, folder: Path, root: Path | None, *, device: str, scan: str
-) -> Detector:
-    """The detector of a description, its weights read after all of it was found sound."""
-    numbers: dict[str, Any] = {**description.model}
-    if "scan" in numbers:
-        numbers["scan"] = scan
-    try:
-        # Without memory first: how large a network is must not be learned by building it. It warns
-        # of absurd widths, which the weights then contradict.
-        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
-            expected = layout_of(build_model(**numbers).state_dict())
-    except (BrainbrrError, TypeError, ValueError, RuntimeError, IndexError, ImportError) as error:
-        raise InvalidDetector(
-            "a model that this version can build", _one_line(error), FETCH_AGAIN
-        ) from error
-    content = read_file(folder, WEIGHTS, root=root)
-    require_digest(WEIGHTS, content, description.digests)
-    tensors = read_tensors(content, expected)
-    network = build_model(**numbers)
-    network.load_state_dict(tensors, strict=True)
-    return Detector(
-        network.eval().to(device),
-        description.model,
-        description.preparation,
-        description.windowing,
-        description.detection,
-        description.provenance,
-        description.calibration,
-    )
-
-
 def _selftest(
     detector: Detector, description: Description, folder: Path, root: Path | None
 ) -> tuple[float, str]:
@@ -196,8 +163,3 @@ def _selftest(
     stored = read_tensors(content, expected)
     device = str(next(detector.network.parameters()).device)
     return largest_difference(detector, stored["eeg"], stored["probability"]), device
-
-
-def _one_line(error: Exception) -> str:
-    told = f"{error.got}, not {error.expected}" if isinstance(error, BrainbrrError) else str(error)
-    return shown(" ".join(told.split()), 200)[1:-1]

@@ -4,27 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save
 
-from brainbrr.errors import BrainbrrError
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.export_refusals import REMEDY, InvalidExport, OversizedExport
 from brainbrr.inference.portable import KEY, description_of, read_text
 from brainbrr.inference.refusals import shown
-from brainbrr.inference.weights import MAX_HEADER_BYTES, layout_of, read_tensors
-from brainbrr.models.registry import build_model
+from brainbrr.inference.restore import restored, weights_of
+from brainbrr.inference.weights import MAX_HEADER_BYTES
 
 MAX_BYTES = 4_000_000_000
 
 
 def single_file_of(detector: Detector, export: Mapping[str, Any]) -> bytes:
     """The bytes of a single-file detector."""
-    weights = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in detector.network.state_dict().items()
-    }
-    return bytes(save(weights, {KEY: description_of(detector, export)}))
+    return bytes(save(weights_of(detector.network), {KEY: description_of(detector, export)}))
 
 
 def load_single_file(path: str | Path, *, device: str = "cpu", scan: str = "auto") -> Detector:
@@ -43,26 +37,13 @@ def load_single_file(path: str | Path, *, device: str = "cpu", scan: str = "auto
         raise OversizedExport(f"at most {MAX_BYTES} bytes", f"{path.stat().st_size}", REMEDY)
     content = path.read_bytes()
     description, _ = read_text(_metadata(content))
-    numbers = {**description.model, **({"scan": scan} if "scan" in description.model else {})}
-    try:
-        # Without memory first: how large a network is must not be learned by building it.
-        with torch.device("meta"):
-            expected = layout_of(build_model(**numbers).state_dict())
-    except (BrainbrrError, TypeError, ValueError, RuntimeError) as error:
-        raise InvalidExport("a model that this version can build", shown(str(error)), REMEDY) from (
-            error
-        )
-    tensors = read_tensors(content, expected)
-    network = build_model(**numbers)
-    network.load_state_dict(tensors, strict=True)
-    return Detector(
-        network.eval().to(device),
-        description.model,
-        description.preparation,
-        description.windowing,
-        description.detection,
-        description.provenance,
-        description.calibration,
+    return restored(
+        description,
+        lambda: content,
+        device=device,
+        scan=scan,
+        refusal=InvalidExport,
+        remedy=REMEDY,
     )
 
 
