@@ -1,0 +1,187 @@
+"""What the fused layer's Triton kernels are made of; see `fused_forward`. Needs Triton.
+
+Rows of a tile are steps in the direction's order, columns features, padded with zeros to what a
+tensor core takes. Decays and step sizes are repeated for each feature of a head.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def place_of(base, step, column, n_frames, WIDTH: tl.constexpr, REVERSE: tl.constexpr):
+    """Addresses of the steps' rows, and which of them exist."""
+    frame = n_frames - 1 - step if REVERSE else step
+    there = ((step >= 0) & (step < n_frames))[:, None] & (column < WIDTH)[None, :]
+    return base + frame[:, None] * WIDTH + column[None, :], there
+
+
+@triton.jit
+def vector(base, index, n):
+    """A weight of n numbers."""
+    return tl.load(base + index, mask=index < n, other=0.0)
+
+
+@triton.jit
+def matrix(base, row, column, n_rows, n_columns):
+    """The transpose, `(column, row)`, of a weight stored by rows."""
+    there = (column < n_columns)[:, None] & (row < n_rows)[None, :]
+    return tl.load(base + row[None, :] * n_columns + column[:, None], mask=there, other=0.0)
+
+
+@triton.jit
+def repeated(base, inner, D_INNER: tl.constexpr, HEADDIM: tl.constexpr):
+    """A weight of each head, for each of its features."""
+    return tl.load(base + inner // HEADDIM, mask=inner < D_INNER, other=0.0)
+
+
+@triton.jit
+def step_matrix(
+    in_proj,
+    model,
+    inner,
+    D_MODEL: tl.constexpr,
+    D_INNER: tl.constexpr,
+    D_STATE: tl.constexpr,
+    HEADDIM: tl.constexpr,
+):
+    """The projection to step sizes, repeated for each feature of a head, transposed."""
+    row = 2 * D_INNER + 2 * D_STATE + inner // HEADDIM
+    there = (model < D_MODEL)[:, None] & (inner < D_INNER)[None, :]
+    return tl.load(in_proj + row[None, :] * D_MODEL + model[:, None], mask=there, other=0.0)
+
+
+@triton.jit
+def normed_rows(
+    base,
+    step,
+    model,
+    n_frames,
+    weight,
+    bias,
+    eps,
+    D_MODEL: tl.constexpr,
+    REVERSE: tl.constexpr,
+):
+    """Layer norm of the input's rows: whole, without weight and bias, and its scale."""
+    place, there = place_of(base, step, model, n_frames, D_MODEL, REVERSE)
+    rows = tl.load(place, mask=there, other=0.0).to(tl.float32)
+    away = tl.where(there, rows - tl.sum(rows, 1)[:, None] / D_MODEL, 0.0)
+    scale = tl.rsqrt(tl.sum(away * away, 1) / D_MODEL + eps)
+    unit = away * scale[:, None]
+    return tl.where(there, unit * weight[None, :] + bias[None, :], 0.0), unit, scale
+
+
+@triton.jit
+def convolved(
+    x,
+    now,
+    n_frames,
+    in_proj,
+    conv_weight,
+    conv_bias,
+    norm_weight,
+    norm_bias,
+    norm_eps,
+    D_MODEL: tl.constexpr,
+    D_INNER: tl.constexpr,
+    D_STATE: tl.constexpr,
+    D_CONV: tl.constexpr,
+    M: tl.constexpr,
+    I: tl.constexpr,
+    S: tl.constexpr,
+    REVERSE: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Projection and causal convolution of x, B and C, before their SiLU.
+
+    Earlier steps are read and normed again, which costs less than to move rows between threads.
+    """
+    model, inner, memory = tl.arange(0, M), tl.arange(0, I), tl.arange(0, S)
+    W_x = matrix(in_proj + D_INNER * D_MODEL, inner, model, D_INNER, D_MODEL)
+    W_B = matrix(in_proj + 2 * D_INNER * D_MODEL, memory, model, D_STATE, D_MODEL)
+    W_C = matrix(in_proj + (2 * D_INNER + D_STATE) * D_MODEL, memory, model, D_STATE, D_MODEL)
+    x_sum = tl.zeros((now.shape[0], I), tl.float32) + vector(conv_bias, inner, D_INNER)[None, :]
+    B_sum = tl.zeros((now.shape[0], S), tl.float32)
+    B_sum += vector(conv_bias + D_INNER, memory, D_STATE)[None, :]
+    C_sum = tl.zeros((now.shape[0], S), tl.float32)
+    C_sum += vector(conv_bias + D_INNER + D_STATE, memory, D_STATE)[None, :]
+    for lag in tl.static_range(D_CONV):
+        normed, _, _ = normed_rows(
+            x, now - lag, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
+        )
+        tap = conv_weight + D_CONV - 1 - lag
+        projected = tl.dot(normed, W_x, input_precision=PRECISION)
+        x_sum += projected * tap_of(tap, inner, 0, D_INNER, D_CONV)
+        projected = tl.dot(normed, W_B, input_precision=PRECISION)
+        B_sum += projected * tap_of(tap, memory, D_INNER, D_STATE, D_CONV)
+        projected = tl.dot(normed, W_C, input_precision=PRECISION)
+        C_sum += projected * tap_of(tap, memory, D_INNER + D_STATE, D_STATE, D_CONV)
+    return x_sum, B_sum, C_sum
+
+
+@triton.jit
+def tap_of(tap, channel, first, n, D_CONV: tl.constexpr):
+    """One tap of the convolution for channels from `first`, as a row."""
+    return tl.load(tap + (first + channel) * D_CONV, mask=channel < n, other=0.0)[None, :]
+
+
+@triton.jit
+def step_sizes(raw, now, n_frames):
+    """Softplus of what was projected; 0 for steps that do not exist, which then leave no trace.
+
+    The series is that of 2 artanh(s): near 1 the hardware's logarithm has no relative precision.
+    """
+    small = tl.exp(-tl.abs(raw))
+    s = small / (2.0 + small)
+    q = s * s
+    series = 1.0 / 13 + q * (1.0 / 15)
+    series = 1.0 / 11 + q * series
+    series = 1.0 / 9 + q * series
+    series = 1.0 / 7 + q * series
+    series = 1.0 / 5 + q * series
+    series = 1.0 / 3 + q * series
+    softplus = tl.maximum(raw, 0.0) + 2.0 * s * (1.0 + q * series)
+    return tl.where((now < n_frames)[:, None], softplus, 0.0)
+
+
+@triton.jit
+def decay_between(log_decay, inner, head, HEADDIM: tl.constexpr):
+    """How much of each step's input is left at each later one, for a head; 0 above the diagonal."""
+    of_head = tl.where((inner == head * HEADDIM)[None, :], log_decay, 0.0)
+    later = tl.sum(of_head, 1)[:, None]
+    earlier = tl.sum(tl.trans(of_head), 0)[None, :]
+    step = tl.arange(0, log_decay.shape[0])
+    # Masked before the exponential: above the diagonal it would overflow.
+    causal = step[:, None] >= step[None, :]
+    return tl.exp(tl.where(causal, later - earlier, float("-inf")))
+
+
+@triton.jit
+def silu_slope(value):
+    """Derivative of value * sigmoid(value)."""
+    s = tl.sigmoid(value)
+    return s * (1.0 + value * (1.0 - s))
+
+
+@triton.jit
+def dropout_factor(
+    seed,
+    sequence,
+    step,
+    column,
+    n_frames,
+    probability,
+    WIDTH: tl.constexpr,
+    REVERSE: tl.constexpr,
+):
+    """0 or 1 / (1 - probability), by Philox: a function of the seed and the place alone."""
+    frame = n_frames - 1 - step if REVERSE else step
+    draw = tl.rand(tl.load(seed) + sequence, frame[:, None] * WIDTH + column[None, :])
+    return tl.where(draw >= probability, 1.0 / (1.0 - probability), 0.0)
+
+
+@triton.jit
+def put_row(rows, index, row, values):
+    """Add values to one row."""
+    return rows + tl.where((index == row)[:, None], values[None, :], 0.0)
