@@ -185,3 +185,55 @@ def dropout_factor(
 def put_row(rows, index, row, values):
     """Add values to one row."""
     return rows + tl.where((index == row)[:, None], values[None, :], 0.0)
+
+
+@triton.jit
+def shift_up(here, later, n, PRECISION: tl.constexpr):
+    """Each row replaced by the one n steps later, which may lie in the tile that follows."""
+    row = tl.arange(0, here.shape[0])
+    within = (row[None, :] == row[:, None] + n).to(tl.float32)
+    beyond = (row[None, :] + here.shape[0] == row[:, None] + n).to(tl.float32)
+    moved = tl.dot(within, here, input_precision=PRECISION)
+    return tl.dot(beyond, later, moved, input_precision=PRECISION)
+
+
+@triton.jit
+def convolution_back(
+    d_conv,
+    d_later,
+    projected,
+    conv_weight,
+    sums,
+    index,
+    channel,
+    first,
+    n,
+    D_CONV: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Gradient of the projection, and `sums` with those of the taps (rows 0 to D_CONV - 1) and of
+    the bias (row D_CONV) added."""
+    d_projected = d_conv * tap_of(conv_weight + D_CONV - 1, channel, first, n, D_CONV)
+    sums = put_row(sums, index, D_CONV - 1, tl.sum(projected * d_conv, 0))
+    sums = put_row(sums, index, D_CONV, tl.sum(d_conv, 0))
+    for lag in tl.static_range(1, D_CONV):
+        moved = shift_up(d_conv, d_later, lag, PRECISION)
+        d_projected += moved * tap_of(conv_weight + D_CONV - 1 - lag, channel, first, n, D_CONV)
+        sums = put_row(sums, index, D_CONV - 1 - lag, tl.sum(projected * moved, 0))
+    return d_projected, sums
+
+
+@triton.jit
+def store_sums(partial, sums, index, channel, first, n, n_channels, D_CONV: tl.constexpr):
+    """Taps and biases of a group of channels to their places among all channels'."""
+    row, column = index[:, None], first + channel[None, :]
+    place = tl.where(row < D_CONV, column * D_CONV + row, n_channels * D_CONV + column)
+    there = (row <= D_CONV) & (channel < n)[None, :]
+    tl.store(partial + place, sums, mask=there)
+
+
+@triton.jit
+def store_matrix(partial, values, row, column, n_rows, n_columns):
+    """The transpose of `(column, row)` values, by rows."""
+    there = (column < n_columns)[:, None] & (row < n_rows)[None, :]
+    tl.store(partial + row[None, :] * n_columns + column[:, None], values, mask=there)

@@ -1,0 +1,350 @@
+"""The way back of the fused layer: a Triton kernel, one launch a direction. Needs Triton.
+
+Each tile is computed again from the state at its start, then run backwards; the derivatives of the
+scan are products of matrices too. A program takes every n-th sequence and sums what the weights
+receive, so that no two programs add to one number and each run gives the same bits.
+"""
+
+import triton
+import triton.language as tl
+
+from brainbrr.models.fused_parts import (
+    convolution_back,
+    convolved,
+    decay_between,
+    dropout_factor,
+    matrix,
+    normed_rows,
+    place_of,
+    put_row,
+    repeated,
+    silu_slope,
+    step_matrix,
+    step_sizes,
+    store_matrix,
+    store_sums,
+    vector,
+)
+
+
+@triton.jit
+def backward_kernel(
+    x_ptr,
+    in_proj_ptr,
+    conv_weight_ptr,
+    conv_bias_ptr,
+    dt_bias_ptr,
+    A_ptr,
+    D_ptr,
+    gate_norm_ptr,
+    out_proj_ptr,
+    norm_weight_ptr,
+    norm_bias_ptr,
+    d_output_ptr,
+    d_x_ptr,
+    kept_ptr,
+    starts_ptr,
+    partial_ptr,
+    seed_ptr,
+    n_sequences,
+    n_frames,
+    n_partial,
+    norm_eps,
+    eps,
+    dropout,
+    D_MODEL: tl.constexpr,
+    D_INNER: tl.constexpr,
+    D_STATE: tl.constexpr,
+    HEADDIM: tl.constexpr,
+    D_CONV: tl.constexpr,
+    M: tl.constexpr,
+    I: tl.constexpr,
+    S: tl.constexpr,
+    TILE: tl.constexpr,
+    TILES_KEPT: tl.constexpr,
+    REVERSE: tl.constexpr,
+    DROP: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """One direction of every n-th sequence, last step first; the reverse one completes the layer.
+
+    Between the launches `d_x` holds what the first direction gives to the norm. `starts` is this
+    program's room for the states between two kept ones, `partial` its row of sums, in the order of
+    `fused_layer.split_sums`.
+    """
+    step, model = tl.arange(0, TILE), tl.arange(0, M)
+    inner, memory, taps = tl.arange(0, I), tl.arange(0, S), tl.arange(0, 8)
+    norm_weight = vector(norm_weight_ptr, model, D_MODEL)
+    norm_bias = vector(norm_bias_ptr, model, D_MODEL)
+    dt_bias = repeated(dt_bias_ptr, inner, D_INNER, HEADDIM)[None, :]
+    A = repeated(A_ptr, inner, D_INNER, HEADDIM)[None, :]
+    D = repeated(D_ptr, inner, D_INNER, HEADDIM)[None, :]
+    gate_norm = vector(gate_norm_ptr, inner, D_INNER)[None, :]
+    state_place = memory[:, None] * D_INNER + inner[None, :]
+    state_there = (memory < D_STATE)[:, None] & (inner < D_INNER)[None, :]
+    starts = starts_ptr + tl.program_id(0).to(tl.int64) * (TILES_KEPT * D_STATE * D_INNER)
+
+    g_z = tl.zeros((M, I), tl.float32)
+    g_x = tl.zeros((M, I), tl.float32)
+    g_B = tl.zeros((M, S), tl.float32)
+    g_C = tl.zeros((M, S), tl.float32)
+    g_dt = tl.zeros((M, I), tl.float32)
+    g_out = tl.zeros((I, M), tl.float32)
+    # Rows: taps of the convolution, its bias; and D, A, dt_bias, gate_norm; norm's weight and bias.
+    x_sums = tl.zeros((8, I), tl.float32)
+    B_sums = tl.zeros((8, S), tl.float32)
+    C_sums = tl.zeros((8, S), tl.float32)
+    inner_sums = tl.zeros((8, I), tl.float32)
+    norm_sums = tl.zeros((8, M), tl.float32)
+
+    n_chunks = tl.cdiv(n_frames, TILE * TILES_KEPT)
+    for turn in range(tl.cdiv(n_sequences - tl.program_id(0), tl.num_programs(0))):
+        sequence = tl.program_id(0).to(tl.int64) + turn * tl.num_programs(0)
+        x = x_ptr + sequence * n_frames * D_MODEL
+        d_x = d_x_ptr + sequence * n_frames * D_MODEL
+        d_output = d_output_ptr + sequence * n_frames * D_MODEL
+        d_state = tl.zeros((S, I), tl.float32)
+        x_later = tl.zeros((TILE, I), tl.float32)
+        B_later = tl.zeros((TILE, S), tl.float32)
+        C_later = tl.zeros((TILE, S), tl.float32)
+        for chunk in range(n_chunks - 1, -1, -1):
+            kept = kept_ptr + (sequence * n_chunks + chunk) * (D_STATE * D_INNER)
+            state = tl.load(kept + state_place, mask=state_there, other=0.0)
+            for i in range(TILES_KEPT - 1):
+                tl.store(starts + i * D_STATE * D_INNER + state_place, state, mask=state_there)
+                now = (chunk * TILES_KEPT + i) * TILE + step
+                x_conv, B_conv, _ = convolved(
+                    x,
+                    now,
+                    n_frames,
+                    in_proj_ptr,
+                    conv_weight_ptr,
+                    conv_bias_ptr,
+                    norm_weight,
+                    norm_bias,
+                    norm_eps,
+                    D_MODEL,
+                    D_INNER,
+                    D_STATE,
+                    D_CONV,
+                    M,
+                    I,
+                    S,
+                    REVERSE,
+                    PRECISION,
+                )
+                normed, _, _ = normed_rows(
+                    x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
+                )
+                W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
+                raw_dt = tl.dot(normed, W_dt, input_precision=PRECISION) + dt_bias
+                dt = step_sizes(raw_dt, now, n_frames)
+                log_decay = tl.cumsum(dt * A, 0)
+                whole = tl.sum(dt * A, 0)[None, :]
+                left = x_conv * tl.sigmoid(x_conv) * dt * tl.exp(whole - log_decay)
+                B = B_conv * tl.sigmoid(B_conv)
+                state = tl.dot(
+                    tl.trans(B), left, state * tl.exp(whole), input_precision=PRECISION
+                )
+            last = starts + (TILES_KEPT - 1) * D_STATE * D_INNER
+            tl.store(last + state_place, state, mask=state_there)
+            # A thread may read what another one wrote.
+            tl.debug_barrier()
+            for i in range(TILES_KEPT - 1, -1, -1):
+                state = tl.load(
+                    starts + i * D_STATE * D_INNER + state_place, mask=state_there, other=0.0
+                )
+                now = (chunk * TILES_KEPT + i) * TILE + step
+                x_conv, B_conv, C_conv = convolved(
+                    x,
+                    now,
+                    n_frames,
+                    in_proj_ptr,
+                    conv_weight_ptr,
+                    conv_bias_ptr,
+                    norm_weight,
+                    norm_bias,
+                    norm_eps,
+                    D_MODEL,
+                    D_INNER,
+                    D_STATE,
+                    D_CONV,
+                    M,
+                    I,
+                    S,
+                    REVERSE,
+                    PRECISION,
+                )
+                normed, unit, scale = normed_rows(
+                    x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
+                )
+                W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
+                raw_dt = tl.dot(normed, W_dt, input_precision=PRECISION) + dt_bias
+                dt = step_sizes(raw_dt, now, n_frames)
+                u = x_conv * tl.sigmoid(x_conv)
+                B = B_conv * tl.sigmoid(B_conv)
+                C = C_conv * tl.sigmoid(C_conv)
+                log_decay = tl.cumsum(dt * A, 0)
+                whole = tl.sum(dt * A, 0)[None, :]
+                to_here, to_end = tl.exp(log_decay), tl.exp(whole - log_decay)
+                v = u * dt
+                scores = tl.dot(C, tl.trans(B), input_precision=PRECISION)
+                y_before = to_here * tl.dot(C, state, input_precision=PRECISION)
+                y = y_before
+                for head in tl.static_range(D_INNER // HEADDIM):
+                    weights = scores * decay_between(log_decay, inner, head, HEADDIM)
+                    v_head = tl.where((inner // HEADDIM == head)[None, :], v, 0.0)
+                    y = tl.dot(weights, v_head, y, input_precision=PRECISION)
+
+                # Through the projection, the norm and the gate.
+                place, there = place_of(d_output, now, model, n_frames, D_MODEL, REVERSE)
+                d_branch = tl.load(place, mask=there, other=0.0).to(tl.float32)
+                if DROP:
+                    d_branch *= dropout_factor(
+                        seed_ptr, sequence, now, model, n_frames, dropout, D_MODEL, REVERSE
+                    )
+                W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
+                z = tl.dot(normed, W_z, input_precision=PRECISION)
+                silu_z, passed = z * tl.sigmoid(z), y + D * u
+                gated = passed * silu_z
+                size = tl.rsqrt(tl.sum(gated * gated, 1) / D_INNER + eps)[:, None]
+                gated *= size
+                g_out = tl.dot(
+                    tl.trans(gated * gate_norm), d_branch, g_out, input_precision=PRECISION
+                )
+                W_out = matrix(out_proj_ptr, model, inner, D_MODEL, D_INNER)
+                d_normed = tl.dot(d_branch, tl.trans(W_out), input_precision=PRECISION)
+                inner_sums = put_row(inner_sums, taps, 3, tl.sum(d_normed * gated, 0))
+                d_normed *= gate_norm
+                along = tl.sum(d_normed * gated, 1)[:, None] / D_INNER
+                d_gated = size * (d_normed - gated * along)
+                d_y, d_z = d_gated * silu_z, d_gated * passed * silu_slope(z)
+
+                # Through the scan, of which d_state is what later tiles give to its last state.
+                inner_sums = put_row(inner_sums, taps, 0, tl.sum(d_y * u, 0))
+                d_scores = tl.zeros((TILE, TILE), tl.float32)
+                d_v = to_end * tl.dot(B, d_state, input_precision=PRECISION)
+                d_whole = tl.exp(tl.sum(dt * A, 0)) * tl.sum(state * d_state, 0)
+                d_whole += tl.sum(v * d_v, 0)
+                d_decay = d_y * y_before - v * d_v
+                for head in tl.static_range(D_INNER // HEADDIM):
+                    decay = decay_between(log_decay, inner, head, HEADDIM)
+                    d_head = tl.where((inner // HEADDIM == head)[None, :], d_y, 0.0)
+                    d_weights = tl.dot(d_head, tl.trans(v), input_precision=PRECISION) * decay
+                    d_scores += d_weights
+                    # A step's decay counts for all that passes it: gains of those who read after
+                    # it less gains of those fed after it, so that one's own cancels to the bit.
+                    gains = d_weights * scores
+                    net = tl.sum(gains - tl.trans(gains), 1)[:, None]
+                    d_decay += tl.where((inner == head * HEADDIM)[None, :], net, 0.0)
+                    d_v = tl.dot(
+                        tl.trans(scores * decay), d_head, d_v, input_precision=PRECISION
+                    )
+                d_C = tl.dot(d_scores, B, input_precision=PRECISION)
+                d_C = tl.dot(d_y * to_here, tl.trans(state), d_C, input_precision=PRECISION)
+                d_B = tl.dot(tl.trans(d_scores), C, input_precision=PRECISION)
+                d_B = tl.dot(v * to_end, tl.trans(d_state), d_B, input_precision=PRECISION)
+                d_state = tl.dot(
+                    tl.trans(C), d_y * to_here, d_state * tl.exp(whole), input_precision=PRECISION
+                )
+                d_decay = tl.cumsum(d_decay, 0, reverse=True) + d_whole[None, :]
+                inner_sums = put_row(inner_sums, taps, 1, tl.sum(d_decay * dt, 0))
+                d_dt = (d_decay * A + d_v * u) * tl.sigmoid(raw_dt)
+                d_dt = tl.where((now < n_frames)[:, None], d_dt, 0.0)
+                inner_sums = put_row(inner_sums, taps, 2, tl.sum(d_dt, 0))
+
+                # Through the convolution and the projection.
+                d_x_conv = (d_v * dt + D * d_y) * silu_slope(x_conv)
+                d_B_conv, d_C_conv = d_B * silu_slope(B_conv), d_C * silu_slope(C_conv)
+                W_x = matrix(in_proj_ptr + D_INNER * D_MODEL, inner, model, D_INNER, D_MODEL)
+                d_x_in, x_sums = convolution_back(
+                    d_x_conv,
+                    x_later,
+                    tl.dot(normed, W_x, input_precision=PRECISION),
+                    conv_weight_ptr,
+                    x_sums,
+                    taps,
+                    inner,
+                    0,
+                    D_INNER,
+                    D_CONV,
+                    PRECISION,
+                )
+                in_B = in_proj_ptr + 2 * D_INNER * D_MODEL
+                W_B = matrix(in_B, memory, model, D_STATE, D_MODEL)
+                d_B_in, B_sums = convolution_back(
+                    d_B_conv,
+                    B_later,
+                    tl.dot(normed, W_B, input_precision=PRECISION),
+                    conv_weight_ptr,
+                    B_sums,
+                    taps,
+                    memory,
+                    D_INNER,
+                    D_STATE,
+                    D_CONV,
+                    PRECISION,
+                )
+                W_C = matrix(in_B + D_STATE * D_MODEL, memory, model, D_STATE, D_MODEL)
+                d_C_in, C_sums = convolution_back(
+                    d_C_conv,
+                    C_later,
+                    tl.dot(normed, W_C, input_precision=PRECISION),
+                    conv_weight_ptr,
+                    C_sums,
+                    taps,
+                    memory,
+                    D_INNER + D_STATE,
+                    D_STATE,
+                    D_CONV,
+                    PRECISION,
+                )
+                x_later, B_later, C_later = d_x_conv, d_B_conv, d_C_conv
+                columns = tl.trans(normed)
+                g_z = tl.dot(columns, d_z, g_z, input_precision=PRECISION)
+                g_x = tl.dot(columns, d_x_in, g_x, input_precision=PRECISION)
+                g_B = tl.dot(columns, d_B_in, g_B, input_precision=PRECISION)
+                g_C = tl.dot(columns, d_C_in, g_C, input_precision=PRECISION)
+                g_dt = tl.dot(columns, d_dt, g_dt, input_precision=PRECISION)
+                d_rows = tl.dot(d_z, tl.trans(W_z), input_precision=PRECISION)
+                d_rows = tl.dot(d_x_in, tl.trans(W_x), d_rows, input_precision=PRECISION)
+                d_rows = tl.dot(d_B_in, tl.trans(W_B), d_rows, input_precision=PRECISION)
+                d_rows = tl.dot(d_C_in, tl.trans(W_C), d_rows, input_precision=PRECISION)
+                d_rows = tl.dot(d_dt, tl.trans(W_dt), d_rows, input_precision=PRECISION)
+
+                # Through the layer norm, once both directions have been here.
+                d_place, there = place_of(d_x, now, model, n_frames, D_MODEL, REVERSE)
+                if REVERSE:
+                    d_rows += tl.load(d_place, mask=there, other=0.0).to(tl.float32)
+                    norm_sums = put_row(norm_sums, taps, 0, tl.sum(d_rows * unit, 0))
+                    norm_sums = put_row(norm_sums, taps, 1, tl.sum(d_rows, 0))
+                    d_rows *= norm_weight[None, :]
+                    along = tl.sum(d_rows * unit, 1)[:, None] / D_MODEL
+                    d_rows = d_rows - tl.sum(d_rows, 1)[:, None] / D_MODEL - unit * along
+                    place, there = place_of(d_output, now, model, n_frames, D_MODEL, REVERSE)
+                    passed_by = tl.load(place, mask=there, other=0.0).to(tl.float32)
+                    d_rows = passed_by + d_rows * scale[:, None]
+                tl.store(d_place, d_rows.to(d_x_ptr.dtype.element_ty), mask=there)
+            tl.debug_barrier()
+
+    n_channels = D_INNER + 2 * D_STATE
+    partial = partial_ptr + tl.program_id(0).to(tl.int64) * n_partial
+    store_matrix(partial, g_z, inner, model, D_INNER, D_MODEL)
+    partial += D_INNER * D_MODEL
+    store_matrix(partial, g_x, inner, model, D_INNER, D_MODEL)
+    partial += D_INNER * D_MODEL
+    store_matrix(partial, g_B, memory, model, D_STATE, D_MODEL)
+    partial += D_STATE * D_MODEL
+    store_matrix(partial, g_C, memory, model, D_STATE, D_MODEL)
+    partial += D_STATE * D_MODEL
+    store_matrix(partial, g_dt, inner, model, D_INNER, D_MODEL)
+    partial += D_INNER * D_MODEL
+    store_sums(partial, x_sums, taps, inner, 0, D_INNER, n_channels, D_CONV)
+    store_sums(partial, B_sums, taps, memory, D_INNER, D_STATE, n_channels, D_CONV)
+    store_sums(partial, C_sums, taps, memory, D_INNER + D_STATE, D_STATE, n_channels, D_CONV)
+    partial += n_channels * (D_CONV + 1)
+    store_matrix(partial, tl.trans(inner_sums), taps, inner, 4, D_INNER)
+    partial += 4 * D_INNER
+    store_matrix(partial, g_out, model, inner, D_MODEL, D_INNER)
+    partial += D_INNER * D_MODEL
+    store_matrix(partial, tl.trans(norm_sums), taps, model, 2, D_MODEL)
