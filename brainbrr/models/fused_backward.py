@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 
 from brainbrr.models.fused_parts import (
+    add_product,
     convolution_back,
     convolved,
     decay_between,
@@ -16,6 +17,7 @@ from brainbrr.models.fused_parts import (
     matrix,
     normed_rows,
     place_of,
+    product,
     put_row,
     repeated,
     silu_slope,
@@ -137,15 +139,13 @@ def backward_kernel(
                     x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
                 )
                 W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
-                raw_dt = tl.dot(normed, W_dt, input_precision=PRECISION) + dt_bias
+                raw_dt = product(normed, W_dt, PRECISION) + dt_bias
                 dt = step_sizes(raw_dt, now, n_frames)
                 log_decay = tl.cumsum(dt * A, 0)
                 whole = tl.sum(dt * A, 0)[None, :]
                 left = x_conv * tl.sigmoid(x_conv) * dt * tl.exp(whole - log_decay)
                 B = B_conv * tl.sigmoid(B_conv)
-                state = tl.dot(
-                    tl.trans(B), left, state * tl.exp(whole), input_precision=PRECISION
-                )
+                state = add_product(state * tl.exp(whole), tl.trans(B), left, PRECISION)
             last = starts + (TILES_KEPT - 1) * D_STATE * D_INNER
             tl.store(last + state_place, state, mask=state_there)
             # A thread may read what another one wrote.
@@ -179,7 +179,7 @@ def backward_kernel(
                     x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
                 )
                 W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
-                raw_dt = tl.dot(normed, W_dt, input_precision=PRECISION) + dt_bias
+                raw_dt = product(normed, W_dt, PRECISION) + dt_bias
                 dt = step_sizes(raw_dt, now, n_frames)
                 u = x_conv * tl.sigmoid(x_conv)
                 B = B_conv * tl.sigmoid(B_conv)
@@ -188,13 +188,13 @@ def backward_kernel(
                 whole = tl.sum(dt * A, 0)[None, :]
                 to_here, to_end = tl.exp(log_decay), tl.exp(whole - log_decay)
                 v = u * dt
-                scores = tl.dot(C, tl.trans(B), input_precision=PRECISION)
-                y_before = to_here * tl.dot(C, state, input_precision=PRECISION)
+                scores = product(C, tl.trans(B), PRECISION)
+                y_before = to_here * product(C, state, PRECISION)
                 y = y_before
-                for head in tl.static_range(D_INNER // HEADDIM):
+                for head in range(D_INNER // HEADDIM):
                     weights = scores * decay_between(log_decay, inner, head, HEADDIM)
                     v_head = tl.where((inner // HEADDIM == head)[None, :], v, 0.0)
-                    y = tl.dot(weights, v_head, y, input_precision=PRECISION)
+                    y = add_product(y, weights, v_head, PRECISION)
 
                 # Through the projection, the norm and the gate.
                 place, there = place_of(d_output, now, model, n_frames, D_MODEL, REVERSE)
@@ -204,16 +204,14 @@ def backward_kernel(
                         seed_ptr, sequence, now, model, n_frames, dropout, D_MODEL, REVERSE
                     )
                 W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
-                z = tl.dot(normed, W_z, input_precision=PRECISION)
+                z = product(normed, W_z, PRECISION)
                 silu_z, passed = z * tl.sigmoid(z), y + D * u
                 gated = passed * silu_z
                 size = tl.rsqrt(tl.sum(gated * gated, 1) / D_INNER + eps)[:, None]
                 gated *= size
-                g_out = tl.dot(
-                    tl.trans(gated * gate_norm), d_branch, g_out, input_precision=PRECISION
-                )
+                g_out = add_product(g_out, tl.trans(gated * gate_norm), d_branch, PRECISION)
                 W_out = matrix(out_proj_ptr, model, inner, D_MODEL, D_INNER)
-                d_normed = tl.dot(d_branch, tl.trans(W_out), input_precision=PRECISION)
+                d_normed = product(d_branch, tl.trans(W_out), PRECISION)
                 inner_sums = put_row(inner_sums, taps, 3, tl.sum(d_normed * gated, 0))
                 d_normed *= gate_norm
                 along = tl.sum(d_normed * gated, 1)[:, None] / D_INNER
@@ -223,29 +221,27 @@ def backward_kernel(
                 # Through the scan, of which d_state is what later tiles give to its last state.
                 inner_sums = put_row(inner_sums, taps, 0, tl.sum(d_y * u, 0))
                 d_scores = tl.zeros((TILE, TILE), tl.float32)
-                d_v = to_end * tl.dot(B, d_state, input_precision=PRECISION)
+                d_v = to_end * product(B, d_state, PRECISION)
                 d_whole = tl.exp(tl.sum(dt * A, 0)) * tl.sum(state * d_state, 0)
                 d_whole += tl.sum(v * d_v, 0)
                 d_decay = d_y * y_before - v * d_v
-                for head in tl.static_range(D_INNER // HEADDIM):
+                for head in range(D_INNER // HEADDIM):
                     decay = decay_between(log_decay, inner, head, HEADDIM)
                     d_head = tl.where((inner // HEADDIM == head)[None, :], d_y, 0.0)
-                    d_weights = tl.dot(d_head, tl.trans(v), input_precision=PRECISION) * decay
+                    d_weights = product(d_head, tl.trans(v), PRECISION) * decay
                     d_scores += d_weights
                     # A step's decay counts for all that passes it: gains of those who read after
                     # it less gains of those fed after it, so that one's own cancels to the bit.
                     gains = d_weights * scores
                     net = tl.sum(gains - tl.trans(gains), 1)[:, None]
                     d_decay += tl.where((inner == head * HEADDIM)[None, :], net, 0.0)
-                    d_v = tl.dot(
-                        tl.trans(scores * decay), d_head, d_v, input_precision=PRECISION
-                    )
-                d_C = tl.dot(d_scores, B, input_precision=PRECISION)
-                d_C = tl.dot(d_y * to_here, tl.trans(state), d_C, input_precision=PRECISION)
-                d_B = tl.dot(tl.trans(d_scores), C, input_precision=PRECISION)
-                d_B = tl.dot(v * to_end, tl.trans(d_state), d_B, input_precision=PRECISION)
-                d_state = tl.dot(
-                    tl.trans(C), d_y * to_here, d_state * tl.exp(whole), input_precision=PRECISION
+                    d_v = add_product(d_v, tl.trans(scores * decay), d_head, PRECISION)
+                d_C = product(d_scores, B, PRECISION)
+                d_C = add_product(d_C, d_y * to_here, tl.trans(state), PRECISION)
+                d_B = product(tl.trans(d_scores), C, PRECISION)
+                d_B = add_product(d_B, v * to_end, tl.trans(d_state), PRECISION)
+                d_state = add_product(
+                    d_state * tl.exp(whole), tl.trans(C), d_y * to_here, PRECISION
                 )
                 d_decay = tl.cumsum(d_decay, 0, reverse=True) + d_whole[None, :]
                 inner_sums = put_row(inner_sums, taps, 1, tl.sum(d_decay * dt, 0))
@@ -260,7 +256,7 @@ def backward_kernel(
                 d_x_in, x_sums = convolution_back(
                     d_x_conv,
                     x_later,
-                    tl.dot(normed, W_x, input_precision=PRECISION),
+                    product(normed, W_x, PRECISION),
                     conv_weight_ptr,
                     x_sums,
                     taps,
@@ -275,7 +271,7 @@ def backward_kernel(
                 d_B_in, B_sums = convolution_back(
                     d_B_conv,
                     B_later,
-                    tl.dot(normed, W_B, input_precision=PRECISION),
+                    product(normed, W_B, PRECISION),
                     conv_weight_ptr,
                     B_sums,
                     taps,
@@ -289,7 +285,7 @@ def backward_kernel(
                 d_C_in, C_sums = convolution_back(
                     d_C_conv,
                     C_later,
-                    tl.dot(normed, W_C, input_precision=PRECISION),
+                    product(normed, W_C, PRECISION),
                     conv_weight_ptr,
                     C_sums,
                     taps,
@@ -301,16 +297,16 @@ def backward_kernel(
                 )
                 x_later, B_later, C_later = d_x_conv, d_B_conv, d_C_conv
                 columns = tl.trans(normed)
-                g_z = tl.dot(columns, d_z, g_z, input_precision=PRECISION)
-                g_x = tl.dot(columns, d_x_in, g_x, input_precision=PRECISION)
-                g_B = tl.dot(columns, d_B_in, g_B, input_precision=PRECISION)
-                g_C = tl.dot(columns, d_C_in, g_C, input_precision=PRECISION)
-                g_dt = tl.dot(columns, d_dt, g_dt, input_precision=PRECISION)
-                d_rows = tl.dot(d_z, tl.trans(W_z), input_precision=PRECISION)
-                d_rows = tl.dot(d_x_in, tl.trans(W_x), d_rows, input_precision=PRECISION)
-                d_rows = tl.dot(d_B_in, tl.trans(W_B), d_rows, input_precision=PRECISION)
-                d_rows = tl.dot(d_C_in, tl.trans(W_C), d_rows, input_precision=PRECISION)
-                d_rows = tl.dot(d_dt, tl.trans(W_dt), d_rows, input_precision=PRECISION)
+                g_z = add_product(g_z, columns, d_z, PRECISION)
+                g_x = add_product(g_x, columns, d_x_in, PRECISION)
+                g_B = add_product(g_B, columns, d_B_in, PRECISION)
+                g_C = add_product(g_C, columns, d_C_in, PRECISION)
+                g_dt = add_product(g_dt, columns, d_dt, PRECISION)
+                d_rows = product(d_z, tl.trans(W_z), PRECISION)
+                d_rows = add_product(d_rows, d_x_in, tl.trans(W_x), PRECISION)
+                d_rows = add_product(d_rows, d_B_in, tl.trans(W_B), PRECISION)
+                d_rows = add_product(d_rows, d_C_in, tl.trans(W_C), PRECISION)
+                d_rows = add_product(d_rows, d_dt, tl.trans(W_dt), PRECISION)
 
                 # Through the layer norm, once both directions have been here.
                 d_place, there = place_of(d_x, now, model, n_frames, D_MODEL, REVERSE)

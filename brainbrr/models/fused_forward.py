@@ -9,12 +9,14 @@ import triton
 import triton.language as tl
 
 from brainbrr.models.fused_parts import (
+    add_product,
     convolved,
     decay_between,
     dropout_factor,
     matrix,
     normed_rows,
     place_of,
+    product,
     repeated,
     step_matrix,
     step_sizes,
@@ -112,28 +114,28 @@ def forward_kernel(
         B = B_conv * tl.sigmoid(B_conv)
         C = C_conv * tl.sigmoid(C_conv)
         W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
-        raw_dt = tl.dot(normed, W_dt, input_precision=PRECISION) + dt_bias
+        raw_dt = product(normed, W_dt, PRECISION) + dt_bias
         dt = step_sizes(raw_dt, now, n_frames)
 
         log_decay = tl.cumsum(dt * A, 0)
         whole = tl.sum(dt * A, 0)[None, :]
         v = u * dt
-        y = tl.exp(log_decay) * tl.dot(C, state, input_precision=PRECISION) + D * u
-        scores = tl.dot(C, tl.trans(B), input_precision=PRECISION)
-        for head in tl.static_range(D_INNER // HEADDIM):
+        y = tl.exp(log_decay) * product(C, state, PRECISION) + D * u
+        scores = product(C, tl.trans(B), PRECISION)
+        for head in range(D_INNER // HEADDIM):
             weights = scores * decay_between(log_decay, inner, head, HEADDIM)
             v_head = tl.where((inner // HEADDIM == head)[None, :], v, 0.0)
-            y = tl.dot(weights, v_head, y, input_precision=PRECISION)
+            y = add_product(y, weights, v_head, PRECISION)
         left = v * tl.exp(whole - log_decay)
         state *= tl.exp(whole)
-        state = tl.dot(tl.trans(B), left, state, input_precision=PRECISION)
+        state = add_product(state, tl.trans(B), left, PRECISION)
 
         W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
-        z = tl.dot(normed, W_z, input_precision=PRECISION)
+        z = product(normed, W_z, PRECISION)
         gated = y * z * tl.sigmoid(z)
         gated *= tl.rsqrt(tl.sum(gated * gated, 1) / D_INNER + eps)[:, None] * gate_norm
         W_out = matrix(out_proj_ptr, model, inner, D_MODEL, D_INNER)
-        out = tl.dot(gated, W_out, input_precision=PRECISION)
+        out = product(gated, W_out, PRECISION)
 
         place, there = place_of(output, now, model, n_frames, D_MODEL, REVERSE)
         if REVERSE:

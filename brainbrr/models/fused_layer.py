@@ -68,10 +68,10 @@ def fused_layer(
 ) -> Tensor:
     """`x + dropout(forwards(norm(x)) + backwards(norm(x)))`, in two launches each way.
 
-    States are computed in float32. Products of float32 inputs are too, unless
-    `torch.backends.cuda.matmul.allow_tf32` is set; those of half precision take the tensor cores'
-    TF32, which rounds less than half precision does. The dropout's mask is a function of a seed
-    drawn on the device.
+    States, decays and norms are float32 throughout. Matrix products are too where the input is,
+    unless `torch.backends.cuda.matmul.allow_tf32` is set; with a bfloat16 input their operands are
+    rounded to it, as autocast does, and with float16 to TF32. The dropout's mask is a function of a
+    seed drawn on the device.
 
     Args:
         inputs: (batch, length, d_model), on a CUDA device.
@@ -200,7 +200,6 @@ def _constants(x: Tensor, direction: list[Tensor]) -> dict[str, int | str]:
     block = BlockWeights(*direction[:N_WEIGHTS])
     d_model, d_inner, heads = x.shape[2], len(block.norm_weight), len(block.A)
     d_state = (len(block.conv_bias) - d_inner) // 2
-    exact = x.dtype == torch.float32 and not torch.backends.cuda.matmul.allow_tf32
     return {
         "D_MODEL": d_model,
         "D_INNER": d_inner,
@@ -212,8 +211,16 @@ def _constants(x: Tensor, direction: list[Tensor]) -> dict[str, int | str]:
         "S": _padded(d_state),
         "TILE": TILE,
         "TILES_KEPT": TILES_KEPT,
-        "PRECISION": "ieee" if exact else "tf32",
+        "PRECISION": _precision(x.dtype),
     }
+
+
+def _precision(dtype: torch.dtype) -> str:
+    """How operands of products are rounded; float16 has too short a range for gradients."""
+    if dtype == torch.bfloat16:
+        return "bf16"
+    exact = dtype == torch.float32 and not torch.backends.cuda.matmul.allow_tf32
+    return "ieee" if exact else "tf32"
 
 
 def _padded(n: int) -> int:
@@ -314,9 +321,7 @@ for _device in ("CUDA", "CPU"):
     _library.impl("fused_layer_backward", _fused_layer_backward, _device)
 
 
-def _check(
-    inputs: Tensor, forwards: BlockWeights, backwards: BlockWeights, dropout: float
-) -> None:
+def _check(inputs: Tensor, forwards: BlockWeights, backwards: BlockWeights, dropout: float) -> None:
     """The kernels read what the shapes promise, so they are checked at the door."""
     sizes = [[None if w is None else tuple(w.shape) for w in d] for d in (forwards, backwards)]
     width = inputs.shape[-1]

@@ -9,6 +9,24 @@ import triton.language as tl
 
 
 @triton.jit
+def product(a, b, PRECISION: tl.constexpr):
+    """Matrix product in float32, of operands rounded as PRECISION says: ieee not, tf32, bf16."""
+    if PRECISION == "bf16":
+        return tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16))
+    else:
+        return tl.dot(a, b, input_precision=PRECISION)
+
+
+@triton.jit
+def add_product(total, a, b, PRECISION: tl.constexpr):
+    """`total + product(a, b)`."""
+    if PRECISION == "bf16":
+        return tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16), total)
+    else:
+        return tl.dot(a, b, total, input_precision=PRECISION)
+
+
+@triton.jit
 def place_of(base, step, column, n_frames, WIDTH: tl.constexpr, REVERSE: tl.constexpr):
     """Addresses of the steps' rows, and which of them exist."""
     frame = n_frames - 1 - step if REVERSE else step
@@ -111,11 +129,11 @@ def convolved(
             x, now - lag, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
         )
         tap = conv_weight + D_CONV - 1 - lag
-        projected = tl.dot(normed, W_x, input_precision=PRECISION)
+        projected = product(normed, W_x, PRECISION)
         x_sum += projected * tap_of(tap, inner, 0, D_INNER, D_CONV)
-        projected = tl.dot(normed, W_B, input_precision=PRECISION)
+        projected = product(normed, W_B, PRECISION)
         B_sum += projected * tap_of(tap, memory, D_INNER, D_STATE, D_CONV)
-        projected = tl.dot(normed, W_C, input_precision=PRECISION)
+        projected = product(normed, W_C, PRECISION)
         C_sum += projected * tap_of(tap, memory, D_INNER + D_STATE, D_STATE, D_CONV)
     return x_sum, B_sum, C_sum
 
@@ -193,8 +211,8 @@ def shift_up(here, later, n, PRECISION: tl.constexpr):
     row = tl.arange(0, here.shape[0])
     within = (row[None, :] == row[:, None] + n).to(tl.float32)
     beyond = (row[None, :] + here.shape[0] == row[:, None] + n).to(tl.float32)
-    moved = tl.dot(within, here, input_precision=PRECISION)
-    return tl.dot(beyond, later, moved, input_precision=PRECISION)
+    moved = product(within, here, PRECISION)
+    return add_product(moved, beyond, later, PRECISION)
 
 
 @triton.jit
