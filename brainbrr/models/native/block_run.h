@@ -20,11 +20,20 @@ INLINE void project_out(const block_buffers *b, const block_plan *p, const packe
 }
 
 /* From the projected rows of the tile to `normed`. */
-static void forward_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
-    convolve(b, p, w, n_frames);
+INLINE void forward_steps(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
+    convolve(b, p, w, n_frames, keep);
     discretise(b, p, w, n_frames);
     scan(b, p, n_frames);
-    gate_and_norm(b, p, w, n_frames);
+    gate_and_norm(b, p, w, n_frames, keep);
+}
+
+static void forward_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+    forward_steps(b, p, w, n_frames, 0);
+}
+
+/* The same again, and what the way back reads. */
+static void recompute_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+    forward_steps(b, p, w, n_frames, 1);
 }
 
 static void copy_halo(const block_plan *p, float *to, long to_row, const float *from, long from_row) {

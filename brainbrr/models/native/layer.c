@@ -71,8 +71,10 @@ static void load_normed(const layer_task *k, const layer_buffers *l, const block
         store(l->b.partial + t * LANES, squares);
     }
     sum_frames(l->b.partial, l->scale, n_frames);
+    const vec share = splat(1.0f / d), eps = splat(k->norm_eps);
+    for (long t = 0; t < n_frames; t += LANES) store(l->scale + t, reciprocal_root(load(l->scale + t) * share + eps));
     for (long t = 0; t < n_frames; t++) {
-        vec scale = splat(l->scale[t] = 1.0f / sqrtf(l->scale[t] / d + k->norm_eps));
+        vec scale = splat(l->scale[t]);
         for (long j = 0; j < m; j += LANES) {
             vec unit = load(l->unit + t * m + j) * scale;
             store(l->unit + t * m + j, unit);
@@ -182,7 +184,7 @@ static void layer_backward_sequence(const layer_task *k, const layer_buffers *l,
             find_start(&l->b, p, kept);
             load_normed(k, l, p, i, tile * TILE, n_frames);
             project_in(&l->b, p, &k->w[second], n_frames);
-            forward_tile(&l->b, p, &k->w[second], n_frames);
+            recompute_tile(&l->b, p, &k->w[second], n_frames);
             take_gradient(k, l, p, i, tile * TILE, n_frames);
             backward_tile(&l->b, p, &k->w[second], &g[second], kept, n_frames);
             if (second) {
