@@ -50,8 +50,8 @@ def fused_available() -> bool:
 
 def fused_can_take(inputs: Tensor, d_inner: int, d_state: int) -> bool:
     """Whether the fused layer can run: a CUDA device, Triton, and sizes that fit its registers."""
-    narrow = d_inner <= WIDEST_INNER and d_state <= LARGEST_STATE
-    fits = narrow and inputs.is_cuda and inputs.dtype != torch.float64
+    narrow = max(inputs.shape[-1], d_inner) <= WIDEST_INNER and d_state <= LARGEST_STATE
+    fits = narrow and inputs.is_cuda and inputs.dtype in SUPPORTED_DTYPES
     return fits and inputs.numel() > 0 and fused_available()
 
 

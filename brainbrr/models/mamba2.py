@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.fused_layer import fused_can_take, fused_layer
 from brainbrr.models.kernels import kernel_convolution, kernel_scan
 from brainbrr.models.native import native_scan
 from brainbrr.models.native_block import BlockWeights, native_block
 from brainbrr.models.native_layer import native_layer
-from brainbrr.models.scan import Scan, resolve, select_scan
+from brainbrr.models.scan import Scan, auto, resolve, select_scan
+from brainbrr.models.tracing import is_tracing
 
 NORM_EPS = 1e-5
 
@@ -235,11 +237,21 @@ class BiMamba2(nn.Module):
 
     def is_fused(self, inputs: Tensor) -> bool:
         """Whether `residual` can run on these inputs."""
-        return resolve(self.forwards.scan, inputs) is native_scan
+        scan = resolve(self.forwards.scan, inputs)
+        return scan is native_scan or self._is_fused_on_cuda(inputs)
+
+    def _is_fused_on_cuda(self, inputs: Tensor) -> bool:
+        """Whether a narrow layer takes our own kernels, which `auto` and `kernels` both mean."""
+        block = self.forwards
+        d_inner = block.norm.weight.shape[0]
+        d_state = (block.conv1d.in_channels - d_inner) // 2
+        wanted = block.scan in (auto, kernel_scan) and not is_tracing()
+        return wanted and fused_can_take(inputs, d_inner, d_state)
 
     def residual(self, inputs: Tensor, norm: nn.LayerNorm, dropout: float) -> Tensor:
         """`x + dropout(self(norm(x)))` in one pass through memory."""
-        return native_layer(
+        layer = fused_layer if inputs.is_cuda else native_layer
+        return layer(
             inputs,
             self.forwards.block_weights(),
             self.backwards.block_weights(),
