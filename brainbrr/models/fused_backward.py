@@ -11,7 +11,6 @@ import triton.language as tl
 from brainbrr.models.fused_parts import (
     add_product,
     convolution_back,
-    convolved,
     decay_between,
     dropout_factor,
     matrix,
@@ -20,11 +19,13 @@ from brainbrr.models.fused_parts import (
     product,
     put_row,
     repeated,
+    room,
+    silu,
     silu_slope,
     step_matrix,
-    step_sizes,
     store_matrix,
     store_sums,
+    tile_inputs,
     vector,
 )
 
@@ -46,6 +47,7 @@ def backward_kernel(
     d_x_ptr,
     kept_ptr,
     starts_ptr,
+    inside_ptr,
     partial_ptr,
     seed_ptr,
     n_sequences,
@@ -60,13 +62,14 @@ def backward_kernel(
     HEADDIM: tl.constexpr,
     D_CONV: tl.constexpr,
     M: tl.constexpr,
-    I: tl.constexpr,
+    N: tl.constexpr,
     S: tl.constexpr,
     TILE: tl.constexpr,
     TILES_KEPT: tl.constexpr,
     REVERSE: tl.constexpr,
     DROP: tl.constexpr,
     PRECISION: tl.constexpr,
+    SCAN: tl.constexpr,
 ):
     """One direction of every n-th sequence, last step first; the reverse one completes the layer.
 
@@ -75,7 +78,7 @@ def backward_kernel(
     `fused_layer.split_sums`.
     """
     step, model = tl.arange(0, TILE), tl.arange(0, M)
-    inner, memory, taps = tl.arange(0, I), tl.arange(0, S), tl.arange(0, 8)
+    inner, memory, taps = tl.arange(0, N), tl.arange(0, S), tl.arange(0, 8)
     norm_weight = vector(norm_weight_ptr, model, D_MODEL)
     norm_bias = vector(norm_bias_ptr, model, D_MODEL)
     dt_bias = repeated(dt_bias_ptr, inner, D_INNER, HEADDIM)[None, :]
@@ -86,66 +89,68 @@ def backward_kernel(
     state_there = (memory < D_STATE)[:, None] & (inner < D_INNER)[None, :]
     starts = starts_ptr + tl.program_id(0).to(tl.int64) * (TILES_KEPT * D_STATE * D_INNER)
 
-    g_z = tl.zeros((M, I), tl.float32)
-    g_x = tl.zeros((M, I), tl.float32)
+    g_z = tl.zeros((M, N), tl.float32)
+    g_x = tl.zeros((M, N), tl.float32)
     g_B = tl.zeros((M, S), tl.float32)
     g_C = tl.zeros((M, S), tl.float32)
-    g_dt = tl.zeros((M, I), tl.float32)
-    g_out = tl.zeros((I, M), tl.float32)
+    g_dt = tl.zeros((M, N), tl.float32)
+    g_out = tl.zeros((N, M), tl.float32)
     # Rows: taps of the convolution, its bias; and D, A, dt_bias, gate_norm; norm's weight and bias.
-    x_sums = tl.zeros((8, I), tl.float32)
+    x_sums = tl.zeros((8, N), tl.float32)
     B_sums = tl.zeros((8, S), tl.float32)
     C_sums = tl.zeros((8, S), tl.float32)
-    inner_sums = tl.zeros((8, I), tl.float32)
+    inner_sums = tl.zeros((8, N), tl.float32)
     norm_sums = tl.zeros((8, M), tl.float32)
 
+    # Columns of `inside`: gradients of the convolved x, B and C, of the gate and of the step sizes.
+    WIDTH: tl.constexpr = 3 * N + 2 * S
+    RING: tl.constexpr = (TILES_KEPT + 1) * TILE
+    inside = inside_ptr + tl.program_id(0).to(tl.int64) * (RING * WIDTH)
+    stored = inside_ptr.dtype.element_ty
     n_chunks = tl.cdiv(n_frames, TILE * TILES_KEPT)
     for turn in range(tl.cdiv(n_sequences - tl.program_id(0), tl.num_programs(0))):
         sequence = tl.program_id(0).to(tl.int64) + turn * tl.num_programs(0)
         x = x_ptr + sequence * n_frames * D_MODEL
         d_x = d_x_ptr + sequence * n_frames * D_MODEL
         d_output = d_output_ptr + sequence * n_frames * D_MODEL
-        d_state = tl.zeros((S, I), tl.float32)
-        x_later = tl.zeros((TILE, I), tl.float32)
-        B_later = tl.zeros((TILE, S), tl.float32)
-        C_later = tl.zeros((TILE, S), tl.float32)
+        d_state = tl.zeros((S, N), tl.float32)
+        # Beyond the last chunk nothing reaches back through the convolution.
+        beyond = n_chunks * TILES_KEPT * TILE + step
+        tl.store(room(inside, beyond, inner, WIDTH, RING), tl.zeros((TILE, N), stored))
+        tl.store(room(inside, beyond, N + memory, WIDTH, RING), tl.zeros((TILE, S), stored))
+        tl.store(room(inside, beyond, N + S + memory, WIDTH, RING), tl.zeros((TILE, S), stored))
         for chunk in range(n_chunks - 1, -1, -1):
+            # States at the starts of the chunk's tiles.
             kept = kept_ptr + (sequence * n_chunks + chunk) * (D_STATE * D_INNER)
             state = tl.load(kept + state_place, mask=state_there, other=0.0)
             for i in range(TILES_KEPT - 1):
                 tl.store(starts + i * D_STATE * D_INNER + state_place, state, mask=state_there)
                 now = (chunk * TILES_KEPT + i) * TILE + step
-                x_conv, B_conv, _ = convolved(
+                _, x_conv, B_conv, _, _, dt = tile_inputs(
                     x,
                     now,
                     n_frames,
                     in_proj_ptr,
                     conv_weight_ptr,
                     conv_bias_ptr,
+                    dt_bias,
                     norm_weight,
                     norm_bias,
                     norm_eps,
                     D_MODEL,
                     D_INNER,
                     D_STATE,
+                    HEADDIM,
                     D_CONV,
                     M,
-                    I,
+                    N,
                     S,
                     REVERSE,
                     PRECISION,
                 )
-                normed, _, _ = normed_rows(
-                    x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
-                )
-                W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
-                raw_dt = product(normed, W_dt, PRECISION) + dt_bias
-                dt = step_sizes(raw_dt, now, n_frames)
-                log_decay = tl.cumsum(dt * A, 0)
                 whole = tl.sum(dt * A, 0)[None, :]
-                left = x_conv * tl.sigmoid(x_conv) * dt * tl.exp(whole - log_decay)
-                B = B_conv * tl.sigmoid(B_conv)
-                state = add_product(state * tl.exp(whole), tl.trans(B), left, PRECISION)
+                left = silu(x_conv) * dt * tl.exp(whole - tl.cumsum(dt * A, 0))
+                state = add_product(state * tl.exp(whole), tl.trans(silu(B_conv)), left, SCAN)
             last = starts + (TILES_KEPT - 1) * D_STATE * D_INNER
             tl.store(last + state_place, state, mask=state_there)
             # A thread may read what another one wrote.
@@ -155,46 +160,40 @@ def backward_kernel(
                     starts + i * D_STATE * D_INNER + state_place, mask=state_there, other=0.0
                 )
                 now = (chunk * TILES_KEPT + i) * TILE + step
-                x_conv, B_conv, C_conv = convolved(
+                normed, x_conv, B_conv, C_conv, raw_dt, dt = tile_inputs(
                     x,
                     now,
                     n_frames,
                     in_proj_ptr,
                     conv_weight_ptr,
                     conv_bias_ptr,
+                    dt_bias,
                     norm_weight,
                     norm_bias,
                     norm_eps,
                     D_MODEL,
                     D_INNER,
                     D_STATE,
+                    HEADDIM,
                     D_CONV,
                     M,
-                    I,
+                    N,
                     S,
                     REVERSE,
                     PRECISION,
                 )
-                normed, unit, scale = normed_rows(
-                    x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
-                )
-                W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
-                raw_dt = product(normed, W_dt, PRECISION) + dt_bias
-                dt = step_sizes(raw_dt, now, n_frames)
-                u = x_conv * tl.sigmoid(x_conv)
-                B = B_conv * tl.sigmoid(B_conv)
-                C = C_conv * tl.sigmoid(C_conv)
+                u, B, C = silu(x_conv), silu(B_conv), silu(C_conv)
                 log_decay = tl.cumsum(dt * A, 0)
                 whole = tl.sum(dt * A, 0)[None, :]
                 to_here, to_end = tl.exp(log_decay), tl.exp(whole - log_decay)
                 v = u * dt
-                scores = product(C, tl.trans(B), PRECISION)
-                y_before = to_here * product(C, state, PRECISION)
+                scores = product(C, tl.trans(B), SCAN)
+                y_before = to_here * product(C, state, SCAN)
                 y = y_before
                 for head in range(D_INNER // HEADDIM):
                     weights = scores * decay_between(log_decay, inner, head, HEADDIM)
                     v_head = tl.where((inner // HEADDIM == head)[None, :], v, 0.0)
-                    y = add_product(y, weights, v_head, PRECISION)
+                    y = add_product(y, weights, v_head, SCAN)
 
                 # Through the projection, the norm and the gate.
                 place, there = place_of(d_output, now, model, n_frames, D_MODEL, REVERSE)
@@ -205,7 +204,7 @@ def backward_kernel(
                     )
                 W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
                 z = product(normed, W_z, PRECISION)
-                silu_z, passed = z * tl.sigmoid(z), y + D * u
+                silu_z, passed = silu(z), y + D * u
                 gated = passed * silu_z
                 size = tl.rsqrt(tl.sum(gated * gated, 1) / D_INNER + eps)[:, None]
                 gated *= size
@@ -221,25 +220,25 @@ def backward_kernel(
                 # Through the scan, of which d_state is what later tiles give to its last state.
                 inner_sums = put_row(inner_sums, taps, 0, tl.sum(d_y * u, 0))
                 d_scores = tl.zeros((TILE, TILE), tl.float32)
-                d_v = to_end * product(B, d_state, PRECISION)
+                d_v = to_end * product(B, d_state, SCAN)
                 d_whole = tl.exp(tl.sum(dt * A, 0)) * tl.sum(state * d_state, 0)
                 d_whole += tl.sum(v * d_v, 0)
                 d_decay = d_y * y_before - v * d_v
                 for head in range(D_INNER // HEADDIM):
                     decay = decay_between(log_decay, inner, head, HEADDIM)
                     d_head = tl.where((inner // HEADDIM == head)[None, :], d_y, 0.0)
-                    d_weights = product(d_head, tl.trans(v), PRECISION) * decay
+                    d_weights = product(d_head, tl.trans(v), SCAN) * decay
                     d_scores += d_weights
                     # A step's decay counts for all that passes it: gains of those who read after
                     # it less gains of those fed after it, so that one's own cancels to the bit.
                     gains = d_weights * scores
                     net = tl.sum(gains - tl.trans(gains), 1)[:, None]
                     d_decay += tl.where((inner == head * HEADDIM)[None, :], net, 0.0)
-                    d_v = add_product(d_v, tl.trans(scores * decay), d_head, PRECISION)
-                d_C = product(d_scores, B, PRECISION)
-                d_C = add_product(d_C, d_y * to_here, tl.trans(state), PRECISION)
-                d_B = product(tl.trans(d_scores), C, PRECISION)
-                d_B = add_product(d_B, v * to_end, tl.trans(d_state), PRECISION)
+                    d_v = add_product(d_v, tl.trans(scores * decay), d_head, SCAN)
+                d_C = product(d_scores, B, SCAN)
+                d_C = add_product(d_C, d_y * to_here, tl.trans(state), SCAN)
+                d_B = product(tl.trans(d_scores), C, SCAN)
+                d_B = add_product(d_B, v * to_end, tl.trans(d_state), SCAN)
                 d_state = add_product(
                     d_state * tl.exp(whole), tl.trans(C), d_y * to_here, PRECISION
                 )
@@ -249,13 +248,34 @@ def backward_kernel(
                 d_dt = tl.where((now < n_frames)[:, None], d_dt, 0.0)
                 inner_sums = put_row(inner_sums, taps, 2, tl.sum(d_dt, 0))
 
-                # Through the convolution and the projection.
                 d_x_conv = (d_v * dt + D * d_y) * silu_slope(x_conv)
                 d_B_conv, d_C_conv = d_B * silu_slope(B_conv), d_C * silu_slope(C_conv)
+                tl.store(room(inside, now, inner, WIDTH, RING), d_x_conv.to(stored))
+                tl.store(room(inside, now, N + memory, WIDTH, RING), d_B_conv.to(stored))
+                tl.store(room(inside, now, N + S + memory, WIDTH, RING), d_C_conv.to(stored))
+                tl.store(room(inside, now, N + 2 * S + inner, WIDTH, RING), d_z.to(stored))
+                tl.store(room(inside, now, 2 * N + 2 * S + inner, WIDTH, RING), d_dt.to(stored))
+            tl.debug_barrier()
+            # Through the convolution and the projection, of which a step's reaches into later ones.
+            for i in range(TILES_KEPT):
+                now = (chunk * TILES_KEPT + i) * TILE + step
+                normed, unit, scale = normed_rows(
+                    x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
+                )
+                columns = tl.trans(normed)
+                d_z = tl.load(room(inside, now, N + 2 * S + inner, WIDTH, RING)).to(tl.float32)
+                g_z = add_product(g_z, columns, d_z, PRECISION)
+                W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
+                d_rows = product(d_z, tl.trans(W_z), PRECISION)
+                d_dt = tl.load(room(inside, now, 2 * N + 2 * S + inner, WIDTH, RING)).to(tl.float32)
+                g_dt = add_product(g_dt, columns, d_dt, PRECISION)
+                W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
+                d_rows = add_product(d_rows, d_dt, tl.trans(W_dt), PRECISION)
                 W_x = matrix(in_proj_ptr + D_INNER * D_MODEL, inner, model, D_INNER, D_MODEL)
                 d_x_in, x_sums = convolution_back(
-                    d_x_conv,
-                    x_later,
+                    inside,
+                    now,
+                    0,
                     product(normed, W_x, PRECISION),
                     conv_weight_ptr,
                     x_sums,
@@ -264,13 +284,17 @@ def backward_kernel(
                     0,
                     D_INNER,
                     D_CONV,
-                    PRECISION,
+                    WIDTH,
+                    RING,
                 )
+                g_x = add_product(g_x, columns, d_x_in, PRECISION)
+                d_rows = add_product(d_rows, d_x_in, tl.trans(W_x), PRECISION)
                 in_B = in_proj_ptr + 2 * D_INNER * D_MODEL
                 W_B = matrix(in_B, memory, model, D_STATE, D_MODEL)
                 d_B_in, B_sums = convolution_back(
-                    d_B_conv,
-                    B_later,
+                    inside,
+                    now,
+                    N,
                     product(normed, W_B, PRECISION),
                     conv_weight_ptr,
                     B_sums,
@@ -279,12 +303,16 @@ def backward_kernel(
                     D_INNER,
                     D_STATE,
                     D_CONV,
-                    PRECISION,
+                    WIDTH,
+                    RING,
                 )
+                g_B = add_product(g_B, columns, d_B_in, PRECISION)
+                d_rows = add_product(d_rows, d_B_in, tl.trans(W_B), PRECISION)
                 W_C = matrix(in_B + D_STATE * D_MODEL, memory, model, D_STATE, D_MODEL)
                 d_C_in, C_sums = convolution_back(
-                    d_C_conv,
-                    C_later,
+                    inside,
+                    now,
+                    N + S,
                     product(normed, W_C, PRECISION),
                     conv_weight_ptr,
                     C_sums,
@@ -293,21 +321,11 @@ def backward_kernel(
                     D_INNER + D_STATE,
                     D_STATE,
                     D_CONV,
-                    PRECISION,
+                    WIDTH,
+                    RING,
                 )
-                x_later, B_later, C_later = d_x_conv, d_B_conv, d_C_conv
-                columns = tl.trans(normed)
-                g_z = add_product(g_z, columns, d_z, PRECISION)
-                g_x = add_product(g_x, columns, d_x_in, PRECISION)
-                g_B = add_product(g_B, columns, d_B_in, PRECISION)
                 g_C = add_product(g_C, columns, d_C_in, PRECISION)
-                g_dt = add_product(g_dt, columns, d_dt, PRECISION)
-                d_rows = product(d_z, tl.trans(W_z), PRECISION)
-                d_rows = add_product(d_rows, d_x_in, tl.trans(W_x), PRECISION)
-                d_rows = add_product(d_rows, d_B_in, tl.trans(W_B), PRECISION)
                 d_rows = add_product(d_rows, d_C_in, tl.trans(W_C), PRECISION)
-                d_rows = add_product(d_rows, d_dt, tl.trans(W_dt), PRECISION)
-
                 # Through the layer norm, once both directions have been here.
                 d_place, there = place_of(d_x, now, model, n_frames, D_MODEL, REVERSE)
                 if REVERSE:

@@ -10,16 +10,14 @@ import triton.language as tl
 
 from brainbrr.models.fused_parts import (
     add_product,
-    convolved,
     decay_between,
     dropout_factor,
     matrix,
-    normed_rows,
     place_of,
     product,
     repeated,
-    step_matrix,
-    step_sizes,
+    silu,
+    tile_inputs,
     vector,
 )
 
@@ -50,7 +48,7 @@ def forward_kernel(
     HEADDIM: tl.constexpr,
     D_CONV: tl.constexpr,
     M: tl.constexpr,
-    I: tl.constexpr,
+    N: tl.constexpr,
     S: tl.constexpr,
     TILE: tl.constexpr,
     TILES_KEPT: tl.constexpr,
@@ -58,6 +56,7 @@ def forward_kernel(
     DROP: tl.constexpr,
     KEEP: tl.constexpr,
     PRECISION: tl.constexpr,
+    SCAN: tl.constexpr,
 ):
     """One direction of one sequence; the reverse one runs second and completes the layer.
 
@@ -66,7 +65,7 @@ def forward_kernel(
     """
     sequence = tl.program_id(0).to(tl.int64)
     step, model = tl.arange(0, TILE), tl.arange(0, M)
-    inner, memory = tl.arange(0, I), tl.arange(0, S)
+    inner, memory = tl.arange(0, N), tl.arange(0, S)
     x = x_ptr + sequence * n_frames * D_MODEL
     output = output_ptr + sequence * n_frames * D_MODEL
     norm_weight = vector(norm_weight_ptr, model, D_MODEL)
@@ -80,59 +79,52 @@ def forward_kernel(
 
     n_tiles = tl.cdiv(n_frames, TILE)
     kept = kept_ptr + sequence * tl.cdiv(n_tiles, TILES_KEPT) * (D_STATE * D_INNER)
-    state = tl.zeros((S, I), tl.float32)
+    state = tl.zeros((S, N), tl.float32)
     for tile in range(n_tiles):
         if KEEP:
             if tile % TILES_KEPT == 0:
                 tl.store(kept + state_place, state, mask=state_there)
                 kept += D_STATE * D_INNER
         now = tile * TILE + step
-        x_conv, B_conv, C_conv = convolved(
+        normed, x_conv, B_conv, C_conv, _, dt = tile_inputs(
             x,
             now,
             n_frames,
             in_proj_ptr,
             conv_weight_ptr,
             conv_bias_ptr,
+            dt_bias,
             norm_weight,
             norm_bias,
             norm_eps,
             D_MODEL,
             D_INNER,
             D_STATE,
+            HEADDIM,
             D_CONV,
             M,
-            I,
+            N,
             S,
             REVERSE,
             PRECISION,
         )
-        normed, _, _ = normed_rows(
-            x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
-        )
-        u = x_conv * tl.sigmoid(x_conv)
-        B = B_conv * tl.sigmoid(B_conv)
-        C = C_conv * tl.sigmoid(C_conv)
-        W_dt = step_matrix(in_proj_ptr, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
-        raw_dt = product(normed, W_dt, PRECISION) + dt_bias
-        dt = step_sizes(raw_dt, now, n_frames)
-
+        u, B, C = silu(x_conv), silu(B_conv), silu(C_conv)
         log_decay = tl.cumsum(dt * A, 0)
         whole = tl.sum(dt * A, 0)[None, :]
         v = u * dt
-        y = tl.exp(log_decay) * product(C, state, PRECISION) + D * u
-        scores = product(C, tl.trans(B), PRECISION)
+        y = tl.exp(log_decay) * product(C, state, SCAN) + D * u
+        scores = product(C, tl.trans(B), SCAN)
         for head in range(D_INNER // HEADDIM):
             weights = scores * decay_between(log_decay, inner, head, HEADDIM)
             v_head = tl.where((inner // HEADDIM == head)[None, :], v, 0.0)
-            y = add_product(y, weights, v_head, PRECISION)
+            y = add_product(y, weights, v_head, SCAN)
         left = v * tl.exp(whole - log_decay)
         state *= tl.exp(whole)
-        state = add_product(state, tl.trans(B), left, PRECISION)
+        state = add_product(state, tl.trans(B), left, SCAN)
 
         W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
         z = product(normed, W_z, PRECISION)
-        gated = y * z * tl.sigmoid(z)
+        gated = y * silu(z)
         gated *= tl.rsqrt(tl.sum(gated * gated, 1) / D_INNER + eps)[:, None] * gate_norm
         W_out = matrix(out_proj_ptr, model, inner, D_MODEL, D_INNER)
         out = product(gated, W_out, PRECISION)

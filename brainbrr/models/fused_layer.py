@@ -170,13 +170,15 @@ def _fused_layer_backward(
     d_x = torch.empty_like(x)
     n_programs = min(x.shape[0], _programs_at_once(x.device))
     starts = kept.new_empty(n_programs, TILES_KEPT, *kept.shape[-2:])
+    width = 3 * _padded(kept.shape[-1]) + 2 * _padded(kept.shape[-2])
+    inside = x.new_empty(n_programs, (TILES_KEPT + 1) * TILE, width)
     sums = []
     with torch.cuda.device_of(x):
         for reverse, direction in enumerate(_directions(weights)):
             sizes = _sum_sizes(direction)
             partial = kept.new_empty(n_programs, sum(sizes))
             kernel[(n_programs,)](
-                *(x, *direction, d_output, d_x, kept[reverse], starts, partial, seed),
+                *(x, *direction, d_output, d_x, kept[reverse], starts, inside, partial, seed),
                 *(*x.shape[:2], partial.shape[1], norm_eps, eps, dropout),
                 **_constants(x, direction),
                 REVERSE=bool(reverse),
@@ -200,6 +202,7 @@ def _constants(x: Tensor, direction: list[Tensor]) -> dict[str, int | str]:
     block = BlockWeights(*direction[:N_WEIGHTS])
     d_model, d_inner, heads = x.shape[2], len(block.norm_weight), len(block.A)
     d_state = (len(block.conv_bias) - d_inner) // 2
+    precision = _precision(x.dtype)
     return {
         "D_MODEL": d_model,
         "D_INNER": d_inner,
@@ -207,11 +210,13 @@ def _constants(x: Tensor, direction: list[Tensor]) -> dict[str, int | str]:
         "HEADDIM": d_inner // heads,
         "D_CONV": block.conv_weight.shape[2],
         "M": _padded(d_model),
-        "I": _padded(d_inner),
+        "N": _padded(d_inner),
         "S": _padded(d_state),
         "TILE": TILE,
         "TILES_KEPT": TILES_KEPT,
-        "PRECISION": _precision(x.dtype),
+        "PRECISION": precision,
+        # The gradients of decays are small differences of the scan's products.
+        "SCAN": "tf32" if precision == "bf16" else precision,
     }
 
 

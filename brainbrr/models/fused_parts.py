@@ -91,51 +91,58 @@ def normed_rows(
 
 
 @triton.jit
-def convolved(
+def tile_inputs(
     x,
     now,
     n_frames,
     in_proj,
     conv_weight,
     conv_bias,
+    dt_bias,
     norm_weight,
     norm_bias,
     norm_eps,
     D_MODEL: tl.constexpr,
     D_INNER: tl.constexpr,
     D_STATE: tl.constexpr,
+    HEADDIM: tl.constexpr,
     D_CONV: tl.constexpr,
     M: tl.constexpr,
-    I: tl.constexpr,
+    N: tl.constexpr,
     S: tl.constexpr,
     REVERSE: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """Projection and causal convolution of x, B and C, before their SiLU.
+    """Norm and projections of a tile: the normed rows, x, B and C after the causal convolution and
+    before SiLU, step sizes before softplus and after.
 
     Earlier steps are read and normed again, which costs less than to move rows between threads.
     """
-    model, inner, memory = tl.arange(0, M), tl.arange(0, I), tl.arange(0, S)
+    model, inner, memory = tl.arange(0, M), tl.arange(0, N), tl.arange(0, S)
     W_x = matrix(in_proj + D_INNER * D_MODEL, inner, model, D_INNER, D_MODEL)
     W_B = matrix(in_proj + 2 * D_INNER * D_MODEL, memory, model, D_STATE, D_MODEL)
     W_C = matrix(in_proj + (2 * D_INNER + D_STATE) * D_MODEL, memory, model, D_STATE, D_MODEL)
-    x_sum = tl.zeros((now.shape[0], I), tl.float32) + vector(conv_bias, inner, D_INNER)[None, :]
-    B_sum = tl.zeros((now.shape[0], S), tl.float32)
-    B_sum += vector(conv_bias + D_INNER, memory, D_STATE)[None, :]
-    C_sum = tl.zeros((now.shape[0], S), tl.float32)
-    C_sum += vector(conv_bias + D_INNER + D_STATE, memory, D_STATE)[None, :]
+    x_conv = tl.zeros((now.shape[0], N), tl.float32) + vector(conv_bias, inner, D_INNER)[None, :]
+    B_conv = tl.zeros((now.shape[0], S), tl.float32)
+    B_conv += vector(conv_bias + D_INNER, memory, D_STATE)[None, :]
+    C_conv = tl.zeros((now.shape[0], S), tl.float32)
+    C_conv += vector(conv_bias + D_INNER + D_STATE, memory, D_STATE)[None, :]
     for lag in tl.static_range(D_CONV):
         normed, _, _ = normed_rows(
             x, now - lag, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
         )
         tap = conv_weight + D_CONV - 1 - lag
-        projected = product(normed, W_x, PRECISION)
-        x_sum += projected * tap_of(tap, inner, 0, D_INNER, D_CONV)
-        projected = product(normed, W_B, PRECISION)
-        B_sum += projected * tap_of(tap, memory, D_INNER, D_STATE, D_CONV)
-        projected = product(normed, W_C, PRECISION)
-        C_sum += projected * tap_of(tap, memory, D_INNER + D_STATE, D_STATE, D_CONV)
-    return x_sum, B_sum, C_sum
+        x_conv += product(normed, W_x, PRECISION) * tap_of(tap, inner, 0, D_INNER, D_CONV)
+        B_conv += product(normed, W_B, PRECISION) * tap_of(tap, memory, D_INNER, D_STATE, D_CONV)
+        C_conv += product(normed, W_C, PRECISION) * tap_of(
+            tap, memory, D_INNER + D_STATE, D_STATE, D_CONV
+        )
+    normed, _, _ = normed_rows(
+        x, now, model, n_frames, norm_weight, norm_bias, norm_eps, D_MODEL, REVERSE
+    )
+    W_dt = step_matrix(in_proj, model, inner, D_MODEL, D_INNER, D_STATE, HEADDIM)
+    raw_dt = product(normed, W_dt, PRECISION) + dt_bias
+    return normed, x_conv, B_conv, C_conv, raw_dt, step_sizes(raw_dt, now, n_frames)
 
 
 @triton.jit
@@ -176,6 +183,12 @@ def decay_between(log_decay, inner, head, HEADDIM: tl.constexpr):
 
 
 @triton.jit
+def silu(value):
+    """value * sigmoid(value)."""
+    return value * tl.sigmoid(value)
+
+
+@triton.jit
 def silu_slope(value):
     """Derivative of value * sigmoid(value)."""
     s = tl.sigmoid(value)
@@ -206,19 +219,16 @@ def put_row(rows, index, row, values):
 
 
 @triton.jit
-def shift_up(here, later, n, PRECISION: tl.constexpr):
-    """Each row replaced by the one n steps later, which may lie in the tile that follows."""
-    row = tl.arange(0, here.shape[0])
-    within = (row[None, :] == row[:, None] + n).to(tl.float32)
-    beyond = (row[None, :] + here.shape[0] == row[:, None] + n).to(tl.float32)
-    moved = product(within, here, PRECISION)
-    return add_product(moved, beyond, later, PRECISION)
+def room(base, step, column, WIDTH: tl.constexpr, RING: tl.constexpr):
+    """Addresses of steps' rows in a program's room, which holds the last RING of them."""
+    return base + (step % RING)[:, None] * WIDTH + column[None, :]
 
 
 @triton.jit
 def convolution_back(
-    d_conv,
-    d_later,
+    inside,
+    now,
+    first_column,
     projected,
     conv_weight,
     sums,
@@ -227,17 +237,19 @@ def convolution_back(
     first,
     n,
     D_CONV: tl.constexpr,
-    PRECISION: tl.constexpr,
+    WIDTH: tl.constexpr,
+    RING: tl.constexpr,
 ):
-    """Gradient of the projection, and `sums` with those of the taps (rows 0 to D_CONV - 1) and of
-    the bias (row D_CONV) added."""
-    d_projected = d_conv * tap_of(conv_weight + D_CONV - 1, channel, first, n, D_CONV)
-    sums = put_row(sums, index, D_CONV - 1, tl.sum(projected * d_conv, 0))
-    sums = put_row(sums, index, D_CONV, tl.sum(d_conv, 0))
-    for lag in tl.static_range(1, D_CONV):
-        moved = shift_up(d_conv, d_later, lag, PRECISION)
-        d_projected += moved * tap_of(conv_weight + D_CONV - 1 - lag, channel, first, n, D_CONV)
-        sums = put_row(sums, index, D_CONV - 1 - lag, tl.sum(projected * moved, 0))
+    """Gradient of the projection from that of the convolution, which lies in `inside`; and `sums`
+    with those of the taps (rows 0 to D_CONV - 1) and of the bias (row D_CONV) added."""
+    d_projected = tl.zeros(projected.shape, tl.float32)
+    for lag in tl.static_range(D_CONV):
+        place = room(inside, now + lag, first_column + channel, WIDTH, RING)
+        d_conv = tl.load(place).to(tl.float32)
+        if lag == 0:
+            sums = put_row(sums, index, D_CONV, tl.sum(d_conv, 0))
+        d_projected += d_conv * tap_of(conv_weight + D_CONV - 1 - lag, channel, first, n, D_CONV)
+        sums = put_row(sums, index, D_CONV - 1 - lag, tl.sum(projected * d_conv, 0))
     return d_projected, sums
 
 
