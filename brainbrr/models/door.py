@@ -1,10 +1,30 @@
 """What a network refuses at its door, so that nothing inside needs to look again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.tracing import is_tracing
+
+
+_reads_values = ContextVar("reads_values", default=True)
+
+
+@contextmanager
+def values_unread() -> Iterator[None]:
+    """Let the door check shapes only, for a caller that judges by what comes out.
+
+    Reading a GPU's numbers makes the host wait until all before them is computed.
+    """
+    before = _reads_values.set(False)
+    try:
+        yield
+    finally:
+        _reads_values.reset(before)
 
 
 class WrongInputShape(BrainbrrError):
@@ -42,7 +62,7 @@ def check_input(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride:
     if observed is None:
         observed = torch.ones(eeg.shape[:2], dtype=torch.bool, device=eeg.device)
     # While a graph is being traced its values do not exist yet.
-    if not is_tracing():
+    if not is_tracing() and _reads_values.get():
         check_values(eeg, observed)
     return observed
 

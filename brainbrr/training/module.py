@@ -1,6 +1,7 @@
 """The glue between a network, its loss and Lightning's loop."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from brainbrr.data.augmentation import Augmentation
 from brainbrr.data.window_dataset import WindowBatch
-from brainbrr.models.door import NonFiniteInput
+from brainbrr.models.door import NonFiniteInput, values_unread
 from brainbrr.models.scaling import standardise
 from brainbrr.training.finite_guard import FiniteGuard
 from brainbrr.training.losses import Loss
@@ -77,16 +78,24 @@ class SeizureModule(LightningModule):
             batch = self.augmentation(batch, torch.Generator().manual_seed(seed))
         self.seen = batch
         eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
+        # A guard reads the loss; to read a GPU's input as well would make every step wait.
+        would_wait = eeg.device.type != "cpu" and self._is_guarded()
         try:
-            logits = self.network(eeg, batch.observed)
-        except NonFiniteInput:
-            acting = self.trainer.callbacks  # type: ignore[attr-defined]
-            if not any(isinstance(each, FiniteGuard) for each in acting):
+            with values_unread() if would_wait else nullcontext():
+                logits = self.network(eeg, batch.observed)
+        except (NonFiniteInput, torch.linalg.LinAlgError):
+            # Of numbers that are not finite there are no eigenvectors either.
+            if torch.isfinite(eeg).all() or not self._is_guarded():
                 raise
             # The guard judges by the loss: it keeps the evidence and lets no step happen.
             logits = torch.full_like(eeg[:, 0], torch.nan) + self._zero()
         self.logits = logits.detach()
         return self.loss(logits, batch.label, batch.weight * batch.valid)
+
+    def _is_guarded(self) -> bool:
+        """Whether a guard will judge the loss."""
+        acting = self.trainer.callbacks  # type: ignore[attr-defined]
+        return any(isinstance(each, FiniteGuard) for each in acting)
 
     def _zero(self) -> Tensor:
         """Nothing, through every parameter that learns: processes that share a step expect a
