@@ -10,7 +10,6 @@ from torch import Tensor
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.tracing import is_tracing
 
-
 _reads_values = ContextVar("reads_values", default=True)
 
 

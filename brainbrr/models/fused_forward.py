@@ -81,7 +81,7 @@ def forward_kernel(
     kept = kept_ptr + sequence * tl.cdiv(n_tiles, TILES_KEPT) * (D_STATE * D_INNER)
     state = tl.zeros((S, N), tl.float32)
     for tile in range(n_tiles):
-        if KEEP:
+        if KEEP:  # noqa: SIM102  # decided when compiled, the other in each turn
             if tile % TILES_KEPT == 0:
                 tl.store(kept + state_place, state, mask=state_there)
                 kept += D_STATE * D_INNER

@@ -13,7 +13,7 @@ def product(a, b, PRECISION: tl.constexpr):
     """Matrix product in float32, of operands rounded as PRECISION says: ieee not, tf32, bf16."""
     if PRECISION == "bf16":
         return tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16))
-    else:
+    else:  # noqa: RET505  # what follows a return is compiled all the same
         return tl.dot(a, b, input_precision=PRECISION)
 
 
@@ -22,7 +22,7 @@ def add_product(total, a, b, PRECISION: tl.constexpr):
     """`total + product(a, b)`."""
     if PRECISION == "bf16":
         return tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16), total)
-    else:
+    else:  # noqa: RET505  # as above
         return tl.dot(a, b, total, input_precision=PRECISION)
 
 
