@@ -55,7 +55,7 @@ def _fused_layer(
             kernel[(x.shape[0],)](
                 *(x, *direction, output, kept[reverse] if keep else kept, seed),
                 *(x.shape[1], norm_eps, eps, dropout),
-                **_constants(x, direction),
+                **kernel_constants(x, direction),
                 REVERSE=bool(reverse),
                 DROP=dropout > 0,
                 KEEP=keep,
@@ -89,7 +89,7 @@ def _fused_layer_backward(
             kernel[(n_programs,)](
                 *(x, *direction, d_output, d_x, kept[reverse], starts, inside, partial, seed),
                 *(*x.shape[:2], partial.shape[1], norm_eps, eps, dropout),
-                **_constants(x, direction),
+                **kernel_constants(x, direction),
                 REVERSE=bool(reverse),
                 DROP=dropout > 0,
                 num_warps=WARPS["backward"][_precision(x.dtype)],
@@ -106,7 +106,7 @@ def _directions(weights: list[Tensor]) -> list[list[Tensor]]:
     return [[*plain[:N_WEIGHTS], *norm], [*plain[N_WEIGHTS : 2 * N_WEIGHTS], *norm]]
 
 
-def _constants(x: Tensor, direction: list[Tensor]) -> dict[str, int | str]:
+def kernel_constants(x: Tensor, direction: list[Tensor]) -> dict[str, int | str]:
     """What a kernel is compiled for."""
     block = BlockWeights(*direction[:N_WEIGHTS])
     d_model, d_inner, heads = x.shape[2], len(block.norm_weight), len(block.A)

@@ -1,10 +1,12 @@
 """The fused layer's Triton kernels, interpreted on the processor, against the plain recurrence.
 
 Run by `test_fused_kernels.py` in a process of its own with TRITON_INTERPRET=1. Prints a case, a
-tensor's name and its largest error relative to the largest number, one a line.
+tensor's name and its largest error relative to the largest number, one a line. With an argument
+it runs the one case alone.
 """
 
 import copy
+import sys
 
 import numpy as np
 import torch
@@ -91,22 +93,31 @@ def oracle(layer, inputs, mask=1.0):
     return results(exact, unfused, inputs.double())
 
 
-for case, sizes in CASES.items():
-    layer, inputs = draw(*sizes)
-    report(case, results(layer, fused, inputs), oracle(layer, inputs))
+def dropped():
+    """Gradients pass through the mask of the way there."""
+    layer, inputs = draw(*CASES["tiny"])
+    torch.manual_seed(0)
+    ours = results(layer, lambda model, x: fused(model, x, 0.2), inputs)
+    branch = layer.layer(layer.norm(inputs))
+    mask = (((ours["output"] - inputs) / branch).detach() > 0.5) * 1.25
+    print("kept", "share", float((mask > 0).float().mean()))
+    report("dropout", ours, oracle(layer, inputs, mask))
 
-layer, inputs = draw(*CASES["tiny"])
-first, second = (results(layer, fused, inputs) for _ in range(2))
-report("again", first, second)
 
-torch.manual_seed(0)
-ours = results(layer, lambda model, x: fused(model, x, 0.2), inputs)
-branch = layer.layer(layer.norm(inputs))
-mask = (((ours["output"] - inputs) / branch).detach() > 0.5) * 1.25
-print("kept", "share", float((mask > 0).float().mean()))
-report("dropout", ours, oracle(layer, inputs, mask))
+def halves():
+    """Inputs in half precision, to weights in float32."""
+    layer, inputs = draw(2, 35, *CASES["v3"][2:])
+    for case, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
+        rounded = inputs.to(dtype)
+        report(case, results(layer, fused, rounded), oracle(layer, rounded))
 
-layer, inputs = draw(2, 35, *CASES["v3"][2:])
-for case, dtype in (("half", torch.bfloat16), ("float16", torch.float16)):
-    inputs = inputs.to(dtype)
-    report(case, results(layer, fused, inputs), oracle(layer, inputs))
+
+for case in sys.argv[1:] or CASES:
+    layer, inputs = draw(*CASES[case])
+    first = results(layer, fused, inputs)
+    report(case, first, oracle(layer, inputs))
+    if case != "v3":
+        report(f"{case}-again", results(layer, fused, inputs), first)
+if not sys.argv[1:]:
+    dropped()
+    halves()
