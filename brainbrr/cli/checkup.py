@@ -16,7 +16,9 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.inference.artifact import load_detector, selftest
 from brainbrr.inference.selftest import TOLERANCE
 from brainbrr.inference.szcore_rehearsal import rehearse
+from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.scan import ScanUnavailable, select_scan
+from brainbrr.models.sequence import PreNorm
 
 SCAN_TOLERANCE = 1e-3
 """Largest relative difference of a gradient from the plain recurrence, in float32."""
@@ -62,16 +64,50 @@ def check_scans(device: str) -> Iterator[Finding]:
         except ScanUnavailable as error:
             yield Finding(what, None, f"absent ({error.expected}); auto uses another, same numbers")
             continue
-        differences = [
-            float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6))
-            for ours, theirs in zip(found, expected, strict=True)
-        ]
-        yield Finding(
-            what,
-            max(differences) <= SCAN_TOLERANCE,
-            f"off the recurrence by {differences[0]:.1e}, gradients {max(differences[1:]):.1e}",
-            f"Use model.scan=chunked and report this: {what} is wrong on this machine.",
-        )
+        yield _compared(what, found, expected)
+
+
+def check_fused_layer(device: str) -> Iterator[Finding]:
+    """The narrow layer's own CUDA kernels against the plain recurrence, forward and backward."""
+    what = "fused edge layer"
+    layer, inputs = _narrow_layer("auto", device)
+    block = layer.layer
+    assert isinstance(block, BiMamba2)
+    if not inputs.is_cuda or not block.is_fused(inputs):
+        yield Finding(what, None, "absent (a CUDA device with Triton 3.2); other forms serve it")
+        return
+    expected = _layer_and_gradients(*_narrow_layer("reference", device))
+    yield _compared(what, _layer_and_gradients(layer, inputs), expected)
+
+
+def _compared(what: str, found: list[Tensor], expected: list[Tensor]) -> Finding:
+    """A result and its gradients beside those of the recurrence."""
+    differences = [
+        float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6))
+        for ours, theirs in zip(found, expected, strict=True)
+    ]
+    return Finding(
+        what,
+        max(differences) <= SCAN_TOLERANCE,
+        f"off the recurrence by {differences[0]:.1e}, gradients {max(differences[1:]):.1e}",
+        f"Use model.scan=chunked and report this: {what} is wrong on this machine.",
+    )
+
+
+def _narrow_layer(scan: str, device: str) -> tuple[PreNorm, Tensor]:
+    """A layer of V3's edge stream, the same in each form, and its input."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layer = PreNorm(16, BiMamba2(16, d_state=8, headdim=4, scan=scan), dropout=0.0)
+        inputs = torch.randn(3, 200, 16)
+    return layer.to(device), inputs.to(device)
+
+
+def _layer_and_gradients(layer: PreNorm, inputs: Tensor) -> list[Tensor]:
+    leaf = inputs.clone().requires_grad_()
+    output = layer(leaf)
+    gradients = torch.autograd.grad(output.square().sum(), [leaf, *layer.parameters()])
+    return [tensor.detach().cpu() for tensor in (output, *gradients)]
 
 
 def _scan_and_gradients(mode: str, device: str) -> list[Tensor]:

@@ -19,6 +19,7 @@ def run(cfg: DictConfig) -> None:
         chain(
             checkup.check_versions(),
             checkup.check_scans(device),
+            checkup.check_fused_layer(device),
             checkup.check_corpora(list(cfg.corpora)),
             checkup.check_caches(cfg.paths.cache, verify=cfg.verify_cache),
             checkup.check_detector(cfg.detector, device),
