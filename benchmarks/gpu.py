@@ -47,9 +47,10 @@ def main():
         "eigenvectors": eigenvectors(options.rounds),
         "floor": floor(options.model, middle, options.rounds),
         "against_unfused": against_unfused(options.model, middle, options.rounds),
-        "cuda_graph": cuda_graph(options.model, middle, options.rounds),
         "prediction_24_h": prediction(options.model),
         "profile": top_ten(options.model, middle),
+        # Last: a capture that fails may leave the device unusable.
+        "cuda_graph": cuda_graph(options.model, middle, options.rounds),
     }
     print(json.dumps(result, indent=1))
     with RESULTS.open("a") as file:

@@ -60,6 +60,7 @@ def _fused_layer(
                 DROP=dropout > 0,
                 KEEP=keep,
                 num_warps=WARPS["forward"][_precision(x.dtype)],
+                num_stages=1,
             )
     return output, kept
 
@@ -93,6 +94,7 @@ def _fused_layer_backward(
                 REVERSE=bool(reverse),
                 DROP=dropout > 0,
                 num_warps=WARPS["backward"][_precision(x.dtype)],
+                num_stages=1,
             )
             sums.append(_split(partial.sum(0), direction))
     grads = [*sums[0][:N_WEIGHTS], *sums[1]]

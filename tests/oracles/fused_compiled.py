@@ -48,7 +48,7 @@ def compiled(kernel, way, capability, dtype):
         for place, name in enumerate(kernel.arg_names)
         if name.endswith("_ptr")
     }
-    options = {"num_warps": WARPS[way][constants["PRECISION"]]}
+    options = {"num_warps": WARPS[way][constants["PRECISION"]], "num_stages": 1}
     source = ASTSource(kernel, signature, constants, aligned)
     return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
 
