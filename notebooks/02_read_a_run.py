@@ -58,6 +58,7 @@ from brainbrr.models.scaling import standardise
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.eeg_figure import clock, eeg_figure
 from brainbrr.reporting.figures import curve_figure, head_figure, reliability_figure
+from brainbrr.reporting.sections import reliability_sets
 from brainbrr.reporting.table import score_table
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import read_window
@@ -156,7 +157,7 @@ scores = json.loads((RUN / "scores.json").read_text())
 Console(width=110).print(score_table(scores))
 show(
     curve_figure({"NEDC OVLP": scores["curve"]["ovlp"], "SzCORE": scores["curve"]["szcore"]}),
-    reliability_figure(scores["sample_level"]["reliability"], scores["sample_level"]["ece"]),
+    reliability_figure(reliability_sets(scores)),
 )
 
 # %% [markdown]
