@@ -67,6 +67,8 @@ class WatchDisplay:
                 self._print(
                     f"seizure  {clock(event.onset_s)} to {clock(event.offset_s)}"
                     f"  confidence {event.confidence or 0.0:.2f}"
+                    + f"  {', '.join(event.channels)}"
+                    * bool(event.channels)
                 )
         if update.provisional is not None and update.provisional.probability.size:
             self._level = float(update.provisional.probability[-16:].max())
