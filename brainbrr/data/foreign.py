@@ -24,6 +24,8 @@ _SKIPPED = "BAD_ACQ_SKIP"
 _BOUNDARY = "BAD boundary"
 _JOINED = frozenset({_BOUNDARY, "EDGE boundary"})
 """Marks of MNE where it put blocks one behind the other, whatever time passed between them."""
+_JOINING = frozenset({".fif", ".set"})
+"""What MNE and EEGLAB write, who join recordings and cut stretches out."""
 _NARROW = 0.1
 """Samples that a gap of unknown length takes: none, but windows, filters and events end there."""
 
@@ -103,7 +105,7 @@ def open_foreign(path: Path) -> MneBlocks:
     Raises:
         ForeignReaderFailed: MNE refuses it.
         JoinedBlocks: its blocks were not recorded one right after the other, or nobody knows, and
-            its annotations are not on the time of the joined signal, as only FIF's are.
+            its annotations may not be on the time of the joined signal.
         NoSignal: MNE sees no EEG channel.
         FileNotFoundError: there is no such file.
     """
@@ -113,8 +115,10 @@ def open_foreign(path: Path) -> MneBlocks:
 
     try:
         raw = mne.io.read_raw(path, preload=False, verbose="ERROR")
-        # MNE moves annotations when it joins recordings; a reader that joins blocks does not.
-        if path.suffix.lower() != ".fif" and _JOINED & set(raw.annotations.description):
+        if path.suffix.lower() == ".set" and "boundary" in raw.annotations.description:
+            raw.annotations.rename({"boundary": _BOUNDARY}, verbose="ERROR")
+        # They move annotations when they join recordings; a reader that joins blocks does not.
+        if path.suffix.lower() not in _JOINING and _JOINED & set(raw.annotations.description):
             raise JoinedBlocks(
                 "one unbroken recording",
                 f"{list(raw.annotations.description).count(_BOUNDARY) + 1} blocks",

@@ -186,11 +186,7 @@ def _refuse_missing(
 
 
 def check_amplitude(found: Survey, preparation: Preparation) -> None:
-    """Refuse a recording in which nothing looks like scalp EEG.
-
-    Raises:
-        AllFlat, AllSaturated, AllBad, ImplausibleAmplitude: see each.
-    """
+    """Raise AllFlat, AllSaturated, AllBad or ImplausibleAmplitude where it is no scalp EEG."""
     worst = np.bincount(found.codes.ravel(), minlength=len(REASONS))
     if worst[GOOD] == 0:
         refusal = {FLAT: AllFlat, SATURATED: AllSaturated}.get(int(worst.argmax()), AllBad)

@@ -76,6 +76,24 @@ def test_eeglab(tmp_path):
     assert recording.labels == ("F3", "F4", "Cz")
 
 
+def test_what_eeglab_cut_out_is_a_gap(tmp_path):
+    from scipy.io import savemat
+
+    fields = [("type", object), ("latency", object), ("duration", object)]
+    chanlocs = np.array([(name,) for name in ("F3", "F4")], dtype=[("labels", object)])
+    eeg = {
+        "data": np.random.default_rng(0).standard_normal((2, 500)) * 20, "nbchan": 2, "pnts": 500,
+        "srate": 250.0, "trials": 1, "xmin": 0.0, "chanlocs": chanlocs, "epoch": [], "setname": "",
+        "event": np.array([("boundary", 200.5, 75.0), ("spike", 301.0, 0.0)], dtype=fields),
+        "filename": "", "icawinv": [], "icaweights": [], "icasphere": [], "icaact": [],
+    }  # fmt: skip
+    savemat(tmp_path / "a.set", {"EEG": eeg})
+    recording = read_recording(tmp_path / "a.set")
+    assert recorded_spans(500, 250.0, recording.gaps).tolist() == [[0, 200], [200, 500]]
+    assert [(e.onset_s, e.event_type) for e in recording.events] == [(1.2, "spike")]
+    assert recording.repairs == ("2 recordings joined; times count what was recorded",)
+
+
 NIHON_LABELS = ["FP1", "FP2", "F3", "F4", "C3", "C4", "FZ", "CZ", "PZ", "X1"]
 
 
