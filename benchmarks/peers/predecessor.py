@@ -1,10 +1,9 @@
-"""The predecessor's V3 (brain-go-brr-v2, v3.1.1) as it ran where no CUDA is, written anew from an
-account of it, to be timed.
+"""The predecessor's V3 (brain-go-brr-v2, v3.1.1) as it ran without CUDA, written anew to be timed.
 
-Its Mamba-2 is replaced there by a short depthwise convolution each way; the account gives 110.6
-GFLOP and the parameters of each part. Its encoder works at the full rate of 256 Hz, its eigenproblem
-is solved at each frame with gradient, after a condition number that nothing needs. A stack of 3.19
-million parameters is built and never run.
+Its Mamba-2 is replaced there by a short depthwise convolution each way. The parameters of each part
+and the 110.6 GFLOP are those counted in the original. Its encoder works at the full 256 Hz; its
+eigenproblem is solved at each frame, with gradient, after a condition number that changes nothing;
+3.19 million parameters are built and never run.
 Axes: eeg (batch, electrodes, samples), nodes (batch, electrodes, frames, features).
 """
 
