@@ -1,4 +1,4 @@
-"""Our V3 written as the predecessor wrote his: the same function, to state a speed-up against.
+"""Our V3 written the way the predecessor was: the same function, to state a speed-up against.
 
 Graphs of single frames in a Python loop, torch_geometric's message passing over them, eigenvectors
 at each frame, and no fused kernel: the scan is plain torch in chunks, the fastest form without one.

@@ -49,27 +49,13 @@ class Entrant:
 def roster():
     """Entrants by name, and the names of those that cannot run here, with the reason."""
     entrants = {name: Entrant(load_model(name), samples(256)) for name in OWN}
-    entrants[BAR] = Entrant(
-        seizure_transformer.SeizureTransformer(),
-        samples(256),
-        gflop=seizure_transformer.GFLOP,
-        n_parameters=seizure_transformer.N_PARAMETERS,
+    entrants[BAR] = published(
+        seizure_transformer, seizure_transformer.SeizureTransformer(), samples(256)
     )
-    entrants["EvoBrain"] = Entrant(
-        evobrain.EvoBrain(),
-        random_clips,
-        answers="clip",
-        batches=(1,),
-        gflop=evobrain.GFLOP,
-        n_parameters=evobrain.N_PARAMETERS,
+    entrants["EvoBrain"] = published(
+        evobrain, evobrain.EvoBrain(), random_clips, answers="clip", batches=(1,)
     )
-    entrants["DCRNN"] = Entrant(
-        dcrnn.Dcrnn(),
-        random_clips,
-        answers="clip",
-        gflop=dcrnn.GFLOP,
-        n_parameters=dcrnn.N_PARAMETERS,
-    )
+    entrants["DCRNN"] = published(dcrnn, dcrnn.Dcrnn(), random_clips, answers="clip")
     absent = {}
     for find in (of_the_predecessor, of_braindecode):
         found, missing = find()
@@ -78,22 +64,21 @@ def roster():
     return entrants, absent
 
 
+def published(module, network, inputs, **how):
+    """An entrant whose size is known from the original."""
+    return Entrant(network, inputs, gflop=module.GFLOP, n_parameters=module.N_PARAMETERS, **how)
+
+
 def of_the_predecessor():
-    """His network with convolutions for Mamba-2, and ours as he would have written it."""
+    """Its network with convolutions for Mamba-2, and ours written its way."""
     if importlib.util.find_spec("torch_geometric") is None:
         return {}, dict.fromkeys((PREDECESSOR, LOOP), "pip install torch-geometric")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network, loop = predecessor.Predecessor(), v3_as_a_loop()
-    his = Entrant(
-        network,
-        samples(256),
-        batches=(1,),
-        slow=True,
-        gflop=predecessor.GFLOP,
-        n_parameters=predecessor.N_PARAMETERS,
-    )
-    return {PREDECESSOR: his, LOOP: Entrant(loop, samples(256), batches=(1,), slow=True)}, {}
+    how = {"batches": (1,), "slow": True}
+    as_it_ran = published(predecessor, network, samples(256), **how)
+    return {PREDECESSOR: as_it_ran, LOOP: Entrant(loop, samples(256), **how)}, {}
 
 
 def of_braindecode():
@@ -102,9 +87,10 @@ def of_braindecode():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from braindecode import models
-    except (ImportError, OSError) as error:
-        # Its import of torchaudio fails where that was built for another torch.
-        reason = f"braindecode: {str(error).splitlines()[0]}"
+    except ModuleNotFoundError as error:
+        return {}, dict.fromkeys(BRAINDECODE_HZ, f"pip install {error.name}")
+    except (ImportError, OSError):
+        reason = "torchaudio, which braindecode imports, was built for another torch"
         return {}, dict.fromkeys(BRAINDECODE_HZ, reason)
     # SPARCNet's convolutions of even width, at each first call.
     warnings.filterwarnings("ignore", message="Using padding='same'")

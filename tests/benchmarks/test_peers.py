@@ -150,5 +150,17 @@ def test_who_is_absent_is_named_with_the_reason(monkeypatch):
     entrants, absent = roster.roster()
     assert set(absent) == {*roster.BRAINDECODE_HZ, roster.PREDECESSOR, roster.LOOP}
     assert not set(absent) & set(entrants)
-    assert "braindecode" in absent["USleep"]
-    assert "torch-geometric" in absent[roster.LOOP]
+    assert absent["USleep"] == "pip install braindecode"
+    assert absent[roster.LOOP] == "pip install torch-geometric"
+
+
+def test_a_braindecode_that_cannot_load_its_library_is_absent(monkeypatch, tmp_path):
+    broken = tmp_path / "braindecode"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise OSError('Could not load this library: x.so')")
+    monkeypatch.delitem(sys.modules, "braindecode", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    entrants, absent = roster.of_braindecode()
+    assert not entrants
+    assert set(absent) == set(roster.BRAINDECODE_HZ)
+    assert all("torchaudio" in reason for reason in absent.values())
