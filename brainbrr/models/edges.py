@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.models.front import cosine_similarity
+from brainbrr.models.native import native_can_take
+from brainbrr.models.native_ends import ROW_TYPES, native_lift, native_read
+from brainbrr.models.precision import autocast_type
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import keep_variance_
 
@@ -35,10 +38,30 @@ class EdgeStream(nn.Module):
         similarity = pairs_of(cosine_similarity(nodes))
         # Unrelated features of width n have a cosine of about n**-0.5, alike ones of about 1:
         # scaled by n**0.25 both lie within a factor of three of one, where tanh tells them apart.
-        scaled = similarity[..., None] * nodes.shape[-1] ** 0.25
-        lifted = torch.tanh(self.lift(scaled))
-        read = self.read(self.stream(lifted.flatten(0, 1))).squeeze(-1)
-        return F.softplus(read.float()).reshape(similarity.shape)
+        lifted = self._lift(similarity, nodes.shape[-1] ** 0.25)
+        features = self.stream.run_layers(lifted.flatten(0, 1))
+        return F.softplus(self._read(features).float()).reshape(similarity.shape)
+
+    def _lift(self, similarity: Tensor, scale: float) -> Tensor:
+        weight, bias = self.lift.weight[:, 0], self.lift.bias
+        if self._is_native(similarity):
+            dtype = autocast_type(similarity)
+            return native_lift(similarity, weight, bias, scale=scale, dtype=dtype)
+        return torch.tanh(self.lift(similarity[..., None] * scale))
+
+    def _read(self, features: Tensor) -> Tensor:
+        norm, read = self.stream.norm, self.read
+        if self._is_native(features):
+            weight = read.weight[0]
+            constant = weight @ norm.bias + read.bias[0]
+            return native_read(features, weight * norm.weight, constant, eps=norm.eps)
+        return read(norm(features)).squeeze(-1)
+
+    def _is_native(self, values: Tensor) -> bool:
+        """In C where it may be; like every choice of `auto`, the same numbers."""
+        weights = (self.lift.weight, self.read.weight, self.stream.norm.weight)
+        plain = all(weight.dtype == torch.float32 for weight in weights)
+        return plain and values.dtype in ROW_TYPES and native_can_take(values)
 
 
 def pairs_of(matrices: Tensor) -> Tensor:

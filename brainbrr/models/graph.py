@@ -42,12 +42,25 @@ class SSGConv(nn.Module):
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         """`(batch, frames, electrodes, features_out)`."""
-        spread = normalised_adjacency(adjacency).to(nodes.dtype)
-        mixed, travelling = self.alpha * nodes, nodes
-        for _ in range(self.hops):
-            travelling = spread @ travelling
-            mixed = mixed + (1 - self.alpha) / self.hops * travelling
-        out: Tensor = self.lin(mixed)
+        return self.spread(nodes, self.operator(adjacency))
+
+    def operator(self, adjacency: Tensor) -> Tensor:
+        """All hops as one matrix of each frame, `alpha + (1 - alpha) / hops (S + S^2 + ...)`.
+
+        Matrices of electrodes are small beside their features: one product and no sum over
+        features is left.
+        """
+        step = normalised_adjacency(adjacency)
+        hop, reached = step, step
+        for _ in range(self.hops - 1):
+            hop = hop @ step
+            reached = reached + hop
+        identity = torch.eye(step.shape[-1], dtype=step.dtype, device=step.device)
+        return self.alpha * identity + (1 - self.alpha) / self.hops * reached
+
+    def spread(self, nodes: Tensor, operator: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`, from what `operator` gave."""
+        out: Tensor = self.lin(operator.to(nodes.dtype) @ nodes)
         return out
 
 
@@ -74,6 +87,14 @@ class GeometricConvolution(nn.Module):
         self.weights_as = weights_as
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`."""
+        return self.spread(nodes, adjacency)
+
+    def operator(self, adjacency: Tensor) -> Tensor:
+        """The adjacency itself."""
+        return adjacency
+
+    def spread(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         """`(batch, frames, electrodes, features_out)`."""
         n = nodes.shape[-2]
         graphs = adjacency.flatten(0, -3)
@@ -166,9 +187,10 @@ class ElectrodeGraph(nn.Module):
         # Unit vectors over n electrodes have entries of 1/sqrt(n): brought to the order of the
         # features.
         position = encoding.to(nodes.dtype) * encoding.shape[-2] ** 0.5
+        operator = self.convolutions[0].operator(adjacency)
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             heard = norm(nodes)
             if convolution is self.convolutions[0]:
                 heard = torch.cat([heard, position.to(heard.dtype)], -1)
-            nodes = nodes + self.dropout(F.gelu(convolution(heard, adjacency)))
+            nodes = nodes + self.dropout(F.gelu(convolution.spread(heard, operator)))
         return nodes

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 
 def full_precision(device_type: str) -> AbstractContextManager[None]:
@@ -12,3 +13,12 @@ def full_precision(device_type: str) -> AbstractContextManager[None]:
     if not available(device_type):
         return nullcontext()
     return torch.autocast(device_type, enabled=False)
+
+
+def autocast_type(values: Tensor) -> torch.dtype:
+    """What a matrix product would make of these float32 values on the CPU, autocast or not."""
+    if not torch.is_autocast_cpu_enabled():
+        return values.dtype
+    named = getattr(torch, "get_autocast_dtype", None)
+    dtype: torch.dtype = named("cpu") if named else torch.get_autocast_cpu_dtype()
+    return dtype

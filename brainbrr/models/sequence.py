@@ -79,13 +79,17 @@ class SequenceStream(nn.Module):
 
     def forward(self, sequences: Tensor) -> Tensor:
         """Features of the same shape, each frame having seen the whole sequence."""
+        out: Tensor = self.norm(self.run_layers(sequences))
+        return out
+
+    def run_layers(self, sequences: Tensor) -> Tensor:
+        """The same before the last norm, for a reader that takes the norm into its own pass."""
         for layer in self.layers:
             if self.recompute and self.training and torch.is_grad_enabled():
                 sequences = checkpoint(layer, sequences, use_reentrant=False)
             else:
                 sequences = layer(sequences)
-        out: Tensor = self.norm(sequences)
-        return out
+        return sequences
 
 
 class PreNorm(nn.Module):

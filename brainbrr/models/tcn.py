@@ -66,7 +66,7 @@ class ResidualConvolution(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         """`(batch, channels_out, samples / stride)`."""
-        branch = self.dropout(self.convolution(F.gelu(self.norm(signal))))
+        branch = self.dropout(self.convolution(self.norm(signal, activate=True)))
         out: Tensor = self._pass_by(signal) + branch
         return out
 

@@ -7,15 +7,16 @@
 /* The tile's rows of z xBC dt, from the first frame after the halo. */
 INLINE float *rows_of(const block_buffers *b, const block_plan *p) { return b->zx + p->halo * p->row; }
 
-static void convolve(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+/* `keep`: leave what only the way back reads. */
+INLINE void convolve(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
     for (long t = 0; t < n_frames; t++)
         for (long j = 0; j < p->mixed; j += LANES) {
             vec sum = load(w->conv_bias + j);
             for (long k = 0; k <= p->halo; k++)
                 sum += load(w->conv + k * p->mixed + j) * load(b->zx + (t + k) * p->row + p->channels + j);
             vec sigmoid = vsigmoid(sum);
-            store(b->pre + t * p->mixed + j, sum);
-            store(b->mixed_sigmoid + t * p->mixed + j, sigmoid);
+            if (keep) store(b->pre + t * p->mixed + j, sum);
+            if (keep) store(b->mixed_sigmoid + t * p->mixed + j, sigmoid);
             store(b->mixed + t * p->mixed + j, sum * sigmoid);
         }
 }
@@ -51,21 +52,22 @@ INLINE void sum_frames(const float *partial, float *sums, long n_frames) {
 }
 
 /* gated = y silu(z), scale = 1 / root mean square of it, normed = gated scale weight. */
-static void gate_and_norm(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+INLINE void gate_and_norm(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
     long c = p->channels;
     for (long t = 0; t < n_frames; t++) {
         vec squares = splat(0.0f);
         for (long i = 0; i < c; i += LANES) {
             vec z = load(rows_of(b, p) + t * p->row + i);
             vec sigmoid = vsigmoid(z), gated = load(b->y + t * c + i) * z * sigmoid;
-            store(b->gate_sigmoid + t * c + i, sigmoid);
+            if (keep) store(b->gate_sigmoid + t * c + i, sigmoid);
             store(b->gated + t * c + i, gated);
             squares += gated * gated;
         }
         store(b->partial + t * LANES, squares);
     }
     sum_frames(b->partial, b->scale, n_frames);
-    for (long t = 0; t < n_frames; t++) b->scale[t] = 1.0f / sqrtf(b->scale[t] / p->inner + (float)p->s.eps);
+    const vec share = splat(1.0f / p->inner), eps = splat((float)p->s.eps);
+    for (long t = 0; t < n_frames; t += LANES) store(b->scale + t, reciprocal_root(load(b->scale + t) * share + eps));
     for (long t = 0; t < n_frames; t++)
         for (long i = 0; i < c; i += LANES)
             store(b->normed + t * c + i, load(b->gated + t * c + i) * splat(b->scale[t]) * load(w->norm + i));
