@@ -4,6 +4,8 @@ Graphs of single frames in a Python loop, torch_geometric's message passing over
 at each frame, and no fused kernel: the scan is plain torch in chunks, the fastest form without one.
 """
 
+from unittest import mock
+
 import torch
 from peers.block_diagonal import block_diagonal, convolve
 from torch import nn
@@ -12,11 +14,19 @@ from torch.nn import functional as F
 from brainbrr.models.registry import load_model
 
 
-def v3_as_a_loop(**overrides):
-    """V3 with the positions solved at each frame; it takes the same weights."""
-    network = load_model("v3", scan="chunked", semi_dynamic_interval=1, **overrides)
-    network.graph = LoopedGraph(network.graph)
-    return network
+class V3AsALoop(nn.Module):
+    """V3 with the positions solved at each frame; `network` takes its weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = load_model("v3", scan="chunked", semi_dynamic_interval=1)
+        self.network.graph = LoopedGraph(self.network.graph)
+
+    def forward(self, eeg):
+        """`(batch, samples)`."""
+        # Norms, dropout and the ends of the edge stream would run in C whatever the scan.
+        with mock.patch("brainbrr.models.native.native_available", return_value=False):
+            return self.network(eeg)
 
 
 class LoopedGraph(nn.Module):

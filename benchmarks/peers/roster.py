@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from peers import dcrnn, evobrain, predecessor, seizure_transformer
 from peers.clip import random_clips
-from peers.predecessor_loop import v3_as_a_loop
+from peers.predecessor_loop import V3AsALoop
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -75,7 +75,7 @@ def of_the_predecessor():
         return {}, dict.fromkeys((PREDECESSOR, LOOP), "pip install torch-geometric")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        network, loop = predecessor.Predecessor(), v3_as_a_loop()
+        network, loop = predecessor.Predecessor(), V3AsALoop()
     how = {"batches": (1,), "slow": True}
     as_it_ran = published(predecessor, network, samples(256), **how)
     return {PREDECESSOR: as_it_ran, LOOP: Entrant(loop, samples(256), **how)}, {}

@@ -9,7 +9,7 @@ from peers import dcrnn, evobrain, predecessor, roster, seizure_transformer
 from peers.block_diagonal import block_diagonal
 from peers.clip import Clip, random_clips
 from peers.mamba1 import Mamba1, scan
-from peers.predecessor_loop import v3_as_a_loop
+from peers.predecessor_loop import V3AsALoop
 
 from brainbrr.models.registry import load_model
 
@@ -30,7 +30,7 @@ PEERS = {
     "EvoBrain": (evobrain.EvoBrain, clips, (2,)),
     "DCRNN": (dcrnn.Dcrnn, clips, (2,)),
     "predecessor": (predecessor.Predecessor, eeg, (2, SHORT)),
-    "loop": (v3_as_a_loop, eeg, (2, SHORT)),
+    "loop": (V3AsALoop, eeg, (2, SHORT)),
 }
 
 
@@ -73,10 +73,19 @@ def test_a_network_of_another_size_is_not_timed_under_the_name():
 def test_v3_as_a_loop_is_v3():
     torch.manual_seed(0)
     network = load_model("v3", semi_dynamic_interval=1).eval()
-    loop = v3_as_a_loop().eval()
-    loop.load_state_dict(network.state_dict())
+    loop = V3AsALoop().eval()
+    loop.network.load_state_dict(network.state_dict())
     with torch.no_grad():
         torch.testing.assert_close(loop(x := eeg(2)), network(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("geometric")
+def test_the_loop_runs_nothing_in_c(monkeypatch):
+    def refuse(*arguments, **numbers):
+        pytest.fail("a fused kernel ran")
+
+    monkeypatch.setattr("brainbrr.models.norm.native_norm", refuse)
+    V3AsALoop()(eeg(1))
 
 
 def test_block_diagonal_keeps_frames_apart():
