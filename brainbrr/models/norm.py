@@ -25,9 +25,7 @@ class ChannelNorm(nn.Module):
     def forward(self, signal: Tensor, *, activate: bool = False) -> Tensor:
         """`(batch, channels, samples)` of the same shape; `activate` applies GELU as well."""
         if self.weight.dtype == torch.float32 and can_take_norm(signal):
-            return native_norm(
-                signal, self.weight, self.bias, floor=self.floor, activate=activate
-            )
+            return native_norm(signal, self.weight, self.bias, floor=self.floor, activate=activate)
         # Squares of half precision overflow, so all is done in float32 and rounded once.
         wide = signal.to(torch.promote_types(signal.dtype, torch.float32))
         scale = torch.rsqrt(wide.square().mean(1, keepdim=True) + self.floor)
