@@ -1,7 +1,7 @@
 """Our V3 written the way the predecessor was: the same function, to state a speed-up against.
 
 Graphs of single frames in a Python loop, torch_geometric's message passing over them, eigenvectors
-at each frame, and nothing in C: the scan is plain torch in chunks, the fastest form without a kernel.
+at each frame, nothing in C: the scan is plain torch in chunks, the fastest form without a kernel.
 """
 
 from unittest import mock
