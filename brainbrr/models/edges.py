@@ -43,7 +43,8 @@ class Read(nn.Module):
         """`(...)` of `(..., width)`."""
         if can_take_ends(rows, self.weight, norm.weight):
             weight = self.weight[0]
-            constant = weight @ norm.bias + self.bias[0]
+            # Not as a product, which autocast would round.
+            constant = (weight * norm.bias).sum() + self.bias[0]
             return native_read(rows, weight * norm.weight, constant, eps=norm.eps)
         return F.linear(norm(rows), self.weight, self.bias).squeeze(-1)
 

@@ -31,14 +31,14 @@ static void begin(const jacobi_task *k, long first, float *upper, float *rows) {
     for (long i = 0; i < n * n; i++) store(rows + i * LANES, splat(i / n == i % n ? 1.0f : 0.0f));
 }
 
-/* Which lanes still have something beside their diagonal. */
+/* Which lanes still have something beside their diagonal; NaN never is done. */
 static ivec unfinished(const float *upper, long n) {
     vec on = splat(0.0f), off = splat(0.0f);
     for (long i = 0; i < n; i++) {
         on += load(UPPER(i, i)) * load(UPPER(i, i));
         for (long j = i + 1; j < n; j++) off += load(UPPER(i, j)) * load(UPPER(i, j));
     }
-    return (ivec)(off > splat(CONVERGED) * on);
+    return ~(ivec)(off <= splat(CONVERGED) * on);
 }
 
 INLINE void turn(float *a, float *b, vec cosine, vec sine) {
@@ -57,8 +57,8 @@ static vec root(vec x) {
 static void rotate(float *upper, float *rows, long n, long p, long q, ivec active) {
     vec entry = load(UPPER(p, q)), twice = entry + entry, gap = load(UPPER(q, q)) - load(UPPER(p, p));
     vec size = where(gap < splat(0.0f), -gap, gap) + root(gap * gap + twice * twice);
-    vec tangent = where(size > splat(0.0f), where(gap < splat(0.0f), -twice, twice) / size, splat(0.0f));
-    tangent = where(active, tangent, splat(0.0f));
+    vec tangent = where(gap < splat(0.0f), -twice, twice) / size;
+    tangent = where(active & ~(ivec)(size == splat(0.0f)), tangent, splat(0.0f));
     vec cosine = splat(1.0f) / root(tangent * tangent + splat(1.0f)), sine = tangent * cosine;
     store(UPPER(p, p), load(UPPER(p, p)) - tangent * entry);
     store(UPPER(q, q), load(UPPER(q, q)) + tangent * entry);
