@@ -9,11 +9,44 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.models.front import cosine_similarity
-from brainbrr.models.native import native_can_take
-from brainbrr.models.native_ends import ROW_TYPES, native_lift, native_read
+from brainbrr.models.native_ends import can_take_ends, native_lift, native_read
 from brainbrr.models.precision import autocast_type
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import keep_variance_
+
+
+class Lift(nn.Module):
+    """One number to a row of bounded features, `tanh(scale * number * weight + bias)`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        linear = nn.Linear(1, width)
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, numbers: Tensor, scale: float) -> Tensor:
+        """`(..., width)` of `(...)`."""
+        if can_take_ends(numbers, self.weight):
+            dtype = autocast_type(numbers)
+            return native_lift(numbers, self.weight[:, 0], self.bias, scale=scale, dtype=dtype)
+        return torch.tanh(F.linear(numbers[..., None] * scale, self.weight, self.bias))
+
+
+class Read(nn.Module):
+    """A row of features to one number, through the stream's last norm."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        linear = nn.Linear(width, 1)
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, rows: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """`(...)` of `(..., width)`."""
+        if can_take_ends(rows, self.weight, norm.weight):
+            weight = self.weight[0]
+            # Not as a product, which autocast would round.
+            constant = (weight * norm.bias).sum() + self.bias[0]
+            return native_read(rows, weight * norm.weight, constant, eps=norm.eps)
+        return F.linear(norm(rows), self.weight, self.bias).squeeze(-1)
 
 
 class EdgeStream(nn.Module):
@@ -26,9 +59,9 @@ class EdgeStream(nn.Module):
 
     def __init__(self, stream: SequenceStream, d_model: int) -> None:
         super().__init__()
-        self.lift = nn.Linear(1, d_model)
+        self.lift = Lift(d_model)
         self.stream = stream
-        self.read = nn.Linear(d_model, 1)
+        self.read = Read(d_model)
         nn.init.normal_(self.lift.weight)
         nn.init.uniform_(self.lift.bias, -1.0, 1.0)
         keep_variance_(self.read)
@@ -38,30 +71,10 @@ class EdgeStream(nn.Module):
         similarity = pairs_of(cosine_similarity(nodes))
         # Unrelated features of width n have a cosine of about n**-0.5, alike ones of about 1:
         # scaled by n**0.25 both lie within a factor of three of one, where tanh tells them apart.
-        lifted = self._lift(similarity, nodes.shape[-1] ** 0.25)
-        features = self.stream.run_layers(lifted.flatten(0, 1))
-        return F.softplus(self._read(features).float()).reshape(similarity.shape)
-
-    def _lift(self, similarity: Tensor, scale: float) -> Tensor:
-        weight, bias = self.lift.weight[:, 0], self.lift.bias
-        if self._is_native(similarity):
-            dtype = autocast_type(similarity)
-            return native_lift(similarity, weight, bias, scale=scale, dtype=dtype)
-        return torch.tanh(self.lift(similarity[..., None] * scale))
-
-    def _read(self, features: Tensor) -> Tensor:
-        norm, read = self.stream.norm, self.read
-        if self._is_native(features):
-            weight = read.weight[0]
-            constant = weight @ norm.bias + read.bias[0]
-            return native_read(features, weight * norm.weight, constant, eps=norm.eps)
-        return read(norm(features)).squeeze(-1)
-
-    def _is_native(self, values: Tensor) -> bool:
-        """In C where it may be; like every choice of `auto`, the same numbers."""
-        weights = (self.lift.weight, self.read.weight, self.stream.norm.weight)
-        plain = all(weight.dtype == torch.float32 for weight in weights)
-        return plain and values.dtype in ROW_TYPES and native_can_take(values)
+        lifted = self.lift(similarity, nodes.shape[-1] ** 0.25)
+        features = self.stream(lifted.flatten(0, 1), normed=False)
+        read = self.read(features, self.stream.norm)
+        return F.softplus(read.float()).reshape(similarity.shape)
 
 
 def pairs_of(matrices: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ Axes: nodes (batch, frames, electrodes, features), adjacency (batch, frames, ele
 """
 
 import inspect
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -149,6 +151,16 @@ def graph_convolution(
     )
 
 
+class GraphConvolution(Protocol):
+    """What a graph layer asks of a convolution."""
+
+    def operator(self, adjacency: Tensor) -> Tensor:
+        """What the layers of one graph share: made once from `(batch, frames, n, n)`."""
+
+    def spread(self, nodes: Tensor, operator: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`."""
+
+
 class ElectrodeGraph(nn.Module):
     """Residual graph layers; the first also sees where each electrode sits in the graph.
 
@@ -187,10 +199,11 @@ class ElectrodeGraph(nn.Module):
         # Unit vectors over n electrodes have entries of 1/sqrt(n): brought to the order of the
         # features.
         position = encoding.to(nodes.dtype) * encoding.shape[-2] ** 0.5
-        operator = self.convolutions[0].operator(adjacency)
-        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+        convolutions = cast(Sequence[GraphConvolution], self.convolutions)
+        operator = convolutions[0].operator(adjacency)
+        for norm, convolution in zip(self.norms, convolutions, strict=True):
             heard = norm(nodes)
-            if convolution is self.convolutions[0]:
+            if convolution is convolutions[0]:
                 heard = torch.cat([heard, position.to(heard.dtype)], -1)
             nodes = nodes + self.dropout(F.gelu(convolution.spread(heard, operator)))
         return nodes

@@ -13,6 +13,7 @@ from torch import Tensor
 from brainbrr.models.native import (
     address,
     call,
+    native_can_take,
     native_library,
     packed,
     refuse_second_derivatives,
@@ -28,6 +29,12 @@ class EndsShape(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("rows", "width", "half", "threads")),
         *((name, ctypes.c_double) for name in ("scale", "eps")),
     ]
+
+
+def can_take_ends(values: Tensor, *weights: Tensor) -> bool:
+    """Whether `native_lift` and `native_read` may be chosen for these."""
+    plain = all(weight.dtype == torch.float32 for weight in weights)
+    return plain and values.dtype in ROW_TYPES and native_can_take(values)
 
 
 def native_lift(

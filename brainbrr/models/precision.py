@@ -17,8 +17,9 @@ def full_precision(device_type: str) -> AbstractContextManager[None]:
 
 def autocast_type(values: Tensor) -> torch.dtype:
     """What a matrix product would make of these float32 values on the CPU, autocast or not."""
-    if not torch.is_autocast_cpu_enabled():
-        return values.dtype
-    named = getattr(torch, "get_autocast_dtype", None)
-    dtype: torch.dtype = named("cpu") if named else torch.get_autocast_cpu_dtype()
-    return dtype
+    # Since torch 2.4 the device is an argument, and the old names warn.
+    if hasattr(torch, "get_autocast_dtype"):
+        enabled, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+    else:
+        enabled, dtype = torch.is_autocast_cpu_enabled(), torch.get_autocast_cpu_dtype()
+    return dtype if enabled else values.dtype

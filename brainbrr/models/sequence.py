@@ -77,19 +77,19 @@ class SequenceStream(nn.Module):
         self.norm = nn.LayerNorm(d_model)
         self.recompute = recompute
 
-    def forward(self, sequences: Tensor) -> Tensor:
-        """Features of the same shape, each frame having seen the whole sequence."""
-        out: Tensor = self.norm(self.run_layers(sequences))
-        return out
+    def forward(self, sequences: Tensor, *, normed: bool = True) -> Tensor:
+        """Features of the same shape, each frame having seen the whole sequence.
 
-    def run_layers(self, sequences: Tensor) -> Tensor:
-        """The same before the last norm, for a reader that takes the norm into its own pass."""
+        Args:
+            sequences: `(sequences, frames, features)`.
+            normed: False leaves the last norm to a reader that has it in its own pass.
+        """
         for layer in self.layers:
             if self.recompute and self.training and torch.is_grad_enabled():
                 sequences = checkpoint(layer, sequences, use_reentrant=False)
             else:
                 sequences = layer(sequences)
-        return sequences
+        return self.norm(sequences) if normed else sequences
 
 
 class PreNorm(nn.Module):

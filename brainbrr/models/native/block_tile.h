@@ -7,18 +7,38 @@
 /* The tile's rows of z xBC dt, from the first frame after the halo. */
 INLINE float *rows_of(const block_buffers *b, const block_plan *p) { return b->zx + p->halo * p->row; }
 
+/* LANES columns from the first row of the halo on; the last `halo` rows are carried in registers. */
+INLINE void convolve_columns(const float *zx, long row, const float *conv, vec bias, long mixed, float *pre,
+                             float *sigmoids, float *out, long n_frames, int halo, int keep) {
+    vec taps[MAX_HALO + 1], rows[MAX_HALO + 1];
+    for (int k = 0; k <= halo; k++) taps[k] = load(conv + k * mixed);
+    for (int k = 0; k < halo; k++) rows[k] = load(zx + k * row);
+    for (long t = 0; t < n_frames; t++) {
+        vec sum = bias;
+        rows[halo] = load(zx + (t + halo) * row);
+        for (int k = 0; k <= halo; k++) sum += taps[k] * rows[k];
+        for (int k = 0; k < halo; k++) rows[k] = rows[k + 1];
+        vec sigmoid = vsigmoid(sum);
+        if (keep) store(pre + t * mixed, sum);
+        if (keep) store(sigmoids + t * mixed, sigmoid);
+        store(out + t * mixed, sum * sigmoid);
+    }
+}
+
 /* `keep`: leave what only the way back reads. */
 INLINE void convolve(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
-    for (long t = 0; t < n_frames; t++)
-        for (long j = 0; j < p->mixed; j += LANES) {
-            vec sum = load(w->conv_bias + j);
-            for (long k = 0; k <= p->halo; k++)
-                sum += load(w->conv + k * p->mixed + j) * load(b->zx + (t + k) * p->row + p->channels + j);
-            vec sigmoid = vsigmoid(sum);
-            if (keep) store(b->pre + t * p->mixed + j, sum);
-            if (keep) store(b->mixed_sigmoid + t * p->mixed + j, sigmoid);
-            store(b->mixed + t * p->mixed + j, sum * sigmoid);
-        }
+    long m = p->mixed;
+    for (long j = 0; j < m; j += LANES) {
+        const float *zx = b->zx + p->channels + j;
+        vec bias = load(w->conv_bias + j);
+        float *pre = b->pre + j, *sigmoids = b->mixed_sigmoid + j, *out = b->mixed + j;
+        if (p->halo == 3)
+            convolve_columns(zx, p->row, w->conv + j, bias, m, pre, sigmoids, out, n_frames, 3, keep);
+        else if (p->halo == 2)
+            convolve_columns(zx, p->row, w->conv + j, bias, m, pre, sigmoids, out, n_frames, 2, keep);
+        else
+            convolve_columns(zx, p->row, w->conv + j, bias, m, pre, sigmoids, out, n_frames, 1, keep);
+    }
 }
 
 /* dt, the decay exp(dt A), the push u = dt x, and the skip D x as the beginning of y. */
