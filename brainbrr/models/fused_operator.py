@@ -50,7 +50,7 @@ def _fused_layer(
     kernel = _kernel("forward", x)
     x = x.contiguous()
     output, kept = torch.empty_like(x), _kept_like(x, weights, keep)
-    with torch.cuda.device_of(x):
+    with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
         for reverse, direction in enumerate(_directions(weights)):
             kernel[(x.shape[0],)](
                 *(x, *direction, output, kept[reverse] if keep else kept, seed),
@@ -83,7 +83,7 @@ def _fused_layer_backward(
     width = 3 * _padded(kept.shape[-1]) + 2 * _padded(kept.shape[-2])
     inside = x.new_empty(n_programs, (TILES_KEPT + 1) * TILE, width)
     sums = []
-    with torch.cuda.device_of(x):
+    with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
         for reverse, direction in enumerate(_directions(weights)):
             sizes = _sum_sizes(direction)
             partial = kept.new_empty(n_programs, sum(sizes))
@@ -168,7 +168,7 @@ def _sum_sizes(direction: list[Tensor]) -> list[int]:
 
 def _split(sums: Tensor, direction: list[Tensor]) -> list[Tensor]:
     """Gradients in the weights' order; of what a head's features share, their sum."""
-    parts = sums.split(_sum_sizes(direction))
+    parts = torch.split_with_sizes(sums, _sum_sizes(direction))
     rows, steps, taps, conv_bias, D, A, dt_bias, gate_norm, out_proj, *norm = parts
     block = BlockWeights(*direction[:N_WEIGHTS])
     heads = len(block.A)

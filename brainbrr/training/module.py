@@ -83,7 +83,7 @@ class SeizureModule(LightningModule):
         try:
             with values_unread() if would_wait else nullcontext():
                 logits = self.network(eeg, batch.observed)
-        except (NonFiniteInput, torch.linalg.LinAlgError):
+        except (NonFiniteInput, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
             # Of numbers that are not finite there are no eigenvectors either.
             if torch.isfinite(eeg).all() or not self._is_guarded():
                 raise

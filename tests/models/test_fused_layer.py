@@ -1,13 +1,11 @@
 """Where the fused layer for CUDA is taken and what it refuses; its numbers are checked by the
 oracles, and here where a GPU is."""
 
-from importlib.util import find_spec
-
 import pytest
 import torch
 
 from brainbrr.models import mamba2
-from brainbrr.models.fused_layer import fused_can_take, fused_layer
+from brainbrr.models.fused_layer import fused_available, fused_can_take, fused_layer
 from brainbrr.models.kernels import NotOnCuda
 from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.native import UnsupportedScanInput
@@ -55,7 +53,7 @@ def test_on_the_processor_or_wide_or_in_float64_it_is_not_taken():
     assert not fused_can_take(torch.zeros(1, 8, 16), 32, 8)
     on_cuda = type("OnCuda", (torch.Tensor,), {"is_cuda": True})
     narrow = torch.zeros(1, 8, 16).as_subclass(on_cuda)
-    assert fused_can_take(narrow, 32, 8) is (find_spec("triton") is not None)
+    assert fused_can_take(narrow, 32, 8) is fused_available()
     assert not fused_can_take(narrow, 128, 8)
     assert not fused_can_take(narrow, 32, 32)
     assert not fused_can_take(narrow.double(), 32, 8)
@@ -89,7 +87,7 @@ def test_refusals():
         fused_layer(rows, *directions(wide), wide.norm.weight, wide.norm.bias, **OPTIONS)
 
 
-@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+@pytest.mark.skipif(not fused_available(), reason="no Triton 3.2")
 def test_elsewhere_than_on_cuda_it_is_refused_by_name():
     layer, inputs = draw()
     with pytest.raises(NotOnCuda, match="for the fused layer"):

@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from brainbrr.models.fused_layer import fused_available
 
 HERE = Path(__file__).resolve().parent
 N_TENSORS = 20
 """Output, input and eighteen weights."""
 
-pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+pytestmark = pytest.mark.skipif(not fused_available(), reason="no Triton 3.2")
 
 
 def run(script, *arguments, **environment):

@@ -5,6 +5,7 @@ import pytest
 import tiny_corpus as tiny
 import torch
 
+from brainbrr.training.finite_guard import FiniteGuard
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.module import SeizureModule
 from brainbrr.training.schedules import warmup_cosine
@@ -69,3 +70,25 @@ def test_a_step_s_random_numbers_follow_from_its_place_alone():
     torch.rand(100)
     assert torch.equal(module.training_step(batch, 5), first)
     assert not torch.equal(module.training_step(batch, 6), first)
+
+
+class NoEigenvectors(tiny.TinyNetwork):
+    """Its solver does not converge, as cuSOLVER's does not on what is not finite."""
+
+    def forward(self, eeg, observed=None):
+        raise torch.linalg.LinAlgError("failed to converge")
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_a_solver_that_fails_on_a_bad_batch_leaves_it_to_the_guard(tmp_path, guard):
+    module = SeizureModule(NoEigenvectors(), FocalLoss(), None, None, n_steps=1)
+    module._trainer = SimpleNamespace(
+        callbacks=[FiniteGuard(tmp_path)] if guard else [], current_epoch=0, global_rank=0
+    )
+    good = tiny.batch_of(1)
+    bad = good._replace(eeg=torch.full(good.eeg.shape, float("nan")))
+    if guard:
+        assert module.training_step(bad, 0).isnan()
+    for batch in [good] if guard else [good, bad]:
+        with pytest.raises(torch.linalg.LinAlgError, match="converge"):
+            module.training_step(batch, 0)
