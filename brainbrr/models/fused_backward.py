@@ -73,7 +73,7 @@ def backward_kernel(
 
     Between the launches `d_x` holds what the first direction gives to the norm. `starts` is this
     program's room for the states between two kept ones, `partial` its row of sums, in the order of
-    `fused_layer.split_sums`.
+    `fused_operator._sum_sizes`.
     """
     step, model = tl.arange(0, TILE), tl.arange(0, M)
     inner, memory, taps = tl.arange(0, N), tl.arange(0, S), tl.arange(0, 8)
@@ -125,27 +125,10 @@ def backward_kernel(
                 tl.store(starts + i * D_STATE * D_INNER + state_place, state, mask=state_there)
                 now = (chunk * TILES_KEPT + i) * TILE + step
                 _, x_conv, B_conv, _, _, dt = tile_inputs(
-                    x,
-                    now,
-                    n_frames,
-                    in_proj_ptr,
-                    conv_weight_ptr,
-                    conv_bias_ptr,
-                    dt_bias,
-                    norm_weight,
-                    norm_bias,
-                    norm_eps,
-                    D_MODEL,
-                    D_INNER,
-                    D_STATE,
-                    HEADDIM,
-                    D_CONV,
-                    M,
-                    N,
-                    S,
-                    REVERSE,
-                    PRECISION,
-                )
+                    x, now, n_frames, in_proj_ptr, conv_weight_ptr, conv_bias_ptr, dt_bias,
+                    norm_weight, norm_bias, norm_eps, D_MODEL, D_INNER, D_STATE, HEADDIM, D_CONV,
+                    M, N, S, REVERSE, PRECISION,
+                )  # fmt: skip
                 whole = tl.sum(dt * A, 0)[None, :]
                 left = silu(x_conv) * dt * tl.exp(whole - tl.cumsum(dt * A, 0))
                 state = add_product(state * tl.exp(whole), tl.trans(silu(B_conv)), left, SCAN)
@@ -159,43 +142,12 @@ def backward_kernel(
                 )
                 now = (chunk * TILES_KEPT + i) * TILE + step
                 d_state, g_out, inner_sums, d_x_conv, d_B_conv, d_C_conv, d_z, d_dt = scan_back(
-                    x,
-                    d_output,
-                    now,
-                    sequence,
-                    state,
-                    d_state,
-                    g_out,
-                    inner_sums,
-                    n_frames,
-                    in_proj_ptr,
-                    conv_weight_ptr,
-                    conv_bias_ptr,
-                    out_proj_ptr,
-                    seed_ptr,
-                    dt_bias,
-                    A,
-                    D,
-                    gate_norm,
-                    norm_weight,
-                    norm_bias,
-                    norm_eps,
-                    eps,
-                    dropout,
-                    D_MODEL,
-                    D_INNER,
-                    D_STATE,
-                    HEADDIM,
-                    D_CONV,
-                    M,
-                    N,
-                    S,
-                    TILE,
-                    REVERSE,
-                    DROP,
-                    PRECISION,
+                    x, d_output, now, sequence, state, d_state, g_out, inner_sums, n_frames,
+                    in_proj_ptr, conv_weight_ptr, conv_bias_ptr, out_proj_ptr, seed_ptr, dt_bias,
+                    A, D, gate_norm, norm_weight, norm_bias, norm_eps, eps, dropout, D_MODEL,
+                    D_INNER, D_STATE, HEADDIM, D_CONV, M, N, S, TILE, REVERSE, DROP, PRECISION,
                     SCAN,
-                )
+                )  # fmt: skip
                 tl.store(room(inside, now, inner, WIDTH, RING), d_x_conv.to(stored))
                 tl.store(room(inside, now, N + memory, WIDTH, RING), d_B_conv.to(stored))
                 tl.store(room(inside, now, N + S + memory, WIDTH, RING), d_C_conv.to(stored))

@@ -87,27 +87,10 @@ def forward_kernel(
                 kept += D_STATE * D_INNER
         now = tile * TILE + step
         normed, x_conv, B_conv, C_conv, _, dt = tile_inputs(
-            x,
-            now,
-            n_frames,
-            in_proj_ptr,
-            conv_weight_ptr,
-            conv_bias_ptr,
-            dt_bias,
-            norm_weight,
-            norm_bias,
-            norm_eps,
-            D_MODEL,
-            D_INNER,
-            D_STATE,
-            HEADDIM,
-            D_CONV,
-            M,
-            N,
-            S,
-            REVERSE,
+            x, now, n_frames, in_proj_ptr, conv_weight_ptr, conv_bias_ptr, dt_bias, norm_weight,
+            norm_bias, norm_eps, D_MODEL, D_INNER, D_STATE, HEADDIM, D_CONV, M, N, S, REVERSE,
             PRECISION,
-        )
+        )  # fmt: skip
         u, B, C = silu(x_conv), silu(B_conv), silu(C_conv)
         log_decay = tl.cumsum(dt * A, 0)
         whole = tl.sum(dt * A, 0)[None, :]

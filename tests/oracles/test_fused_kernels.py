@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def run(script, *arguments, **environment):
     return [line.split() for line in done.stdout.splitlines()]
 
 
+@cache
 def errors(*cases):
     found = {}
     for case, name, error in run("fused_on_cpu.py", *cases, TRITON_INTERPRET="1"):
