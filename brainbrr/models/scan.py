@@ -20,7 +20,12 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.models.kernels import kernel_scan, kernels_available
 from brainbrr.models.native import native_available, native_scan
 from brainbrr.models.precision import full_precision
-from brainbrr.models.tracing import is_tracing
+from brainbrr.models.tracing import (
+    TELLS_EXPORT,
+    is_tracing,
+    keeps_operators,
+    settled_before_tracing,
+)
 
 MODES = ("auto", "reference", "chunked", "native", "kernels")
 CHUNK_CPU = 16
@@ -194,13 +199,40 @@ def auto(
     return resolve(auto, x)(x, dt, A, B, C, D, initial_state)
 
 
-def resolve(scan: Scan, x: Tensor) -> Scan:
-    """What `auto` stands for with this tensor; any other scan is itself."""
+def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:
+    """What `auto` stands for with this tensor; any other scan is itself.
+
+    A model that torch.compile reads keeps the native form where the caller runs it as a registered
+    operator. Everything else that traces, torch.export above all, gets the chunked form, whose
+    graph depends on no compiled library; and so does torch.compile before torch 2.7, which looks
+    like an export.
+
+    Args:
+        scan: a form of the scan.
+        x: what it shall run on; float64 is for the chunked form alone.
+        as_operator: whether the caller runs the native form as an operator of torch.
+    """
     if scan is not auto:
         return scan
-    # Compiled forms are opaque to tracers, and keep float32 states: chunked serves both.
-    opaque = is_tracing() or x.dtype == torch.float64
-    return chunked if opaque else _best_on(x.device.type)
+    if x.dtype == torch.float64:
+        return chunked
+    if not is_tracing():
+        return _best_on(x.device.type)
+    stays = as_operator and x.device.type == "cpu" and _native_stays(keeps_operators())
+    return cast(Scan, native_scan) if stays else chunked
+
+
+@settled_before_tracing
+def _native_stays(operators_kept: bool) -> bool:
+    """Whether a graph keeps the native form, which is loaded and logged before it is needed."""
+    return _native_in_graph() if operators_kept or not TELLS_EXPORT else False
+
+
+@cache
+def _native_in_graph() -> bool:
+    stays = TELLS_EXPORT and _find_native() is not None
+    _log.info("selective scan on cpu, compiled: %s", "native" if stays else "chunked")
+    return stays
 
 
 @cache
