@@ -20,6 +20,7 @@ from brainbrr.models.native import (
     native_library,
     packed,
     refuse_second_derivatives,
+    register_shapes,
 )
 from brainbrr.models.native_block import BlockShape, BlockWeights, block_shape, check_block
 
@@ -203,17 +204,11 @@ def _layer_backward_shapes(
     return [t.new_empty(t.shape) for t in (x, *weights)]
 
 
-def _register_shapes(name: str, function: Any) -> None:
-    # Before torch 2.4 it had another name.
-    register = getattr(torch.library, "register_fake", None) or torch.library.impl_abstract
-    register(f"brainbrr::{name}")(function)
-
-
 _library.impl("layer", _layer, "CPU")
 _library.impl("layer_backward", _layer_backward, "CPU")
 _library.impl("layer", _layer_with_derivative, "Autograd")
-_register_shapes("layer", _layer_shapes)
-_register_shapes("layer_backward", _layer_backward_shapes)
+register_shapes("layer", _layer_shapes)
+register_shapes("layer_backward", _layer_backward_shapes)
 
 
 def _addresses(tensors: list[Tensor]) -> Any:

@@ -18,14 +18,9 @@ from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.kernels import kernel_scan, kernels_available
-from brainbrr.models.native import native_available, native_scan
+from brainbrr.models.native import native_available, native_can_take, native_scan
 from brainbrr.models.precision import full_precision
-from brainbrr.models.tracing import (
-    TELLS_EXPORT,
-    is_tracing,
-    keeps_operators,
-    settled_before_tracing,
-)
+from brainbrr.models.tracing import is_tracing
 
 MODES = ("auto", "reference", "chunked", "native", "kernels")
 CHUNK_CPU = 16
@@ -202,15 +197,12 @@ def auto(
 def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:
     """What `auto` stands for with this tensor; any other scan is itself.
 
-    A model that torch.compile reads keeps the native form where the caller runs it as a registered
-    operator. Everything else that traces, torch.export above all, gets the chunked form, whose
-    graph depends on no compiled library; and so does torch.compile before torch 2.7, which looks
-    like an export.
-
     Args:
         scan: a form of the scan.
         x: what it shall run on; float64 is for the chunked form alone.
-        as_operator: whether the caller runs the native form as an operator of torch.
+        as_operator: the caller runs the native form as a registered operator of torch, which a
+            compiled model may keep: see `native_can_take`. All else that traces gets the chunked
+            form, in which a compiler sees every step.
     """
     if scan is not auto:
         return scan
@@ -218,21 +210,8 @@ def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:
         return chunked
     if not is_tracing():
         return _best_on(x.device.type)
-    stays = as_operator and x.device.type == "cpu" and _native_stays(keeps_operators())
+    stays = as_operator and native_can_take(x, as_operator=True)
     return cast(Scan, native_scan) if stays else chunked
-
-
-@settled_before_tracing
-def _native_stays(operators_kept: bool) -> bool:
-    """Whether a graph keeps the native form, which is loaded and logged before it is needed."""
-    return _native_in_graph() if operators_kept or not TELLS_EXPORT else False
-
-
-@cache
-def _native_in_graph() -> bool:
-    stays = TELLS_EXPORT and _find_native() is not None
-    _log.info("selective scan on cpu, compiled: %s", "native" if stays else "chunked")
-    return stays
 
 
 @cache

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.models import jacobi
-from brainbrr.models import scan as scans
+from brainbrr.models import jacobi, native
 from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.native import native_available
 from brainbrr.models.registry import load_model
@@ -24,7 +23,7 @@ tells_export = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def fresh():
     torch.compiler.reset()
-    scans._native_in_graph.cache_clear()
+    native._native_in_graph.cache_clear()
 
 
 class Graphs:
@@ -61,11 +60,11 @@ def test_a_compiled_model_keeps_the_fused_layers_and_says_so_once(caplog):
     model, graphs = load_model("v3_tiny").eval(), Graphs()
     compiled = torch.compile(model, backend=graphs, fullgraph=True)
     eeg = torch.randn(1, 19, 160)
-    with caplog.at_level(logging.INFO, logger="brainbrr.models.scan"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.models.native"):
         assert torch.equal(compiled(eeg), model(eeg))
     assert graphs.n_fused() == [2]
     said = [record.getMessage() for record in caplog.records]
-    assert said.count("selective scan on cpu, compiled: native") == 1
+    assert said.count("torch.compile on cpu: native kernels") == 1
 
 
 @needs_compiler
@@ -104,11 +103,11 @@ def test_generated_code_draws_a_mask_each_time_and_finds_it_on_the_way_back():
 @pytest.mark.skipif(TELLS_EXPORT, reason="this torch tells an export from torch.compile")
 def test_an_old_torch_compiles_the_chunked_form(caplog):
     layer, graphs, inputs = draw(), Graphs(), torch.randn(2, 40, 16)
-    with caplog.at_level(logging.INFO, logger="brainbrr.models.scan"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.models.native"):
         found = torch.compile(layer, backend=graphs)(inputs)
     torch.testing.assert_close(found, layer(inputs), atol=1e-5, rtol=0)
     assert graphs.n_fused() == [0]
-    assert "selective scan on cpu, compiled: chunked" in caplog.text
+    assert "torch.compile on cpu: chunked scan" in caplog.text
 
 
 @tells_export
@@ -146,8 +145,7 @@ def test_the_operators_keep_torchs_rules(dtype, seed):
     torch.library.opcheck(operators.layer.default, (inputs, weights, seed, *numbers, False))
 
 
-@pytest.mark.parametrize("name", ["v3_tiny", "v3_electrode"])
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("name", "training"), [("v3_tiny", True), ("v3_electrode", False)])
 def test_what_a_gpu_would_run_has_no_break(name, training, monkeypatch):
     # On CUDA the plain forms are what a compiler reads; one sweep stands for all of them.
     monkeypatch.setattr(jacobi, "sweeps_for", lambda _: 1)
