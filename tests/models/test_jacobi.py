@@ -5,6 +5,7 @@ import torch
 
 from brainbrr.models.jacobi import jacobi_eigh, sweeps_for
 from brainbrr.models.laplacian import TIE_BREAK, normalised_laplacian
+from brainbrr.models.tracing import TELLS_EXPORT
 
 SIZES = [2, 3, 4, 5, 8, 16, 19, 32]
 
@@ -57,3 +58,18 @@ def test_every_pair_of_rows_meets_once_in_a_sweep(n):
             matrix[row, column] = matrix[column, row] = 1.0
             values, _ = jacobi_eigh(matrix, sweeps=1)
             torch.testing.assert_close(values[[0, -1]], torch.tensor([-1.0, 1.0]))
+
+
+class Solver(torch.nn.Module):
+    def forward(self, matrices):
+        return jacobi_eigh(matrices, sweeps=1)
+
+
+@pytest.mark.skipif(not TELLS_EXPORT, reason="torch.export of an old torch has other names")
+@pytest.mark.parametrize("n", [4, 5])
+def test_it_can_be_written_down_as_a_graph_for_any_number_of_matrices(n):
+    open_batch = ({0: torch.export.Dim("batch")},)
+    program = torch.export.export(Solver(), (draw(n, count=3),), dynamic_shapes=open_batch)
+    matrices = draw(n, count=7)
+    for one, other in zip(program.module()(matrices), Solver()(matrices), strict=True):
+        torch.testing.assert_close(one, other)
