@@ -144,10 +144,10 @@ def _layer(
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
     library = native_library()
-    rows, parts = packed(x, 1), [packed(weight, weight.ndim) for weight in weights]
+    rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
     shape = _shape(rows, parts, seed, norm_eps, eps, dropout)
     kept = torch.empty(x.shape[0], _kept_floats(x, parts) if keep else 0)
-    output = torch.empty(rows.shape)
+    output = torch.empty(rows.shape, dtype=rows.dtype)
     call(
         library.brainbrr_layer_forward,
         *(ctypes.byref(shape), _addresses(parts)),
@@ -166,10 +166,11 @@ def _layer_backward(
     eps: float,
     dropout: float,
 ) -> list[Tensor]:
-    rows, parts = packed(x, 1), [packed(weight, weight.ndim) for weight in weights]
+    rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
     shape = _shape(rows, parts, seed, norm_eps, eps, dropout)
-    d_rows = packed(d_output, 3)
-    d_input, grads = torch.empty(rows.shape), [torch.empty(part.shape) for part in parts]
+    d_rows = packed(d_output, 3, rows.dtype)
+    d_input = torch.empty(rows.shape, dtype=rows.dtype)
+    grads = [torch.empty(part.shape) for part in parts]
     call(
         native_library().brainbrr_layer_backward,
         *(ctypes.byref(shape), _addresses(parts), address(rows), address(kept)),
@@ -211,6 +212,10 @@ register_shapes("layer", _layer_shapes)
 register_shapes("layer_backward", _layer_backward_shapes)
 
 
+def _row_type(x: Tensor) -> torch.dtype:
+    return torch.bfloat16 if x.dtype == torch.bfloat16 else torch.float32
+
+
 def _addresses(tensors: list[Tensor]) -> Any:
     """A C array of pointers, which is also a struct of them."""
     return (ctypes.c_void_p * len(tensors))(*(address(tensor) for tensor in tensors))
@@ -218,7 +223,7 @@ def _addresses(tensors: list[Tensor]) -> Any:
 
 def _kept_floats(x: Tensor, weights: list[Tensor]) -> int:
     """Numbers that C keeps of one sequence for the way back; how many sequences may stay open."""
-    one = torch.empty(1, int(x.shape[1]), int(x.shape[2]), device="meta")
+    one = torch.empty(1, int(x.shape[1]), int(x.shape[2]), dtype=_row_type(x), device="meta")
     shape = _shape(one, weights, None, 0.0, 0.0, 0.0)
     return int(native_library().brainbrr_layer_kept_floats(ctypes.byref(shape)))
 

@@ -61,7 +61,8 @@ def test_a_compiled_model_keeps_the_fused_layers_and_says_so_once(caplog):
     compiled = torch.compile(model, backend=graphs, fullgraph=True)
     eeg = torch.randn(1, 19, 160)
     with caplog.at_level(logging.INFO, logger="brainbrr.models.native"):
-        assert torch.equal(compiled(eeg), model(eeg))
+        # The eigensolver and the norms are torch's there, and C's here.
+        torch.testing.assert_close(compiled(eeg), model(eeg), atol=5e-4, rtol=0)
     assert graphs.n_fused() == [2]
     said = [record.getMessage() for record in caplog.records]
     assert said.count("torch.compile on cpu: native kernels") == 1
