@@ -88,9 +88,9 @@ def _move(first: Tensor, second: Tensor, resting: Tensor, axis: int) -> list[Ten
     """
     half = first.shape[axis]
     if resting.shape[axis]:
-        before, last = first.split([half - 1, 1], axis)
-        leading, after = second.split([1, half - 1], axis)
+        before, last = torch.split(first, [half - 1, 1], axis)
+        leading, after = torch.split(second, [1, half - 1], axis)
         return [resting, before, after, last, leading]
-    stays, before, last = first.split([1, max(half - 2, 0), min(half - 1, 1)], axis)
-    leading, after = second.split([1, half - 1], axis)
+    stays, before, last = torch.split(first, [1, max(half - 2, 0), min(half - 1, 1)], axis)
+    leading, after = torch.split(second, [1, half - 1], axis)
     return [stays, leading, before, after, last]

@@ -84,21 +84,26 @@ def native_layer(
         NativeKernelsUnavailable: no compiler; ask `native_can_take` first.
     """
     _check(inputs, forwards, backwards, norm_weight, norm_bias, dropout)
-    weights = [*forwards, *backwards, norm_weight, norm_bias]
+    parts = (*forwards, *backwards, norm_weight, norm_bias)
+    weights = [part for part in parts if part is not None]
     learns = any(tensor.requires_grad for tensor in (inputs, *weights))
     # A tensor, not its number: a compiler would have to stop for the number.
     seed = torch.randint(2**62, ()) if dropout else None
     keep = learns and torch.is_grad_enabled()
-    output: Tensor = torch.ops.brainbrr.layer(
-        inputs, weights, seed, norm_eps, eps, dropout, keep
-    )[0]
-    return output
+    numbers = (norm_eps, eps, dropout)
+    outputs: tuple[Tensor, Tensor] = torch.ops.brainbrr.layer(inputs, weights, seed, *numbers, keep)
+    return outputs[0]
 
 
 class _NativeLayer(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, seed: Tensor | None, numbers: Numbers, keep: bool, *weights: Tensor
+        ctx: Any,
+        inputs: Tensor,
+        seed: Tensor | None,
+        numbers: Numbers,
+        keep: bool,
+        *weights: Tensor,
     ) -> tuple[Tensor, Tensor]:
         with torch._C._AutoDispatchBelowAutograd():
             output, kept = torch.ops.brainbrr.layer(inputs, list(weights), seed, *numbers, keep)

@@ -211,7 +211,7 @@ def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:
     if not is_tracing():
         return _best_on(x.device.type)
     stays = as_operator and native_can_take(x, as_operator=True)
-    return cast(Scan, native_scan) if stays else chunked
+    return native_scan if stays else chunked
 
 
 @cache

@@ -12,7 +12,7 @@ else:
     from torch._utils import is_compiling as _is_compiling
 
 TELLS_EXPORT = hasattr(torch.compiler, "is_exporting")
-"""Whether this torch (2.7 and newer) tells what is compiled to run here from what is written out."""
+"""Whether this torch (2.7 and newer) tells what is compiled to run here from what is exported."""
 _is_exporting = getattr(torch.compiler, "is_exporting", _is_compiling)
 
 Function = TypeVar("Function", bound=Callable[..., object])
