@@ -37,7 +37,7 @@ typedef struct {
     block_buffers b;
     float *raw, *unit, *row;      /* (TILE, model): x, x with mean 0 and variance 1; one row */
     float *mean, *scale, *second; /* (TILE) */
-    float *first;                 /* (length, model): what the first direction leaves for the second */
+    float *first, *normed;        /* (length, model): what the first direction leaves for the second */
 } layer_buffers;
 
 static size_t place_layer(layer_buffers *w, const block_plan *p, float *memory, int backward, size_t *zeroed) {
@@ -53,6 +53,7 @@ static size_t place_layer(layer_buffers *w, const block_plan *p, float *memory, 
     PLACE(second, TILE);
     if (zeroed) *zeroed = used;
     PLACE(first, p->s.length * p->model);
+    PLACE(normed, backward ? 0 : p->s.length * p->model);
 #undef PLACE
     return used;
 }
@@ -106,6 +107,23 @@ static void give_rows(const layer_task *k, const layer_buffers *l, int second, l
     }
 }
 
+/* As load_normed on the way there, where the second direction finds what the first has normed. */
+static void take_normed(const layer_task *k, const layer_buffers *l, int second, long i, long start, long n_frames) {
+    const block_plan *p = &k->p[second];
+    long m = p->model;
+    if (!second) load_normed(k, l, p, i, start, n_frames);
+    for (long t = 0; t < n_frames; t++) {
+        long frame = frame_at(p, start + t);
+        float *input = l->b.input + t * m, *normed = l->normed + frame * m;
+        if (!second) {
+            copy_floats(normed, input, m);
+            continue;
+        }
+        copy_floats(input, normed, m);
+        load_row(l->raw + t * m, k->input, i * p->s.input_batch + frame * p->s.input_frame, p->s.d_model, p->s.half);
+    }
+}
+
 static void layer_forward_group(void *task, long group, float *scratch) {
     const layer_task *k = task;
     layer_buffers l;
@@ -119,7 +137,7 @@ static void layer_forward_group(void *task, long group, float *scratch) {
             for (long tile = 0; tile < p->tiles; tile++) {
                 long n_frames = frames_of(p, tile);
                 if (k->kept[0]) keep_start(&l.b, p, k->kept[second] + (i * p->tiles + tile) * p->kept_floats);
-                load_normed(k, &l, p, i, tile * TILE, n_frames);
+                take_normed(k, &l, second, i, tile * TILE, n_frames);
                 project_in(&l.b, p, &k->w[second], n_frames);
                 forward_tile(&l.b, p, &k->w[second], n_frames);
                 project_out(&l.b, p, &k->w[second], n_frames);
