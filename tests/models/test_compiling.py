@@ -147,7 +147,10 @@ def test_the_operators_keep_torchs_rules(dtype, seed):
     torch.library.opcheck(operators.layer.default, (inputs, weights, seed, *numbers, False))
 
 
-@pytest.mark.parametrize(("name", "training"), [("v3_tiny", True), ("v3_electrode", False)])
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [("v3_tiny", True), pytest.param("v3_electrode", False, marks=pytest.mark.slow)],
+)
 def test_what_a_gpu_would_run_has_no_break(name, training, monkeypatch):
     # On CUDA the plain forms are what a compiler reads; one sweep stands for all of them.
     monkeypatch.setattr(jacobi, "sweeps_for", lambda _: 1)

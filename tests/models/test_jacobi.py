@@ -7,7 +7,7 @@ from brainbrr.models.jacobi import jacobi_eigh, sweeps_for
 from brainbrr.models.laplacian import TIE_BREAK, normalised_laplacian
 from brainbrr.models.tracing import TELLS_EXPORT
 
-SIZES = [2, 3, 4, 5, 8, 16, 19, 32]
+SIZES = [2, 3, 4, 5, 8, 16, 19]
 
 
 def rest(matrices, sweeps=None):
