@@ -237,7 +237,7 @@ class BiMamba2(nn.Module):
 
     def is_fused(self, inputs: Tensor) -> bool:
         """Whether `residual` can run on these inputs."""
-        scan = resolve(self.forwards.scan, inputs)
+        scan = resolve(self.forwards.scan, inputs, as_operator=True)
         return scan is native_scan or self._is_fused_on_cuda(inputs)
 
     def _is_fused_on_cuda(self, inputs: Tensor) -> bool:
