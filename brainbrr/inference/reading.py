@@ -61,7 +61,7 @@ def _stretches(
 
     Whether an electrode can be believed is asked window by window, as where windows are read: it
     would be lost for five minutes otherwise, or believed through a bad one. A stretch ends where
-    the answer changes.
+    the answer changes; the next one reaches back, but not into windows without any electrode.
     """
     overlap = round(OVERLAP_S * windowing.rate_hz)
     length = max(round(STRETCH_S * windowing.rate_hz), windowing.length + overlap)
@@ -69,7 +69,9 @@ def _stretches(
     observed = see(windows)
     changes = np.flatnonzero((observed[1:] != observed[:-1]).any(axis=1)) + 1
     for run in np.split(np.arange(len(windows)), changes):
-        first = max(int(windows[run[0], 0]) - (overlap if run[0] else 0), int(span[0]))
-        whole = np.array([[first, windows[run[-1], 1]]], dtype=np.int64)
+        first, last = run[0], run[-1]
+        linked = first > 0 and observed[first].any() and observed[first - 1].any()
+        start = max(windows[first, 0] - overlap * linked, span[0])
+        whole = np.array([[start, windows[last, 1]]], dtype=np.int64)
         for stretch in window_spans(whole, length, length - overlap):
-            yield stretch, observed[run[0]]
+            yield stretch, observed[first]
