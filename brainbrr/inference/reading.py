@@ -6,6 +6,7 @@ numbers are not the windows' own: a stretch gives each sample more context than 
 `brainbrr doctor detector=` tells the difference for a detector.
 """
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -19,6 +20,7 @@ ENCODE_ONCE = "encode_once"
 READINGS = (WINDOWS, ENCODE_ONCE)
 
 STRETCH_S = 300.0
+"""Seconds of a stretch at most: memory grows with it."""
 OVERLAP_S = 30.0
 """Seconds that two stretches share: beyond this the encoder sees nothing of a stretch's end."""
 FRAME = 16
@@ -64,7 +66,7 @@ def _stretches(
     the answer changes; the next one reaches back, but not into windows without any electrode.
     """
     overlap = round(OVERLAP_S * windowing.rate_hz)
-    length = max(round(STRETCH_S * windowing.rate_hz), windowing.length + overlap)
+    longest = max(round(STRETCH_S * windowing.rate_hz), windowing.length + overlap)
     windows = window_spans(span[None], windowing.length, windowing.length)
     observed = see(windows)
     changes = np.flatnonzero((observed[1:] != observed[:-1]).any(axis=1)) + 1
@@ -72,6 +74,13 @@ def _stretches(
         first, last = run[0], run[-1]
         linked = first > 0 and observed[first].any() and observed[first - 1].any()
         start = max(windows[first, 0] - overlap * linked, span[0])
-        whole = np.array([[start, windows[last, 1]]], dtype=np.int64)
-        for stretch in window_spans(whole, length, length - overlap):
+        for stretch in _evenly(int(start), int(windows[last, 1]), longest, overlap):
             yield stretch, observed[first]
+
+
+def _evenly(start: int, stop: int, longest: int, overlap: int) -> NDArray[np.int64]:
+    """The fewest stretches that cover a span, `(n, 2)`: all of one length, so that they can share
+    batches and the last one overlaps the others no more than they do each other."""
+    n_stretches = max(math.ceil((stop - start - overlap) / (longest - overlap)), 1)
+    length = math.ceil((stop - start + (n_stretches - 1) * overlap) / n_stretches / FRAME) * FRAME
+    return window_spans(np.array([[start, stop]], dtype=np.int64), length, length - overlap)

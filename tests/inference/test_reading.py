@@ -55,7 +55,18 @@ def spans_of(*recorded: tuple[int, int]) -> list[list[int]]:
 
 
 def test_stretches_overlap_and_stay_within_what_was_recorded() -> None:
-    assert spans_of((0, 1503), (2000, 2100)) == [[0, 600], [540, 1140], [903, 1503], [2000, 2100]]
+    spans = spans_of((0, 1503), (2000, 2100))
+    assert spans == [[0, 544], [484, 1028], [959, 1503], [2000, 2100]]
+
+
+@pytest.mark.parametrize("n_samples", [1, 599, 600, 601, 1140, 1141, 9_999])
+def test_stretches_cover_everything_with_little_said_twice(n_samples: int) -> None:
+    spans = np.array(spans_of((0, n_samples)))
+    assert spans[0, 0] == 0
+    assert spans[-1, 1] == n_samples
+    overlaps = spans[:-1, 1] - spans[1:, 0]
+    assert ((overlaps >= 60) & (overlaps < 60 + FRAME * len(spans))).all()
+    assert (np.diff(spans) <= 600 + FRAME).all()
 
 
 def test_no_recorded_span_gives_no_stretch() -> None:
@@ -91,7 +102,7 @@ def test_an_electrode_is_believed_window_by_window() -> None:
     # A stretch reaches 30 s back beyond the window at which the answer changed.
     assert ((differs >= 210) & (differs < 240) | (differs >= 330) & (differs < 360)).all()
     rollout = Rollout(prepared, SLOW, ENCODE_ONCE)
-    assert rollout.spans.tolist() == [[0, 480], [420, 720], [660, 1260], [840, 1440]]
+    assert rollout.spans.tolist() == [[0, 480], [420, 720], [660, 1092], [1008, 1440]]
     assert rollout.observed[:, 0].tolist() == [True, False, True, True]
 
 
@@ -110,13 +121,13 @@ def test_a_recording_that_is_bad_throughout_is_refused() -> None:
 
 
 def test_stretches_of_one_length_share_batches_across_recordings() -> None:
-    seconds = (600.0, 700.0, 100.0, 100.0, 1000.0)
+    seconds = (600.0, 600.0, 100.0, 100.0, 1000.0)
     rollouts = [Rollout(recording(s, rate_hz=2.0), SLOW, ENCODE_ONCE) for s in seconds]
     model = LoudWhere((0,))
     done = list(pack(rollouts, model, batch_size=21))
     assert done == rollouts
-    # 3 and 3 stretches of 300 s, 2 of 100 s, 4 of 300 s; a batch has room for 21 minutes.
-    assert model.batches == [4, 2, 2, 4]
+    # 3 and 3 stretches of 224 s, 2 of 100 s, 4 of 280 s; a batch has room for 21 minutes.
+    assert model.batches == [5, 1, 2, 4]
 
 
 def network_trace(detector: Detector, prepared: PreparedEeg) -> NDArray[np.float32]:
