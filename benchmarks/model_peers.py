@@ -1,23 +1,23 @@
 """V3 beside its peers on this machine, in one run: forward, training step, memory, length.
 
-    python benchmarks/model_peers.py [--rounds 3] [--quick]
+    python benchmarks/model_peers.py [--rounds 3] [--quick] [--output results/model_peers.jsonl]
 
-SeizureTransformer is written anew in peers/; others come with `pip install braindecode`, and are
-left out by name where it is absent. EvoBrain and DCRNN have no package: compare with their authors'
-code. Variants take turns; read the ratios. One line with the machine's facts is appended to
-results/model_peers.jsonl.
+The peers in peers/ are written anew; braindecode's come with `pip install braindecode`. Who cannot
+run is named with the reason. Variants take turns; read the ratios. The last block holds the run
+against each target. One line with the machine's facts is appended to results/model_peers.jsonl.
 """
 
 import argparse
 import functools
-import importlib.util
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from peers.seizure_transformer import N_PARAMETERS, SeizureTransformer
+from peers.roster import BAR, OWN, roster, sizes
+from peers.seizure_transformer import SeizureTransformer
+from targets import as_rows, judge, show
 
 from brainbrr.models.allocator import keep_freed_memory
 from brainbrr.models.peak_memory import peak_gbyte
@@ -33,78 +33,89 @@ from brainbrr.training.hardware import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "model_peers.jsonl"
 SAMPLES = 15_360
-BAR = "SeizureTransformer"
-OWN = ("v3", "v3_electrode")
-BRAINDECODE = ("USleep", "SPARCNet", "EEGConformer")
-TARGETS = {
-    "v3 forward": 1.2,
-    "v3 train": 1.2,
-    "v3_electrode forward": 3.0,
-    "v3_electrode train": 2.5,
-}
+IN_BFLOAT16 = (*OWN, BAR)
+SLOW_ROUNDS = 1
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="batch 1 only, no memory, no length")
+    parser.add_argument(
+        "--quick", action="store_true", help="batch 1, no slow peers, no memory, no length"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file a line is added to")
     options = parser.parse_args()
     torch.manual_seed(0)
     keep_freed_memory()
     rates = machine_rates()
-    result = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {**describe_machine(), **asdict(rates)},
-    }
-    models, result["absent"] = find_models()
-    print(f"{rates.gflop_per_s:.0f} GFLOP/s, {rates.gbyte_per_s:.1f} GB/s; absent: ", end="")
-    print(", ".join(result["absent"]) or "none")
+    machine = {**describe_machine(), **asdict(rates)}
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    entrants, absent = roster()
+    result = {"when": when, "machine": machine, "absent": absent}
+    print(f"{rates.gflop_per_s:.0f} GFLOP/s, {rates.gbyte_per_s:.1f} GB/s")
+    result["sizes"] = introduce(entrants, absent)
     for batch in (1,) if options.quick else (1, 4):
-        result[f"batch {batch}"] = beside_peers(models, batch, options.rounds)
-    result["parts"] = {name: by_part(models[name], name, rates, options.rounds) for name in OWN}
+        result[f"batch {batch}"] = beside_peers(entrants, batch, options.rounds)
+    result["parts"] = {name: by_part(entrants[name], name, rates, options.rounds) for name in OWN}
     if not options.quick:
-        result["minutes"] = by_length(models["v3"], options.rounds)
+        result["slow"] = beside_slow_peers(entrants)
+        result["minutes"] = by_length(entrants["v3"].network, options.rounds)
         result["peak_gbyte"] = memory()
-    with RESULTS.open("a", encoding="utf-8") as file:
+    verdicts = judge(result)
+    show(verdicts)
+    result["targets"] = as_rows(verdicts)
+    with options.output.open("a", encoding="utf-8") as file:
         file.write(json.dumps(result) + "\n")
 
 
-def find_models():
-    """Networks by name, and the names of those that are not installed."""
-    models = {name: load_model(name) for name in OWN}
-    models[BAR] = SeizureTransformer()
-    assert sum(parameter.numel() for parameter in models[BAR].parameters()) == N_PARAMETERS
-    if importlib.util.find_spec("braindecode") is None:
-        return models, [f"{name} (pip install braindecode)" for name in BRAINDECODE]
-    from braindecode import models as theirs
-
-    numbers = {"n_chans": 19, "n_outputs": 2, "n_times": SAMPLES, "sfreq": 256}
-    for name in BRAINDECODE:
-        models[name] = getattr(theirs, name)(**numbers)
-    return models, []
+def introduce(entrants, absent):
+    """Who is timed, how large it is and what it answers; and who is absent, and why."""
+    found = sizes(entrants)
+    print("\nnetwork, million parameters, GFLOP a window, numbers answered")
+    for name, row in found.items():
+        million = row["n_parameters"] / 1e6
+        print(f"  {name:26} {million:6.2f} {row['gflop']:7.2f}  one a {row['answers']}")
+    for name, reason in absent.items():
+        print(f"  {name:26} absent: {reason}")
+    return found
 
 
-def beside_peers(models, batch, rounds):
-    """Milliseconds of every model, forward and training step."""
-    eeg = torch.randn(batch, 19, SAMPLES)
+def beside_peers(entrants, batch, rounds):
+    """Timings of every network that is not slow, forward and training step."""
+    timed = {
+        name: entrant
+        for name, entrant in entrants.items()
+        if batch in entrant.batches and not entrant.slow
+    }
     rows = {}
-    for what, step in (("forward", forward_pass), ("train", training_step)):
-        calls = {name: step(model, eeg) for name, model in models.items()}
+    for what, calls in passes(timed, batch).items():
         if what == "forward" and torch.backends.mkldnn.is_available():
-            calls["v3 bf16"] = in_bfloat16(forward_pass(models["v3"], eeg))
-        timed = take_turns(calls, rounds)
-        rows[what] = {name: asdict(timing) for name, timing in timed.items()}
-        print(f"\n{what}, batch {batch}: clock ms, processor ms, speed beside {BAR}")
-        bar = timed[BAR]
-        for name, timing in timed.items():
-            clock, busy = bar.clock_s / timing.clock_s, bar.processor_s / timing.processor_s
-            target = TARGETS.get(f"{name} {what}")
-            print(
-                f"  {name:20} {1e3 * timing.clock_s:7.0f} {1e3 * timing.processor_s:7.0f}"
-                f"   {clock:5.2f}x by clock, {busy:5.2f}x by processor"
-                + (f", target {target}x" if target else "")
-            )
+            lower = {name: calls[name] for name in IN_BFLOAT16}
+            calls |= {f"{name} bf16": in_bfloat16(call) for name, call in lower.items()}
+        timings = take_turns(calls, rounds)
+        tell(f"{what}, batch {batch}", timings, BAR)
+        rows[what] = {name: asdict(timing) for name, timing in timings.items()}
     return rows
+
+
+def beside_slow_peers(entrants):
+    """Peers of seconds a step, in turns of their own with v3, so that the ratio stays a pair's."""
+    timed = {name: row for name, row in entrants.items() if row.slow or name == "v3"}
+    rows = {}
+    for what, calls in passes(timed, 1).items():
+        timings = take_turns(calls, SLOW_ROUNDS)
+        tell(f"{what}, batch 1, slow peers", timings, "v3")
+        rows[what] = {name: asdict(timing) for name, timing in timings.items()}
+    return rows
+
+
+def passes(entrants, batch):
+    """The calls to time, of each pass and network."""
+    inputs = {name: entrant.inputs(batch) for name, entrant in entrants.items()}
+    return {
+        what: {name: step(entrant.network, inputs[name]) for name, entrant in entrants.items()}
+        for what, step in (("forward", forward_pass), ("train", training_step))
+    }
 
 
 def in_bfloat16(call):
@@ -115,9 +126,22 @@ def in_bfloat16(call):
     return run
 
 
-def by_part(model, name, rates, rounds):
+def tell(title, timings, bar):
+    """Each network's times, and its speed beside one of them."""
+    print(f"\n{title}: clock ms, processor ms, speed beside {bar}")
+    reference = timings[bar]
+    for name, timing in timings.items():
+        clock = reference.clock_s / timing.clock_s
+        busy = reference.processor_s / timing.processor_s
+        print(
+            f"  {name:26} {1e3 * timing.clock_s:7.0f} {1e3 * timing.processor_s:7.0f}"
+            f"   {clock:6.2f}x by clock, {busy:6.2f}x by processor"
+        )
+
+
+def by_part(entrant, name, rates, rounds):
     """Each part beside its floor."""
-    parts = profile_parts(model, torch.randn(1, 19, SAMPLES), rates, rounds)
+    parts = profile_parts(entrant.network, entrant.inputs(1), rates, rounds)
     print(f"\n{name} by part, batch 1: GFLOP, floor ms, forward ms, times the floor, training ms")
     for part, row in parts.items():
         floor_ms, forward_ms = 1e3 * row.floor_s, 1e3 * row.forward.clock_s
@@ -139,10 +163,11 @@ def by_length(model, rounds):
         for minutes in (1, 2, 5, 10)
     }
     timed = take_turns(calls, rounds)
-    print("\ncost against length: minutes, clock ms, over a linear cost")
+    print("\ncost against length: minutes, clock ms, over a linear cost (by the processor)")
     for minutes, timing in timed.items():
-        excess = timing.processor_s / (minutes * timed[1].processor_s) - 1
-        print(f"  {minutes:3} {1e3 * timing.clock_s:7.0f} {excess:+6.1%}")
+        clock = timing.clock_s / (minutes * timed[1].clock_s) - 1
+        busy = timing.processor_s / (minutes * timed[1].processor_s) - 1
+        print(f"  {minutes:3} {1e3 * timing.clock_s:7.0f} {clock:+6.1%} ({busy:+.1%})")
     return {str(minutes): asdict(timing) for minutes, timing in timed.items()}
 
 
@@ -158,7 +183,7 @@ def memory():
             what: peak_gbyte(make, (4, 19, SAMPLES), train=what == "train", n_threads=threads)
             for what in ("forward", "train")
         }
-        print(f"  {name:20} {peaks[name]['forward']:.2f} {peaks[name]['train']:.2f}")
+        print(f"  {name:26} {peaks[name]['forward']:.2f} {peaks[name]['train']:.2f}")
     return peaks
 
 

@@ -1,8 +1,10 @@
 """Fixtures every test may use."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import numpy as np
@@ -28,6 +30,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def geometric() -> ModuleType:
+    """torch_geometric, whose import warns of what newer versions of torch deprecate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("torch_geometric.nn")
 
 
 @pytest.fixture

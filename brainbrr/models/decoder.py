@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.norm import ChannelNorm
@@ -49,7 +48,7 @@ class Decoder(nn.Module):
         built with skips."""
         skips = tuple(reversed(stages))
         for i, (norm, stage) in enumerate(zip(self.norms, self.stages, strict=True)):
-            features = stage(F.gelu(norm(features)))
+            features = stage(norm(features, activate=True))
             if i < len(self.joins):
                 features = features + self.joins[i](skips[i])
         return features
@@ -90,5 +89,5 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """`(batch, samples)`, float32."""
-        logits = self.read(F.gelu(self.norm(features))).squeeze(1).float()
+        logits = self.read(self.norm(features, activate=True)).squeeze(1).float()
         return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)

@@ -9,8 +9,44 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.models.front import cosine_similarity
+from brainbrr.models.native_ends import can_take_ends, native_lift, native_read
+from brainbrr.models.precision import autocast_type
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import keep_variance_
+
+
+class Lift(nn.Module):
+    """One number to a row of bounded features, `tanh(scale * number * weight + bias)`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        linear = nn.Linear(1, width)
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, numbers: Tensor, scale: float) -> Tensor:
+        """`(..., width)` of `(...)`."""
+        if can_take_ends(numbers, self.weight):
+            dtype = autocast_type(numbers)
+            return native_lift(numbers, self.weight[:, 0], self.bias, scale=scale, dtype=dtype)
+        return torch.tanh(F.linear(numbers[..., None] * scale, self.weight, self.bias))
+
+
+class Read(nn.Module):
+    """A row of features to one number, through the stream's last norm."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        linear = nn.Linear(width, 1)
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, rows: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """`(...)` of `(..., width)`."""
+        if can_take_ends(rows, self.weight, norm.weight):
+            weight = self.weight[0]
+            # Not as a product, which autocast would round.
+            constant = (weight * norm.bias).sum() + self.bias[0]
+            return native_read(rows, weight * norm.weight, constant, eps=norm.eps)
+        return F.linear(norm(rows), self.weight, self.bias).squeeze(-1)
 
 
 class EdgeStream(nn.Module):
@@ -23,9 +59,9 @@ class EdgeStream(nn.Module):
 
     def __init__(self, stream: SequenceStream, d_model: int) -> None:
         super().__init__()
-        self.lift = nn.Linear(1, d_model)
+        self.lift = Lift(d_model)
         self.stream = stream
-        self.read = nn.Linear(d_model, 1)
+        self.read = Read(d_model)
         nn.init.normal_(self.lift.weight)
         nn.init.uniform_(self.lift.bias, -1.0, 1.0)
         keep_variance_(self.read)
@@ -35,9 +71,9 @@ class EdgeStream(nn.Module):
         similarity = pairs_of(cosine_similarity(nodes))
         # Unrelated features of width n have a cosine of about n**-0.5, alike ones of about 1:
         # scaled by n**0.25 both lie within a factor of three of one, where tanh tells them apart.
-        scaled = similarity[..., None] * nodes.shape[-1] ** 0.25
-        lifted = torch.tanh(self.lift(scaled))
-        read = self.read(self.stream(lifted.flatten(0, 1))).squeeze(-1)
+        lifted = self.lift(similarity, nodes.shape[-1] ** 0.25)
+        features = self.stream(lifted.flatten(0, 1), normed=False)
+        read = self.read(features, self.stream.norm)
         return F.softplus(read.float()).reshape(similarity.shape)
 
 

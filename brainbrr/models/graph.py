@@ -5,6 +5,8 @@ Axes: nodes (batch, frames, electrodes, features), adjacency (batch, frames, ele
 """
 
 import inspect
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +44,25 @@ class SSGConv(nn.Module):
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         """`(batch, frames, electrodes, features_out)`."""
-        spread = normalised_adjacency(adjacency).to(nodes.dtype)
-        mixed, travelling = self.alpha * nodes, nodes
-        for _ in range(self.hops):
-            travelling = spread @ travelling
-            mixed = mixed + (1 - self.alpha) / self.hops * travelling
-        out: Tensor = self.lin(mixed)
+        return self.spread(nodes, self.operator(adjacency))
+
+    def operator(self, adjacency: Tensor) -> Tensor:
+        """All hops as one matrix of each frame, `alpha + (1 - alpha) / hops (S + S^2 + ...)`.
+
+        Matrices of electrodes are small beside their features: one product and no sum over
+        features is left.
+        """
+        step = normalised_adjacency(adjacency)
+        hop, reached = step, step
+        for _ in range(self.hops - 1):
+            hop = hop @ step
+            reached = reached + hop
+        identity = torch.eye(step.shape[-1], dtype=step.dtype, device=step.device)
+        return self.alpha * identity + (1 - self.alpha) / self.hops * reached
+
+    def spread(self, nodes: Tensor, operator: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`, from what `operator` gave."""
+        out: Tensor = self.lin(operator.to(nodes.dtype) @ nodes)
         return out
 
 
@@ -74,6 +89,14 @@ class GeometricConvolution(nn.Module):
         self.weights_as = weights_as
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`."""
+        return self.spread(nodes, adjacency)
+
+    def operator(self, adjacency: Tensor) -> Tensor:
+        """The adjacency itself."""
+        return adjacency
+
+    def spread(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
         """`(batch, frames, electrodes, features_out)`."""
         n = nodes.shape[-2]
         graphs = adjacency.flatten(0, -3)
@@ -128,6 +151,16 @@ def graph_convolution(
     )
 
 
+class GraphConvolution(Protocol):
+    """What a graph layer asks of a convolution."""
+
+    def operator(self, adjacency: Tensor) -> Tensor:
+        """What the layers of one graph share: made once from `(batch, frames, n, n)`."""
+
+    def spread(self, nodes: Tensor, operator: Tensor) -> Tensor:
+        """`(batch, frames, electrodes, features_out)`."""
+
+
 class ElectrodeGraph(nn.Module):
     """Residual graph layers; the first also sees where each electrode sits in the graph.
 
@@ -166,9 +199,11 @@ class ElectrodeGraph(nn.Module):
         # Unit vectors over n electrodes have entries of 1/sqrt(n): brought to the order of the
         # features.
         position = encoding.to(nodes.dtype) * encoding.shape[-2] ** 0.5
-        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+        convolutions = cast(Sequence[GraphConvolution], self.convolutions)
+        operator = convolutions[0].operator(adjacency)
+        for norm, convolution in zip(self.norms, convolutions, strict=True):
             heard = norm(nodes)
-            if convolution is self.convolutions[0]:
+            if convolution is convolutions[0]:
                 heard = torch.cat([heard, position.to(heard.dtype)], -1)
-            nodes = nodes + self.dropout(F.gelu(convolution(heard, adjacency)))
+            nodes = nodes + self.dropout(F.gelu(convolution.spread(heard, operator)))
         return nodes

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.jacobi import jacobi_eigh
+from brainbrr.models.native import native_can_take
+from brainbrr.models.native_eigen import native_eigenvectors
 from brainbrr.models.precision import full_precision
 
 RIDGE = 1e-5
@@ -77,8 +79,8 @@ def laplacian_encoding(
         adjacency: `(batch, frames, electrodes, electrodes)`.
         observed: `(batch, electrodes)`; absent electrodes get zeros and disturb no other.
         n_eigenvectors: how many patterns, the smoothest first.
-        solver: `eigh` (LAPACK, cuSOLVER), `jacobi` (plain torch operations), or `auto`: eigh
-            where the device has it.
+        solver: `eigh` (LAPACK, cuSOLVER), `jacobi` (plain torch operations), or `auto`: Jacobi's
+            rotations in C on a processor, else eigh where the device has it.
         tie_break: 0 switches the fixed diagonal off.
 
     Returns:
@@ -92,14 +94,21 @@ def laplacian_encoding(
         there = observed[:, None, :]
         diagonal = torch.where(there, fixed, fixed + ABSENT)
         matrix = laplacian + torch.diag_embed(diagonal)
-        # Apple's GPUs have no eigh.
-        plain = solver == "jacobi" or (solver == "auto" and matrix.device.type == "mps")
-        _, vectors = jacobi_eigh(matrix) if plain else torch.linalg.eigh(matrix)
-        kept = fix_signs(vectors[..., :n_eigenvectors])
+        kept = fix_signs(_eigenvectors(matrix, n_eigenvectors, solver))
         # Patterns of absent electrodes, and the absent electrodes' part in others' patterns, are
         # nought.
         real = torch.arange(kept.shape[-1], device=kept.device) < observed.sum(-1, keepdim=True)
         return kept * there[..., None] * real[:, None, None, :]
+
+
+def _eigenvectors(matrix: Tensor, n_vectors: int, solver: str) -> Tensor:
+    """Those of the smallest eigenvalues, `(..., n, n_vectors)`."""
+    if solver == "auto" and native_can_take(matrix):
+        return native_eigenvectors(matrix, n_vectors)
+    # Apple's GPUs have no eigh.
+    plain = solver == "jacobi" or (solver == "auto" and matrix.device.type == "mps")
+    _, vectors = jacobi_eigh(matrix) if plain else torch.linalg.eigh(matrix)
+    return vectors[..., :n_vectors]
 
 
 def fix_signs(vectors: Tensor) -> Tensor:

@@ -173,9 +173,9 @@ def call(function: Any, *arguments: Any) -> None:
         raise MemoryError(f"{function.__name__} found no memory for its working space")
 
 
-def packed(tensor: Tensor, n_axes: int) -> Tensor:
-    """Float32, its last `n_axes` axes without gaps; a view where it already is."""
-    tensor = tensor.detach().float()
+def packed(tensor: Tensor, n_axes: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Of that type, its last `n_axes` axes without gaps; a view where it already is."""
+    tensor = tensor.detach().to(dtype)
     stride = 1
     for axis in range(1, n_axes + 1):
         if tensor.shape[-axis] != 1 and tensor.stride(-axis) != stride:

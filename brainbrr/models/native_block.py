@@ -46,7 +46,7 @@ class BlockShape(ctypes.Structure):
             (name, ctypes.c_int64)
             for name in (
                 *("batch", "length", "d_model", "heads", "headdim", "d_state", "d_conv", "threads"),
-                *("reverse", "input_batch", "input_frame"),
+                *("reverse", "input_batch", "input_frame", "half"),
             )
         ),
         ("eps", ctypes.c_double),
@@ -142,6 +142,7 @@ def block_shape(rows: Tensor, parts: list[Any], eps: float, reverse: bool) -> Bl
         torch.get_num_threads(),
         reverse,
         *rows.stride()[:2],
+        rows.dtype == torch.bfloat16,
         eps,
     )
 

@@ -125,10 +125,10 @@ def _layer(
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
     library = native_library()
-    rows, parts = packed(x, 1), [packed(weight, weight.ndim) for weight in weights]
+    rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
     shape = _shape(rows, parts, norm_eps, eps, dropout, seed)
     kept = torch.empty(library.brainbrr_layer_kept_floats(ctypes.byref(shape)) if keep else 0)
-    output = torch.empty(rows.shape)
+    output = torch.empty(rows.shape, dtype=rows.dtype)
     call(
         library.brainbrr_layer_forward,
         *(ctypes.byref(shape), _addresses(parts)),
@@ -147,10 +147,11 @@ def _layer_backward(
     dropout: float,
     seed: int,
 ) -> list[Tensor]:
-    rows, parts = packed(x, 1), [packed(weight, weight.ndim) for weight in weights]
+    rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
     shape = _shape(rows, parts, norm_eps, eps, dropout, seed)
-    d_rows = packed(d_output, 3)
-    d_input, grads = torch.empty(rows.shape), [torch.empty(part.shape) for part in parts]
+    d_rows = packed(d_output, 3, rows.dtype)
+    d_input = torch.empty(rows.shape, dtype=rows.dtype)
+    grads = [torch.empty(part.shape) for part in parts]
     call(
         native_library().brainbrr_layer_backward,
         *(ctypes.byref(shape), _addresses(parts), address(rows), address(kept)),
@@ -197,6 +198,10 @@ _library.impl("layer", _layer, "CPU")
 _library.impl("layer_backward", _layer_backward, "CPU")
 _register_shapes("layer", _layer_shapes)
 _register_shapes("layer_backward", _layer_backward_shapes)
+
+
+def _row_type(x: Tensor) -> torch.dtype:
+    return torch.bfloat16 if x.dtype == torch.bfloat16 else torch.float32
 
 
 def _addresses(tensors: list[Tensor]) -> Any:

@@ -2,6 +2,9 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from brainbrr.models.native_norm import can_take_norm, native_norm
 
 
 class ChannelNorm(nn.Module):
@@ -19,9 +22,12 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.floor = floor
 
-    def forward(self, signal: Tensor) -> Tensor:
-        """`(batch, channels, samples)` of the same shape."""
-        # Squares of half precision overflow, so the statistic is taken in float32.
-        power = signal.float().square().mean(1, keepdim=True)
-        scale = torch.rsqrt(power + self.floor).to(signal.dtype)
-        return signal * scale * self.weight[:, None] + self.bias[:, None]
+    def forward(self, signal: Tensor, *, activate: bool = False) -> Tensor:
+        """`(batch, channels, samples)` of the same shape; `activate` applies GELU as well."""
+        if self.weight.dtype == torch.float32 and can_take_norm(signal):
+            return native_norm(signal, self.weight, self.bias, floor=self.floor, activate=activate)
+        # Squares of half precision overflow, so all is done in float32 and rounded once.
+        wide = signal.to(torch.promote_types(signal.dtype, torch.float32))
+        scale = torch.rsqrt(wide.square().mean(1, keepdim=True) + self.floor)
+        normed = wide * scale * self.weight[:, None] + self.bias[:, None]
+        return (F.gelu(normed) if activate else normed).to(signal.dtype)

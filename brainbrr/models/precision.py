@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 PROCESSOR = Path("/proc/cpuinfo")
 UNITS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -37,3 +38,13 @@ def full_precision(device_type: str) -> AbstractContextManager[None]:
     if not available(device_type):
         return nullcontext()
     return torch.autocast(device_type, enabled=False)
+
+
+def autocast_type(values: Tensor) -> torch.dtype:
+    """What a matrix product would make of these float32 values on the CPU, autocast or not."""
+    # Since torch 2.4 the device is an argument, and the old names warn.
+    if hasattr(torch, "get_autocast_dtype"):
+        enabled, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+    else:
+        enabled, dtype = torch.is_autocast_cpu_enabled(), torch.get_autocast_cpu_dtype()
+    return dtype if enabled else values.dtype

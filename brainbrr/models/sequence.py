@@ -77,15 +77,19 @@ class SequenceStream(nn.Module):
         self.norm = nn.LayerNorm(d_model)
         self.recompute = recompute
 
-    def forward(self, sequences: Tensor) -> Tensor:
-        """Features of the same shape, each frame having seen the whole sequence."""
+    def forward(self, sequences: Tensor, *, normed: bool = True) -> Tensor:
+        """Features of the same shape, each frame having seen the whole sequence.
+
+        Args:
+            sequences: `(sequences, frames, features)`.
+            normed: False leaves the last norm to a reader that has it in its own pass.
+        """
         for layer in self.layers:
             if self.recompute and self.training and torch.is_grad_enabled():
                 sequences = checkpoint(layer, sequences, use_reentrant=False)
             else:
                 sequences = layer(sequences)
-        out: Tensor = self.norm(sequences)
-        return out
+        return self.norm(sequences) if normed else sequences
 
 
 class PreNorm(nn.Module):

@@ -37,7 +37,7 @@ class MultiKernelResidual(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features of the same shape."""
-        heard = F.gelu(self.norm(features))
+        heard = self.norm(features, activate=True)
         branches = torch.cat([convolution(heard) for convolution in self.branches], 1)
         out: Tensor = features + self.dropout(self.join(F.gelu(branches)))
         return out

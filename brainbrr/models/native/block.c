@@ -67,7 +67,7 @@ static void backward_sequence(const block_task *k, const block_buffers *b, const
         long n_frames = frames_of(p, tile), row = i * p->s.length;
         find_start(b, p, kept);
         load_rows(k, b, i, tile * TILE, n_frames);
-        forward_tile(b, p, &k->w, n_frames);
+        recompute_tile(b, p, &k->w, n_frames);
         for (long t = 0; t < n_frames; t++)
             copy_floats(p->model ? b->output + t * p->model : b->dy + t * p->channels,
                         k->d_output + (row + frame_at(p, tile * TILE + t)) * width, width);

@@ -14,7 +14,8 @@
 
 typedef struct {
     int64_t batch, length, d_model, heads, headdim, d_state, d_conv, threads, reverse;
-    int64_t input_batch, input_frame; /* strides, floats */
+    int64_t input_batch, input_frame; /* strides, numbers */
+    int64_t half; /* bfloat16 products, summed in float32, where the processor has them */
     double eps;
 } block_shape; /* d_model 0: no projections; the input is z xBC dt, the output y */
 
@@ -31,6 +32,7 @@ typedef struct {
     long inner, projected, model;                    /* d_inner, d_in_proj, padded d_model */
     long channels, states, mixed, dts, row, halo;    /* padded widths; frames of halo */
     long tile_heads;                                 /* heads a frame in dt and its kin */
+    int half_products;
     long tiles, n_groups, state_floats, kept_floats; /* kept at each tile's start: the state and the halo */
 } block_plan;
 
@@ -45,10 +47,12 @@ typedef struct {
     float *norm;       /* (channels) */
     float *A_heads, *dt_biases; /* (TILE, tile_heads): the same for each frame */
     float *in, *out_t; /* (row, model), (channels, model) */
+    uint32_t *in_pairs, *out_pairs; /* (model / 2, row), (channels / 2, model): pairs of bfloat16 rows */
 } packed_weights;
 
 typedef struct {
     float *input, *zx, *pre, *mixed, *gate_sigmoid, *mixed_sigmoid, *raw_dt, *dt, *decay, *dt_channel, *a, *u, *y, *gated, *normed, *scale, *partial, *state;
+    uint32_t *half_rows; /* (TILE, model or channels): a factor of a product, in bfloat16 */
     float *output, *dy, *da, *du, *d_mixed, *d_pre, *d_zx, *ds;
     backward_scratch backward;
 } block_buffers;
@@ -66,6 +70,7 @@ static block_plan plan_block(const block_shape *s) {
     p.tile_heads = heads_per_frame(s->heads, s->headdim);
     p.row = p.channels + p.mixed + p.dts;
     p.halo = s->d_conv - 1;
+    p.half_products = HALF_PRODUCTS && s->half;
     p.tiles = (s->length + TILE - 1) / TILE;
     p.n_groups = s->batch < MAX_GROUPS ? s->batch : MAX_GROUPS;
     p.state_floats = p.channels * p.states;
@@ -73,8 +78,8 @@ static block_plan plan_block(const block_shape *s) {
     return p;
 }
 
-#define PLACE(name, floats)                  \
-    w->name = memory ? memory + used : NULL; \
+#define PLACE(name, floats)                          \
+    w->name = memory ? (void *)(memory + used) : NULL; \
     used += round_up((floats), 16)
 
 /* Floats needed; the gradients' share (all up to norm) comes first. */
@@ -93,6 +98,8 @@ static size_t place_weights(packed_weights *w, const block_plan *p, float *memor
     PLACE(dt_biases, TILE * p->tile_heads);
     PLACE(in, p->row * p->model);
     PLACE(out_t, p->channels * p->model);
+    PLACE(in_pairs, p->model / 2 * p->row);
+    PLACE(out_pairs, p->channels / 2 * p->model);
     return used;
 }
 
@@ -117,6 +124,7 @@ static size_t place_buffers(block_buffers *w, const block_plan *p, float *memory
     PLACE(partial, TILE * LANES);
     PLACE(state, p->state_floats);
     PLACE(output, TILE * p->model);
+    PLACE(half_rows, TILE * (p->model > p->channels ? p->model : p->channels) / 2);
     if (!backward) return used;
     PLACE(dy, TILE * p->channels);
     PLACE(da, TILE * p->channels);
@@ -140,6 +148,17 @@ static long padded_column(const block_plan *p, long j) {
     return p->channels + p->mixed + j - 2 * inner - 2 * n;
 }
 
+/* Rows k and k + 1 side by side, in bfloat16. */
+static void pack_pairs(uint32_t *pairs, const float *rows, long n_rows, long columns) {
+    uint16_t even[LANES], odd[LANES];
+    for (long k = 0; k < n_rows; k += 2)
+        for (long j = 0; j < columns; j += LANES) {
+            store_half(even, load(rows + k * columns + j));
+            store_half(odd, load(rows + (k + 1) * columns + j));
+            for (long i = 0; i < LANES; i++) pairs[k / 2 * columns + j + i] = even[i] | (uint32_t)odd[i] << 16;
+        }
+}
+
 static void pack_weights(packed_weights *w, const block_plan *p, const block_weights *plain) {
     for (long j = 0; j < p->projected; j++)
         for (long k = 0; k < p->s.d_model; k++)
@@ -160,6 +179,10 @@ static void pack_weights(packed_weights *w, const block_plan *p, const block_wei
     memcpy(w->norm, plain->norm, p->inner * sizeof(float));
     spread_weights(plain->A, w->A, p->s.heads, p->s.headdim);
     spread_weights(plain->D, w->D, p->s.heads, p->s.headdim);
+    if (p->half_products) {
+        pack_pairs(w->in_pairs, w->in_t, p->model, p->row);
+        pack_pairs(w->out_pairs, w->out_t, p->channels, p->model);
+    }
 }
 
 static void unpack_gradients(const block_gradients *plain, const block_plan *p, const packed_weights *w) {

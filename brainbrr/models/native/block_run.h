@@ -11,20 +11,43 @@ static inline long frames_of(const block_plan *p, long tile) {
 /* The frame that is processed t-th. */
 static inline long frame_at(const block_plan *p, long t) { return p->s.reverse ? p->s.length - 1 - t : t; }
 
+INLINE void halve_rows(const block_buffers *b, const float *rows, long floats) {
+    for (long i = 0; i < floats; i += LANES) store_half((uint16_t *)b->half_rows + i, load(rows + i));
+}
+
 INLINE void project_in(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+    if (p->half_products) {
+        halve_rows(b, b->input, n_frames * p->model);
+        half_product(b->half_rows, p->model / 2, w->in_pairs, p->row, rows_of(b, p), p->row, n_frames, p->row, p->model / 2);
+        return;
+    }
     product(b->input, p->model, 1, w->in_t, p->row, rows_of(b, p), p->row, n_frames, p->row, p->model, 0);
 }
 
 INLINE void project_out(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+    if (p->half_products) {
+        halve_rows(b, b->normed, n_frames * p->channels);
+        half_product(b->half_rows, p->channels / 2, w->out_pairs, p->model, b->output, p->model, n_frames, p->model, p->channels / 2);
+        return;
+    }
     product(b->normed, p->channels, 1, w->out_t, p->model, b->output, p->model, n_frames, p->model, p->channels, 0);
 }
 
 /* From the projected rows of the tile to `normed`. */
-static void forward_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
-    convolve(b, p, w, n_frames);
+INLINE void forward_steps(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
+    convolve(b, p, w, n_frames, keep);
     discretise(b, p, w, n_frames);
     scan(b, p, n_frames);
-    gate_and_norm(b, p, w, n_frames);
+    gate_and_norm(b, p, w, n_frames, keep);
+}
+
+static void forward_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+    forward_steps(b, p, w, n_frames, 0);
+}
+
+/* The same again, and what the way back reads. */
+static void recompute_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+    forward_steps(b, p, w, n_frames, 1);
 }
 
 static void copy_halo(const block_plan *p, float *to, long to_row, const float *from, long from_row) {

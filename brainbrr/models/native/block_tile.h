@@ -7,17 +7,38 @@
 /* The tile's rows of z xBC dt, from the first frame after the halo. */
 INLINE float *rows_of(const block_buffers *b, const block_plan *p) { return b->zx + p->halo * p->row; }
 
-static void convolve(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
-    for (long t = 0; t < n_frames; t++)
-        for (long j = 0; j < p->mixed; j += LANES) {
-            vec sum = load(w->conv_bias + j);
-            for (long k = 0; k <= p->halo; k++)
-                sum += load(w->conv + k * p->mixed + j) * load(b->zx + (t + k) * p->row + p->channels + j);
-            vec sigmoid = vsigmoid(sum);
-            store(b->pre + t * p->mixed + j, sum);
-            store(b->mixed_sigmoid + t * p->mixed + j, sigmoid);
-            store(b->mixed + t * p->mixed + j, sum * sigmoid);
-        }
+/* LANES columns from the first row of the halo on; the last `halo` rows are carried in registers. */
+INLINE void convolve_columns(const float *zx, long row, const float *conv, vec bias, long mixed, float *pre,
+                             float *sigmoids, float *out, long n_frames, int halo, int keep) {
+    vec taps[MAX_HALO + 1], rows[MAX_HALO + 1];
+    for (int k = 0; k <= halo; k++) taps[k] = load(conv + k * mixed);
+    for (int k = 0; k < halo; k++) rows[k] = load(zx + k * row);
+    for (long t = 0; t < n_frames; t++) {
+        vec sum = bias;
+        rows[halo] = load(zx + (t + halo) * row);
+        for (int k = 0; k <= halo; k++) sum += taps[k] * rows[k];
+        for (int k = 0; k < halo; k++) rows[k] = rows[k + 1];
+        vec sigmoid = vsigmoid(sum);
+        if (keep) store(pre + t * mixed, sum);
+        if (keep) store(sigmoids + t * mixed, sigmoid);
+        store(out + t * mixed, sum * sigmoid);
+    }
+}
+
+/* `keep`: leave what only the way back reads. */
+INLINE void convolve(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
+    long m = p->mixed;
+    for (long j = 0; j < m; j += LANES) {
+        const float *zx = b->zx + p->channels + j;
+        vec bias = load(w->conv_bias + j);
+        float *pre = b->pre + j, *sigmoids = b->mixed_sigmoid + j, *out = b->mixed + j;
+        if (p->halo == 3)
+            convolve_columns(zx, p->row, w->conv + j, bias, m, pre, sigmoids, out, n_frames, 3, keep);
+        else if (p->halo == 2)
+            convolve_columns(zx, p->row, w->conv + j, bias, m, pre, sigmoids, out, n_frames, 2, keep);
+        else
+            convolve_columns(zx, p->row, w->conv + j, bias, m, pre, sigmoids, out, n_frames, 1, keep);
+    }
 }
 
 /* dt, the decay exp(dt A), the push u = dt x, and the skip D x as the beginning of y. */
@@ -51,21 +72,22 @@ INLINE void sum_frames(const float *partial, float *sums, long n_frames) {
 }
 
 /* gated = y silu(z), scale = 1 / root mean square of it, normed = gated scale weight. */
-static void gate_and_norm(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
+INLINE void gate_and_norm(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
     long c = p->channels;
     for (long t = 0; t < n_frames; t++) {
         vec squares = splat(0.0f);
         for (long i = 0; i < c; i += LANES) {
             vec z = load(rows_of(b, p) + t * p->row + i);
             vec sigmoid = vsigmoid(z), gated = load(b->y + t * c + i) * z * sigmoid;
-            store(b->gate_sigmoid + t * c + i, sigmoid);
+            if (keep) store(b->gate_sigmoid + t * c + i, sigmoid);
             store(b->gated + t * c + i, gated);
             squares += gated * gated;
         }
         store(b->partial + t * LANES, squares);
     }
     sum_frames(b->partial, b->scale, n_frames);
-    for (long t = 0; t < n_frames; t++) b->scale[t] = 1.0f / sqrtf(b->scale[t] / p->inner + (float)p->s.eps);
+    const vec share = splat(1.0f / p->inner), eps = splat((float)p->s.eps);
+    for (long t = 0; t < n_frames; t += LANES) store(b->scale + t, reciprocal_root(load(b->scale + t) * share + eps));
     for (long t = 0; t < n_frames; t++)
         for (long i = 0; i < c; i += LANES)
             store(b->normed + t * c + i, load(b->gated + t * c + i) * splat(b->scale[t]) * load(w->norm + i));

@@ -26,19 +26,21 @@ typedef struct {
     const float *norm_weight, *norm_bias; /* padded */
     float norm_eps;
     dropout drop;
-    const float *input, *d_output;
-    float *output, *kept[2], *d_input;
+    const void *input, *d_output;
+    void *output, *d_input;
+    float *kept[2];
     float *gradients; /* (n_groups, group_floats): one direction, the other, norm_weight, norm_bias */
-    size_t block_floats, group_floats, scratch_floats;
+    size_t block_floats, group_floats, scratch_floats, zeroed_floats;
 } layer_task;
 
 typedef struct {
     block_buffers b;
     float *raw, *unit, *row;      /* (TILE, model): x, x with mean 0 and variance 1; one row */
     float *mean, *scale, *second; /* (TILE) */
+    float *first, *normed;        /* (length, model): what the first direction leaves for the second */
 } layer_buffers;
 
-static size_t place_layer(layer_buffers *w, const block_plan *p, float *memory, int backward) {
+static size_t place_layer(layer_buffers *w, const block_plan *p, float *memory, int backward, size_t *zeroed) {
     size_t used = round_up(place_buffers(&w->b, p, memory, backward), 16);
 #define PLACE(name, floats)                     \
     w->name = memory ? memory + used : NULL;    \
@@ -49,6 +51,9 @@ static size_t place_layer(layer_buffers *w, const block_plan *p, float *memory, 
     PLACE(mean, TILE);
     PLACE(scale, TILE);
     PLACE(second, TILE);
+    if (zeroed) *zeroed = used;
+    PLACE(first, p->s.length * p->model);
+    PLACE(normed, backward ? 0 : p->s.length * p->model);
 #undef PLACE
     return used;
 }
@@ -58,7 +63,8 @@ static void load_normed(const layer_task *k, const layer_buffers *l, const block
     long m = p->model, d = p->s.d_model;
     for (long t = 0; t < n_frames; t++) {
         vec sum = splat(0.0f);
-        copy_floats(l->raw + t * m, k->input + i * p->s.input_batch + frame_at(p, start + t) * p->s.input_frame, d);
+        long from = i * p->s.input_batch + frame_at(p, start + t) * p->s.input_frame;
+        load_row(l->raw + t * m, k->input, from, d, p->s.half);
         for (long j = 0; j < m; j += LANES) sum += load(l->raw + t * m + j);
         store(l->b.partial + t * LANES, sum);
     }
@@ -71,8 +77,10 @@ static void load_normed(const layer_task *k, const layer_buffers *l, const block
         store(l->b.partial + t * LANES, squares);
     }
     sum_frames(l->b.partial, l->scale, n_frames);
+    const vec share = splat(1.0f / d), eps = splat(k->norm_eps);
+    for (long t = 0; t < n_frames; t += LANES) store(l->scale + t, reciprocal_root(load(l->scale + t) * share + eps));
     for (long t = 0; t < n_frames; t++) {
-        vec scale = splat(l->scale[t] = 1.0f / sqrtf(l->scale[t] / d + k->norm_eps));
+        vec scale = splat(l->scale[t]);
         for (long j = 0; j < m; j += LANES) {
             vec unit = load(l->unit + t * m + j) * scale;
             store(l->unit + t * m + j, unit);
@@ -81,21 +89,38 @@ static void load_normed(const layer_task *k, const layer_buffers *l, const block
     }
 }
 
-/* The first direction leaves its rows in the output, the second adds its own, drops, and adds x. */
+/* The first direction leaves its rows to the second, which adds its own, drops, and adds x. */
 static void give_rows(const layer_task *k, const layer_buffers *l, int second, long i, long start, long n_frames) {
     const block_plan *p = &k->p[second];
     long m = p->model, d = p->s.d_model;
     for (long t = 0; t < n_frames; t++) {
-        long row = i * p->s.length + frame_at(p, start + t);
-        if (second) {
-            uint32_t key = row_key(&k->drop, row);
-            copy_floats(l->row, k->output + row * d, d);
-            for (long j = 0; j < m; j += LANES) {
-                vec branch = load(l->row + j) + load(l->b.output + t * m + j);
-                store(l->b.output + t * m + j, load(l->raw + t * m + j) + kept_part(&k->drop, key, j) * branch);
-            }
+        long frame = frame_at(p, start + t), row = i * p->s.length + frame;
+        float *first = l->first + frame * m, *own = l->b.output + t * m;
+        if (!second) {
+            copy_floats(first, own, m);
+            continue;
         }
-        copy_floats(k->output + row * d, l->b.output + t * m, d);
+        uint32_t key = row_key(&k->drop, row);
+        for (long j = 0; j < m; j += LANES)
+            store(own + j, load(l->raw + t * m + j) + kept_part(&k->drop, key, j) * (load(first + j) + load(own + j)));
+        store_row(k->output, row * d, own, d, p->s.half);
+    }
+}
+
+/* As load_normed on the way there, where the second direction finds what the first has normed. */
+static void take_normed(const layer_task *k, const layer_buffers *l, int second, long i, long start, long n_frames) {
+    const block_plan *p = &k->p[second];
+    long m = p->model;
+    if (!second) load_normed(k, l, p, i, start, n_frames);
+    for (long t = 0; t < n_frames; t++) {
+        long frame = frame_at(p, start + t);
+        float *input = l->b.input + t * m, *normed = l->normed + frame * m;
+        if (!second) {
+            copy_floats(normed, input, m);
+            continue;
+        }
+        copy_floats(input, normed, m);
+        load_row(l->raw + t * m, k->input, i * p->s.input_batch + frame * p->s.input_frame, p->s.d_model, p->s.half);
     }
 }
 
@@ -103,8 +128,8 @@ static void layer_forward_group(void *task, long group, float *scratch) {
     const layer_task *k = task;
     layer_buffers l;
     long batch = k->p[0].s.batch, n_groups = k->p[0].n_groups;
-    place_layer(&l, &k->p[0], scratch, 0);
-    memset(scratch, 0, k->scratch_floats * sizeof(float)); /* the padding must be zero */
+    place_layer(&l, &k->p[0], scratch, 0, NULL);
+    memset(scratch, 0, k->zeroed_floats * sizeof(float)); /* the padding must be zero */
     for (long i = group_start(group, n_groups, batch); i < group_start(group + 1, n_groups, batch); i++)
         for (int second = 0; second < 2; second++) {
             const block_plan *p = &k->p[second];
@@ -112,7 +137,7 @@ static void layer_forward_group(void *task, long group, float *scratch) {
             for (long tile = 0; tile < p->tiles; tile++) {
                 long n_frames = frames_of(p, tile);
                 if (k->kept[0]) keep_start(&l.b, p, k->kept[second] + (i * p->tiles + tile) * p->kept_floats);
-                load_normed(k, &l, p, i, tile * TILE, n_frames);
+                take_normed(k, &l, second, i, tile * TILE, n_frames);
                 project_in(&l.b, p, &k->w[second], n_frames);
                 forward_tile(&l.b, p, &k->w[second], n_frames);
                 project_out(&l.b, p, &k->w[second], n_frames);
@@ -128,22 +153,22 @@ static void take_gradient(const layer_task *k, const layer_buffers *l, const blo
     for (long t = 0; t < n_frames; t++) {
         long row = i * p->s.length + frame_at(p, start + t);
         uint32_t key = row_key(&k->drop, row);
-        copy_floats(l->row, k->d_output + row * d, d);
+        load_row(l->row, k->d_output, row * d, d, p->s.half);
         for (long j = 0; j < m; j += LANES)
             store(l->b.output + t * m + j, load(l->row + j) * kept_part(&k->drop, key, j));
     }
 }
 
-/* Through the norm, with the first direction's share that waits in d_input, and past it. */
+/* Through the norm, with the first direction's share that waits, and past it. */
 static void norm_back(const layer_task *k, const layer_buffers *l, long i, long start, long n_frames, float *d_weight,
                       float *d_bias) {
     const block_plan *p = &k->p[1];
     long m = p->model, d = p->s.d_model;
     for (long t = 0; t < n_frames; t++) {
         vec sum = splat(0.0f);
-        copy_floats(l->row, k->d_input + (i * p->s.length + frame_at(p, start + t)) * d, d);
+        const float *first = l->first + frame_at(p, start + t) * m;
         for (long j = 0; j < m; j += LANES) {
-            vec all = load(l->row + j) + load(l->b.output + t * m + j), unit = load(l->unit + t * m + j);
+            vec all = load(first + j) + load(l->b.output + t * m + j), unit = load(l->unit + t * m + j);
             store(d_weight + j, load(d_weight + j) + all * unit);
             store(d_bias + j, load(d_bias + j) + all);
             all *= load(k->norm_weight + j);
@@ -162,12 +187,12 @@ static void norm_back(const layer_task *k, const layer_buffers *l, long i, long 
     for (long t = 0; t < n_frames; t++) {
         long row = i * p->s.length + frame_at(p, start + t);
         vec mean = splat(l->mean[t] / d), dot = splat(l->second[t] / d), scale = splat(l->scale[t]);
-        copy_floats(l->row, k->d_output + row * d, d);
+        load_row(l->row, k->d_output, row * d, d, p->s.half);
         for (long j = 0; j < m; j += LANES) {
             vec back = load(l->b.output + t * m + j) - mean - load(l->unit + t * m + j) * dot;
             store(l->row + j, load(l->row + j) + scale * back);
         }
-        copy_floats(k->d_input + row * d, l->row, d);
+        store_row(k->d_input, row * d, l->row, d, p->s.half);
         for (long j = d; j < m; j++) l->row[j] = 0.0f;
     }
 }
@@ -182,7 +207,7 @@ static void layer_backward_sequence(const layer_task *k, const layer_buffers *l,
             find_start(&l->b, p, kept);
             load_normed(k, l, p, i, tile * TILE, n_frames);
             project_in(&l->b, p, &k->w[second], n_frames);
-            forward_tile(&l->b, p, &k->w[second], n_frames);
+            recompute_tile(&l->b, p, &k->w[second], n_frames);
             take_gradient(k, l, p, i, tile * TILE, n_frames);
             backward_tile(&l->b, p, &k->w[second], &g[second], kept, n_frames);
             if (second) {
@@ -190,8 +215,7 @@ static void layer_backward_sequence(const layer_task *k, const layer_buffers *l,
                 continue;
             }
             for (long t = 0; t < n_frames; t++)
-                copy_floats(k->d_input + (i * p->s.length + frame_at(p, tile * TILE + t)) * p->s.d_model,
-                            l->b.output + t * p->model, p->s.d_model);
+                copy_floats(l->first + frame_at(p, tile * TILE + t) * p->model, l->b.output + t * p->model, p->model);
         }
     }
 }
@@ -207,8 +231,8 @@ static void layer_backward_group(void *task, long group, float *scratch) {
     packed_weights g[2];
     float *norms;
     long batch = k->p[0].s.batch, n_groups = k->p[0].n_groups;
-    place_layer(&l, &k->p[0], scratch, 1);
-    memset(scratch, 0, k->scratch_floats * sizeof(float));
+    place_layer(&l, &k->p[0], scratch, 1, NULL);
+    memset(scratch, 0, k->zeroed_floats * sizeof(float));
     place_gradients(k, k->gradients + group * k->group_floats, g, &norms);
     for (long i = group_start(group, n_groups, batch); i < group_start(group + 1, n_groups, batch); i++)
         layer_backward_sequence(k, &l, g, norms, i);
@@ -239,7 +263,7 @@ static int prepare_layer(layer_task *k, layer_memory *memory, const layer_shape 
     memory->norms = calloc(2 * m, sizeof(float));
     k->norm_eps = (float)shape->norm_eps;
     k->drop = plan_dropout(shape->dropout, (uint64_t)shape->seed);
-    k->scratch_floats = place_layer(&sized, &k->p[0], NULL, backward);
+    k->scratch_floats = place_layer(&sized, &k->p[0], NULL, backward, &k->zeroed_floats);
     k->block_floats = gradient_floats(&k->p[0]);
     k->group_floats = round_up(2 * k->block_floats + 2 * m, 16);
     if (!memory->weights[0] || !memory->weights[1] || !memory->norms) return 1;
@@ -254,7 +278,7 @@ int64_t brainbrr_layer_kept_floats(const layer_shape *shape) {
     return 2 * shape->block.batch * p.tiles * p.kept_floats;
 }
 
-int brainbrr_layer_forward(const layer_shape *shape, const layer_weights *weights, const float *input, float *output,
+int brainbrr_layer_forward(const layer_shape *shape, const layer_weights *weights, const void *input, void *output,
                            float *kept) {
     layer_task k = {.input = input, .output = output};
     layer_memory memory;
@@ -264,8 +288,8 @@ int brainbrr_layer_forward(const layer_shape *shape, const layer_weights *weight
     return failed;
 }
 
-int brainbrr_layer_backward(const layer_shape *shape, const layer_weights *weights, const float *input, float *kept,
-                            const float *d_output, float *d_input, const layer_gradients *gradients) {
+int brainbrr_layer_backward(const layer_shape *shape, const layer_weights *weights, const void *input, float *kept,
+                            const void *d_output, void *d_input, const layer_gradients *gradients) {
     layer_task k = {.input = input, .d_output = d_output, .d_input = d_input};
     layer_memory memory;
     int failed = prepare_layer(&k, &memory, shape, weights, kept, 1);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
+#include <immintrin.h>
 #define LANES 16
 #define EACH_LANE(f) f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)
 #elif defined(__AVX__)
@@ -40,45 +41,89 @@ INLINE vec where(ivec mask, vec yes, vec no) {
     return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask));
 }
 
-/* exp to 2 units in the last place. Below -87.3 it is 0, above 88.37 infinity. */
-INLINE vec vexp(vec x) {
+/* 2^n p for whole numbers n >= -150, p within [0.7, 1.5]: rounded, denormal or infinite as it comes. */
+INLINE vec scaled_by_power(vec p, vec n, vec shifted) {
+#if defined(__AVX512F__)
+    (void)shifted;
+    return (vec)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    (void)n;
+    /* In two halves, for 2^n alone may be out of range. */
+    ivec exponent = (ivec)shifted - (ivec)splat(12582912.0f), half = exponent >> 1;
+    return p * (vec)((half + 127) << 23) * (vec)((exponent - half + 127) << 23);
+#endif
+}
+
+/* Bounds that let NaN through. */
+INLINE vec within(vec x, float low, float high) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_max_ps((__m512)splat(low), _mm512_min_ps((__m512)splat(high), (__m512)x));
+#else
+    x = where(x < splat(low), splat(low), x);
+    return where(x > splat(high), splat(high), x);
+#endif
+}
+
+/* exp of bounded numbers, to 2 units in the last place. */
+INLINE vec exp_within(vec x) {
     const vec magic = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to the nearest integer */
     vec shifted = x * splat(1.44269504088896341f) + magic;
     vec n = shifted - magic;
     vec r = x - n * splat(0.693359375f);
     r = r - n * splat(-2.12194440e-4f);
-    vec p = splat(1.9875691500e-4f);
-    p = p * r + splat(1.3981999507e-3f);
-    p = p * r + splat(8.3334519073e-3f);
-    p = p * r + splat(4.1665795894e-2f);
-    p = p * r + splat(1.6666665459e-1f);
-    p = p * r + splat(5.0000001201e-1f);
-    p = p * r * r + r + splat(1.0f);
-    ivec exponent = (ivec)shifted - (ivec)magic;
-    vec scaled = p * (vec)((exponent + 127) << 23);
-    scaled = where(x < splat(-87.3f), splat(0.0f), scaled);
-    return where(x > splat(88.37f), splat(INFINITY), scaled);
+    /* 1 + r + r^2 q(r), q of the least largest error on |r| <= ln(2) / 2. */
+    vec q = splat(1.3922508e-3f);
+    q = q * r + splat(8.3631383e-3f);
+    q = q * r + splat(4.1666559e-2f);
+    q = q * r + splat(1.6666579e-1f);
+    q = q * r + splat(0.5f);
+    vec p = q * (r * r) + (r + splat(1.0f));
+    return scaled_by_power(p, n, shifted);
 }
 
-INLINE vec vsigmoid(vec x) { return splat(1.0f) / (splat(1.0f) + vexp(-x)); }
+/* exp to 2 units in the last place; 0 below -104, infinity above 88.73. */
+INLINE vec vexp(vec x) { return exp_within(within(x, -104.0f, 89.0f)); }
+
+/* 1 / x to 2 units in the last place, for x from 2^-125 to 2^125; division takes five times as long. */
+INLINE vec reciprocal(vec x) {
+#if defined(__AVX512F__)
+    vec guess = (vec)_mm512_rcp14_ps((__m512)x);
+    return guess * (splat(2.0f) - x * guess);
+#else
+    return splat(1.0f) / x;
+#endif
+}
+
+/* 1 / sqrt(x) to 2 units in the last place, for x from 2^-125 to 2^125. */
+INLINE vec reciprocal_root(vec x) {
+#if defined(__AVX512F__)
+    vec guess = (vec)_mm512_rsqrt14_ps((__m512)x);
+    return guess * (splat(1.5f) - splat(0.5f) * x * guess * guess);
+#else
+    vec root;
+    for (int i = 0; i < LANES; i++) root[i] = 1.0f / sqrtf(x[i]);
+    return root;
+#endif
+}
+
+/* To 3 units in the last place, and not below 1.8e-35. */
+INLINE vec vsigmoid(vec x) { return reciprocal(splat(1.0f) + exp_within(-within(x, -80.0f, 80.0f))); }
 
 /* log(1 + exp(x)) without overflow, and exact in relative terms where it is tiny:
- * log1p(e) = 2 atanh(e / (2 + e)), whose argument never exceeds 1/3. */
+ * log(1 + e) = e p(e), p of the least largest error on 0 <= e <= 1. */
 INLINE vec vsoftplus(vec x) {
     vec positive = where(x < splat(0.0f), splat(0.0f), x);
     vec e = vexp(where(x < splat(0.0f), x, -x));
-    vec s = e / (splat(2.0f) + e);
-    vec q = s * s;
-    vec p = splat(1.0f / 17);
-    p = p * q + splat(1.0f / 15);
-    p = p * q + splat(1.0f / 13);
-    p = p * q + splat(1.0f / 11);
-    p = p * q + splat(1.0f / 9);
-    p = p * q + splat(1.0f / 7);
-    p = p * q + splat(1.0f / 5);
-    p = p * q + splat(1.0f / 3);
-    p = p * q + splat(1.0f);
-    return positive + splat(2.0f) * s * p;
+    vec p = splat(5.3298964e-3f);
+    p = p * e - splat(2.9882202e-2f);
+    p = p * e + splat(7.8816900e-2f);
+    p = p * e - splat(1.3711363e-1f);
+    p = p * e + splat(1.9127868e-1f);
+    p = p * e - splat(2.4848581e-1f);
+    p = p * e + splat(3.3319887e-1f);
+    p = p * e - splat(4.9999547e-1f);
+    p = p * e + splat(1.0f);
+    return positive + e * p;
 }
 
 #define EVEN(i) (2 * (i))
