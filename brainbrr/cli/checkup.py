@@ -150,14 +150,18 @@ def measure_ways(folder: str | None, source: str | None, device: str) -> Iterato
     """What the faster ways to use a detector change on recordings, beside float32 windows."""
     if folder is None or source is None:
         return
-    with tempfile.TemporaryDirectory() as nowhere:
-        recordings = [job.source for job in find_jobs(source, nowhere)]
-    detector = load_detector(folder, device=device, check=False)
-    forms = {
-        "precision=bf16": detector.with_precision("bf16"),
-        "reading=encode_once": detector.with_reading(ENCODE_ONCE),
-    }
-    found = agreements(list(forms.values()), detector, recordings)
+    try:
+        with tempfile.TemporaryDirectory() as nowhere:
+            recordings = [job.source for job in find_jobs(source, nowhere)]
+        detector = load_detector(folder, device=device, check=False)
+        forms = {
+            "precision=bf16": detector.with_precision("bf16"),
+            "reading=encode_once": detector.with_reading(ENCODE_ONCE),
+        }
+        found = agreements(list(forms.values()), detector, recordings)
+    except BrainbrrError as error:
+        yield Finding("bf16, encode_once", False, str(error), error.remedy)
+        return
     for way, difference in zip(forms, found, strict=True):
         yield Finding(way, None, str(difference))
 

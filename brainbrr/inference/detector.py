@@ -97,7 +97,7 @@ class Annotator(ABC):
     @property
     def identity(self) -> str:
         """Sixteen hexadecimal digits that stand for everything released that decides what is found;
-        `reading` and `precision` are whoever asks."""
+        `reading` and `precision` are for whoever uses it to choose."""
         numbers = [
             type(self).__name__,
             self.provenance,

@@ -3,7 +3,7 @@
 A network answers for every sample of whatever length it gets, at a cost linear in the length. At a
 stride of a sixth of the window each second is computed six times; in stretches nearly once. The
 numbers are not the windows' own: a stretch gives each sample more context than training did.
-`brainbrr doctor detector=` tells the difference for a detector.
+`brainbrr doctor detector= input=` tells the difference for a detector.
 """
 
 import math

@@ -59,3 +59,9 @@ def test_doctor_tells_what_the_faster_ways_change(
         (row,) = (line for line in told.splitlines() if way in line)
         assert "probability differs by" in row
         assert "events for" in row
+
+
+def test_doctor_says_where_there_is_nothing_to_measure_on(command: Command) -> None:
+    code, told, _ = command("doctor", f"detector={GOLDEN}", "input=nowhere", "paths.root=.")
+    assert code == 1
+    assert "nowhere, which does not exist" in told

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from brainbrr.inference.artifact import load_detector
 from brainbrr.inference.detector import Annotator, Detector
 from brainbrr.inference.reading import ENCODE_ONCE
 from brainbrr.inference.refusals import SpeedNotOffered
 from brainbrr.inference.speed import FilledWindows, fast_form
 
+GOLDEN = Path(__file__).parent / "golden" / "schema_2"
 HEAVY = ("lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "torch_geometric")
 
 
@@ -26,6 +29,16 @@ def test_bf16_stays_near(golden: Detector) -> None:
     fast = golden.with_precision("bf16").window_model(*windows(2))
     difference = np.abs(exact - fast).max()
     assert 0 < difference < 0.02
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("bf16", 0.05)])
+def test_a_gpu_gives_what_the_processor_gives(
+    golden: Detector, precision: str, tolerance: float
+) -> None:
+    form = load_detector(GOLDEN, device="cuda", check=False).with_precision(precision)
+    exact = golden.window_model(*windows(2))
+    np.testing.assert_allclose(form.window_model(*windows(2)), exact, atol=tolerance)
 
 
 def test_batches_of_a_compiled_network_are_filled_up(golden: Detector) -> None:
