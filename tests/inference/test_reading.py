@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from brainbrr.data.window_index import Windowing
 from brainbrr.events.detection import Detection
 from brainbrr.inference.annotate import Annotating, Settings
-from brainbrr.inference.detector import Annotator, Detector
+from brainbrr.inference.detector import Detector
 from brainbrr.inference.ledger import Ledger
 from brainbrr.inference.packing import NothingObserved, Rollout, pack
+from brainbrr.inference.portable import ExportedDetector
 from brainbrr.inference.prepared_eeg import PreparedEeg
 from brainbrr.inference.reading import ENCODE_ONCE, FRAME, row_length, rows_of
 from brainbrr.inference.recordings import find_jobs
@@ -173,10 +174,8 @@ def test_other_ways_are_refused_by_name(golden: Detector) -> None:
 
 
 def test_an_exported_form_has_one_way(golden: Detector) -> None:
-    class Exported(Annotator):
-        window_model = golden.window_model
-
-    form = Exported()
+    parts = (golden.preparation, golden.windowing, golden.detection, golden.provenance)
+    form = ExportedDetector(golden.window_model, golden.model, *parts)
     assert form.with_reading("windows").with_precision("fp32") is form
     with pytest.raises(SpeedNotOffered, match="reading=windows for an exported detector"):
         form.with_reading(ENCODE_ONCE)
