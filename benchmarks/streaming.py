@@ -6,7 +6,8 @@ First table, on the first recording: chunks of 0.1, 1 and 7.3 s and all at once;
 difference of the fixed trace and whether events are equal (to all at once), speed against real time
 and how long a chunk takes, both in processor time: with one thread that is the time an idle machine
 needs. Second table, on every recording: the stream's events
-held against those of the whole (`Detector.annotate`).
+held against those of the whole (`Detector.annotate`). Third table, on every recording: the seconds
+after which the running scale of every electrode stays near that of the whole recording.
 """
 
 import argparse
@@ -22,8 +23,12 @@ import brainbrr
 from brainbrr.data.recording import Recording
 from brainbrr.events.event import Event
 from brainbrr.inference.detector import Detector
+from brainbrr.inference.prepared_eeg import prepared
+from brainbrr.inference.stream_run import Piece
+from brainbrr.inference.stream_scale import RunningScale
 
 CHUNKS_S = (0.1, 1.0, 7.3)
+NEAR = (0.25, 0.1)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,32 @@ def show_agreement(console: Console, detector: Detector, paths: list[str]) -> No
     console.print(table)
 
 
+def settled_s(detector: Detector, path: str, *, step_s: float = 5.0) -> dict[float, float]:
+    """Seconds after which no electrode's running scale strays further from its last one, by how
+    far."""
+    with prepared(path, detector.preparation) as eeg:
+        n_step = round(step_s * detector.preparation.rate_hz)
+        running, scales = RunningScale(), []
+        for first in range(0, eeg.eeg.shape[1] - n_step + 1, n_step):
+            running.add(Piece(np.asarray(eeg.eeg[:, first : first + n_step]), eeg.observed))
+            scales.append(running.read()[1])
+    strays = np.abs(np.log(np.array(scales) / scales[-1])).max(axis=1)
+    return {
+        near: step_s * (1 + max(np.flatnonzero(strays > np.log1p(near)), default=-1) + 1)
+        for near in NEAR
+    }
+
+
+def show_settling(console: Console, detector: Detector, paths: list[str]) -> None:
+    table = Table("scale within", "recordings", "s median", "p90")
+    found = [settled_s(detector, path) for path in paths]
+    for near in NEAR:
+        seconds = [each[near] for each in found]
+        median, most = np.quantile(seconds, [0.5, 0.9])
+        table.add_row(f"{near:.0%}", f"{len(seconds)}", f"{median:.0f}", f"{most:.0f}")
+    console.print(table)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("detector")
@@ -118,6 +149,7 @@ def main() -> None:
     console = Console(width=120)
     show_chunks(console, detector, brainbrr.read_recording(options.recordings[0]))
     show_agreement(console, detector, options.recordings)
+    show_settling(console, detector, options.recordings)
 
 
 if __name__ == "__main__":

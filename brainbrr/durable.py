@@ -1,10 +1,15 @@
-"""Files that are whole or absent: written beside their target, flushed to disk, then renamed."""
+"""Files and folders that are whole or absent: written beside their target, flushed to disk, then
+renamed."""
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+LOOKS = 5
 
 
 @contextmanager
@@ -38,3 +43,55 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Move `new`, a whole folder beside `folder`, to its place; what stood there goes last.
+
+    No file system can be asked to put one folder over another, so the former one steps aside under
+    a name that `standing_folder` knows. Others may do the same at the same time: the last one wins.
+    """
+    while True:
+        # Only what was aside before ours stands is older than ours: another writer may step ours
+        # aside at once, and die before its own stands.
+        done_with = _former(folder)
+        aside = folder.with_name(f"{_former_prefix(folder)}{time.time_ns()}-{os.getpid()}")
+        if folder.is_dir():
+            with suppress(FileNotFoundError):  # Another writer was faster.
+                folder.rename(aside)
+                done_with.append(aside)
+        try:
+            new.rename(folder)
+            break
+        except OSError:
+            if not folder.is_dir():
+                with suppress(FileNotFoundError):
+                    aside.rename(folder)
+                raise
+    sync_folder(folder.parent)
+    for former in done_with:
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def standing_folder(folder: Path) -> Path | None:
+    """`folder`, or the former one where a writer died before the new one stood; None where neither
+    is there."""
+    for _ in range(LOOKS):
+        if folder.is_dir():
+            return folder
+        if former := _former(folder):
+            return former[-1]
+        # Between the two looks a writer may have finished.
+    return None
+
+
+def _former(folder: Path) -> list[Path]:
+    """What writers moved aside, the oldest first."""
+    if not folder.parent.is_dir():
+        return []
+    prefix = _former_prefix(folder)
+    return sorted(path for path in folder.parent.iterdir() if path.name.startswith(prefix))
+
+
+def _former_prefix(folder: Path) -> str:
+    return f".{folder.name}.former-"

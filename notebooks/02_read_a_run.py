@@ -35,8 +35,6 @@ WORK = None  # where the run of seconds goes, and stays; a temporary folder if N
 
 # %%
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -46,6 +44,7 @@ import torch
 from IPython.display import HTML, display
 from omegaconf import OmegaConf
 from rich.console import Console
+from small_run import make_run
 
 import brainbrr
 from brainbrr.data.cache import open_signal
@@ -58,6 +57,7 @@ from brainbrr.models.scaling import standardise
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.eeg_figure import clock, eeg_figure
 from brainbrr.reporting.figures import curve_figure, head_figure, reliability_figure
+from brainbrr.reporting.sections import reliability_sets
 from brainbrr.reporting.table import score_table
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import read_window
@@ -83,24 +83,7 @@ def show(*drawings):
 # %%
 if RUN is None:
     temporary = tempfile.TemporaryDirectory(prefix="brainbrr-")
-    work = Path(WORK or temporary.name).resolve()
-    RUN = work / "run"
-    brainbrr_command = [sys.executable, "-m", "brainbrr"]
-    subjects = ["n_subjects.train=3", "n_subjects.val=4", "n_subjects.test=6", "n_recordings=1"]
-    lengths = ["duration_s=150", "max_seizure_s=40", "rates_hz=[256]"]
-    rates = [f"seizures_per_hour.{split}" for split in ("train=60", "val=18", "test=18")]
-    commands = [
-        ["synthesize", f"output={work / 'corpus'}", *subjects, *lengths, *rates],
-        ["train", "experiment=tiny", f"data.root={work / 'corpus'}", "data.max_recordings=null",
-         f"paths.cache={work / 'cache'}", f"run_dir={RUN}"],
-    ]  # fmt: skip
-    for command in commands if not (RUN / "scores.json").exists() else []:
-        print("brainbrr", *command)
-        done = subprocess.run(
-            [*brainbrr_command, *command], cwd=work, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
+    RUN = make_run(Path(WORK or temporary.name).resolve())
 
 RUN = Path(RUN)
 configuration = OmegaConf.load(RUN / "config.yaml")
@@ -156,7 +139,7 @@ scores = json.loads((RUN / "scores.json").read_text())
 Console(width=110).print(score_table(scores))
 show(
     curve_figure({"NEDC OVLP": scores["curve"]["ovlp"], "SzCORE": scores["curve"]["szcore"]}),
-    reliability_figure(scores["sample_level"]["reliability"], scores["sample_level"]["ece"]),
+    reliability_figure(reliability_sets(scores)),
 )
 
 # %% [markdown]

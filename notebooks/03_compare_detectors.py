@@ -36,8 +36,6 @@ N_RESAMPLES = 500  # of the bootstrap over patients
 WORK = None  # where the run of seconds goes, and stays; a temporary folder if None
 
 # %%
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -47,6 +45,7 @@ from IPython.display import HTML, display
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
+from small_run import make_run
 
 import brainbrr
 from brainbrr.data.cache import open_signal
@@ -92,24 +91,7 @@ def show(*drawings):
 # %%
 if RUN is None:
     temporary = tempfile.TemporaryDirectory(prefix="brainbrr-")
-    work = Path(WORK or temporary.name).resolve()
-    RUN = work / "run"
-    brainbrr_command = [sys.executable, "-m", "brainbrr"]
-    subjects = ["n_subjects.train=3", "n_subjects.val=4", "n_subjects.test=6", "n_recordings=1"]
-    lengths = ["duration_s=150", "max_seizure_s=40", "rates_hz=[256]"]
-    rates = [f"seizures_per_hour.{split}" for split in ("train=60", "val=18", "test=18")]
-    commands = [
-        ["synthesize", f"output={work / 'corpus'}", *subjects, *lengths, *rates],
-        ["train", "experiment=tiny", f"data.root={work / 'corpus'}", "data.max_recordings=null",
-         f"paths.cache={work / 'cache'}", f"run_dir={RUN}"],
-    ]  # fmt: skip
-    for command in commands if not (RUN / "scores.json").exists() else []:
-        print("brainbrr", *command)
-        done = subprocess.run(
-            [*brainbrr_command, *command], cwd=work, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
+    RUN = make_run(Path(WORK or temporary.name).resolve())
 
 # %% [markdown]
 # ## The two sets of predictions

@@ -31,8 +31,6 @@ METRIC = "szcore.event.subject_mean.f1"  # test score to show, a dotted name in 
 WORK = None  # where a sweep of a minute goes, and stays; a temporary folder if None
 
 # %%
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -40,6 +38,7 @@ import matplotlib.pyplot as plt
 from IPython.display import HTML, display
 from rich.console import Console
 from rich.table import Table
+from small_run import make_sweep
 
 from brainbrr.reporting.importance import importances
 from brainbrr.reporting.parallel_coordinates import parallel_coordinates
@@ -49,25 +48,7 @@ from brainbrr.reporting.sweep_page import counted, shown, sweep_columns
 # %%
 if SWEEP is None:
     temporary = tempfile.TemporaryDirectory(prefix="brainbrr-")
-    work = Path(WORK or temporary.name).resolve()
-    SWEEP = work / "sweep"
-    subjects = ["n_subjects.train=2", "n_subjects.val=2", "n_subjects.test=2", "n_recordings=1"]
-    lengths = ["duration_s=150", "max_seizure_s=40", "rates_hz=[256]"]
-    rates = [f"seizures_per_hour.{split}=60" for split in ("train", "val", "test")]
-    options = ["optimizer.lr=1e-4,1e-2", "loss.gamma=0,2", "monitor=val/auroc", "report_cases=0"]
-    commands = [
-        ["synthesize", f"output={work / 'corpus'}", *subjects, *lengths, *rates],
-        ["train", "-m", "experiment=tiny", f"data.root={work / 'corpus'}", "trainer.max_epochs=1",
-         f"paths.cache={work / 'cache'}", f"hydra.sweep.dir={SWEEP}", *options],
-    ]  # fmt: skip
-    for command in commands:
-        print("brainbrr", *command)
-        done = subprocess.run(
-            [sys.executable, "-m", "brainbrr", *command],
-            cwd=work, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(done.stderr)
+    SWEEP = make_sweep(Path(WORK or temporary.name).resolve())
 
 # %% [markdown]
 # ## The table

@@ -31,6 +31,7 @@ def run(cfg: DictConfig) -> None:
         hop_s=cfg.hop_s,
         settle_s=cfg.settle_s,
         mains=cfg.mains,
+        evidence=cfg.evidence,
     )
     table = EventTable(Path(cfg.output) if cfg.output else None, stream.event_latency_s)
     with stop_signals() as stopped:

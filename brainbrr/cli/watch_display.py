@@ -64,9 +64,10 @@ class WatchDisplay:
             self._alarmed_until_s = max(self._alarmed_until_s, event.offset_s)
         if update.time_s >= self._resumes_s:
             for event in update.events:
+                names = f"  {', '.join(event.channels)}" if event.channels else ""
                 self._print(
                     f"seizure  {clock(event.onset_s)} to {clock(event.offset_s)}"
-                    f"  confidence {event.confidence or 0.0:.2f}"
+                    f"  confidence {event.confidence or 0.0:.2f}{names}"
                 )
         if update.provisional is not None and update.provisional.probability.size:
             self._level = float(update.provisional.probability[-16:].max())

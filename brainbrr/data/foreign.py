@@ -21,12 +21,20 @@ FOREIGN_SUFFIXES = frozenset(
     {".vhdr", ".set", ".fif", ".eeg", ".cnt", ".gdf", ".mff", ".nxe", ".lay"}
 )
 _SKIPPED = "BAD_ACQ_SKIP"
-_JOINED = frozenset({"BAD boundary", "EDGE boundary"})
+_BOUNDARY = "BAD boundary"
+_JOINED = frozenset({_BOUNDARY, "EDGE boundary"})
 """Marks of MNE where it put blocks one behind the other, whatever time passed between them."""
+_JOINING = frozenset({".fif", ".set"})
+"""What MNE and EEGLAB write, who join recordings and cut stretches out."""
+_NARROW = 0.1
+"""Samples that a gap of unknown length takes: none, but windows, filters and events end there."""
 
 
 class MneBlocks:
     """An `mne.io.Raw` as `RecordingBlocks`: its EEG channels in microvolts.
+
+    Where recordings were joined, nobody knows how far apart they were: a gap parts them that is
+    shorter than a sample, and times are those of the joined signal, as MNE's are.
 
     Raises:
         NoSignal: MNE sees no EEG channel.
@@ -44,23 +52,27 @@ class MneBlocks:
         measured: datetime | None = raw.info["meas_date"]
         lead = timedelta(seconds=float(raw.first_time))
         self.start = None if measured is None else measured.replace(tzinfo=None) + lead
-        self.repairs: tuple[str, ...] = ()
+        n_joints = list(raw.annotations.description).count(_BOUNDARY)
+        told = f"{n_joints + 1} recordings joined; times count what was recorded"
+        self.repairs: tuple[str, ...] = (told,) if n_joints else ()
 
     @property
     def gaps(self) -> Intervals:
-        """Stretches that the acquisition skipped, in seconds."""
+        """Stretches that the acquisition skipped, and where recordings were joined, in seconds."""
+        lengths_s = {_BOUNDARY: _NARROW / self.rate_hz}
         return as_intervals(
             [
-                (event.onset_s, event.offset_s)
+                (event.onset_s, event.onset_s + lengths_s.get(event.event_type, event.duration_s))
                 for event in self._annotations()
-                if event.event_type == _SKIPPED
+                if event.event_type in {_SKIPPED, _BOUNDARY}
             ]
         )
 
     @property
     def events(self) -> tuple[Event, ...]:
         """The file's annotations, their text as the type."""
-        return tuple(event for event in self._annotations() if event.event_type != _SKIPPED)
+        marks = _JOINED | {_SKIPPED}
+        return tuple(event for event in self._annotations() if event.event_type not in marks)
 
     def _annotations(self) -> list[Event]:
         notes = self._raw.annotations
@@ -92,7 +104,8 @@ def open_foreign(path: Path) -> MneBlocks:
 
     Raises:
         ForeignReaderFailed: MNE refuses it.
-        JoinedBlocks: its blocks were not recorded one right after the other, or nobody knows.
+        JoinedBlocks: its blocks were not recorded one right after the other, or nobody knows, and
+            its annotations may not be on the time of the joined signal.
         NoSignal: MNE sees no EEG channel.
         FileNotFoundError: there is no such file.
     """
@@ -102,10 +115,13 @@ def open_foreign(path: Path) -> MneBlocks:
 
     try:
         raw = mne.io.read_raw(path, preload=False, verbose="ERROR")
-        if _JOINED & set(raw.annotations.description):
+        if path.suffix.lower() == ".set" and "boundary" in raw.annotations.description:
+            raw.annotations.rename({"boundary": _BOUNDARY}, verbose="ERROR")
+        # They move annotations when they join recordings; a reader that joins blocks does not.
+        if path.suffix.lower() not in _JOINING and _JOINED & set(raw.annotations.description):
             raise JoinedBlocks(
                 "one unbroken recording",
-                f"{sum(text == 'BAD boundary' for text in raw.annotations.description) + 1} blocks",
+                f"{list(raw.annotations.description).count(_BOUNDARY) + 1} blocks",
                 "Export each block as a recording of its own, or all as EDF+D.",
             )
         if path.suffix.lower() == ".eeg":

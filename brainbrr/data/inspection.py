@@ -1,6 +1,5 @@
 """The look before training: every recording surveyed, nothing written but the report."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,13 +13,14 @@ import numpy as np
 from brainbrr.data.blocks import RecordingBlocks
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.source import Source
+from brainbrr.data.digested_blocks import DigestedBlocks
 from brainbrr.data.label_sanity import doubts
 from brainbrr.data.labelled import label_fault
 from brainbrr.data.pool import each_in_pool
 from brainbrr.data.preparation import (
-    ImplausibleAmplitude,
     PlannedRecording,
     Preparation,
+    check_amplitude,
     plan_recording,
 )
 from brainbrr.data.progress import progress_bar
@@ -30,9 +30,7 @@ from brainbrr.data.summary import summarise
 from brainbrr.errors import BrainbrrError
 from brainbrr.signal.labels import kind_of
 from brainbrr.signal.quality import GOOD, REASONS
-from brainbrr.signal.quantisation import quantise
 
-_BLOCK_S = 300.0
 _PLAUSIBLE_UV = (2.0, 300.0)
 """Typical standard deviations of scalp EEG; outside them another unit may explain more."""
 
@@ -157,12 +155,17 @@ def examine(source: Source, *, root: Path, preparation: Preparation) -> Examined
     )
     try:
         blocks = open_recording(source.path)
-        examined = _with_signal(examined, source, blocks)
-        planned, implausible = _planned(blocks, preparation)
-        examined = _with_plan(examined, planned)
-        refusal = implausible or source.refusal
-        if refusal is not None:
-            raise refusal
+        examined = _with_header(examined, source, blocks)
+        digested = DigestedBlocks(blocks, _eeg_rows(blocks))
+        try:
+            planned = plan_recording(digested, _of_any_amplitude(preparation))
+            examined = _with_plan(examined, planned)
+        finally:
+            # The same signal twice is a finding of refused recordings too.
+            examined = replace(examined, digests=digested.digests())
+        check_amplitude(planned.survey, preparation)
+        if source.refusal is not None:
+            raise source.refusal
     except BrainbrrError as error:
         detail = f"expected {error.expected}; got {error.got}. {error.remedy}"
         return replace(examined, reason=type(error).__name__, detail=detail)
@@ -200,20 +203,26 @@ def copies(recordings: Sequence[Examined]) -> list[dict[str, Any]]:
     return sorted(pairs, key=lambda pair: len(set(pair["splits"])) == 1)
 
 
-def _with_signal(examined: Examined, source: Source, blocks: RecordingBlocks) -> Examined:
+def _eeg_rows(blocks: RecordingBlocks) -> list[int]:
+    return [i for i, label in enumerate(blocks.labels) if kind_of(label) != "other"]
+
+
+def _of_any_amplitude(preparation: Preparation) -> Preparation:
+    """The plan tells which unit would be plausible; it is needed where the stated one is not."""
+    return replace(preparation, min_spread_uv=0.0, max_spread_uv=float("inf"))
+
+
+def _with_header(examined: Examined, source: Source, blocks: RecordingBlocks) -> Examined:
     duration_s = blocks.n_samples / blocks.rate_hz
-    kinds = [kind_of(label) for label in blocks.labels]
-    eeg = [index for index, kind in enumerate(kinds) if kind != "other"]
     return replace(
         examined,
         duration_s=duration_s,
         source_rate_hz=float(blocks.rate_hz),
         n_channels=len(blocks.labels),
-        source_channels=tuple(blocks.labels[index] for index in eeg),
+        source_channels=tuple(blocks.labels[index] for index in _eeg_rows(blocks)),
         gaps=tuple((float(start), float(stop)) for start, stop in blocks.gaps),
         repairs=tuple(blocks.repairs),
         doubts=tuple(doubts(source, duration_s, blocks.gaps)),
-        digests=_digests(blocks, eeg),
     )
 
 
@@ -236,17 +245,6 @@ def _with_plan(examined: Examined, planned: PlannedRecording) -> Examined:
     )
 
 
-def _planned(
-    blocks: RecordingBlocks, preparation: Preparation
-) -> tuple[PlannedRecording, BrainbrrError | None]:
-    """The plan; where amplitudes refuse it, the plan all the same, with that refusal."""
-    try:
-        return plan_recording(blocks, preparation), None
-    except ImplausibleAmplitude as error:
-        lenient = replace(preparation, min_spread_uv=0.0, max_spread_uv=float("inf"))
-        return plan_recording(blocks, lenient), error
-
-
 def likely_unit(spread_uv: float) -> str:
     """Which unit makes a typical standard deviation plausible for scalp EEG."""
     low_uv, high_uv = _PLAUSIBLE_UV
@@ -254,19 +252,6 @@ def likely_unit(spread_uv: float) -> str:
         if low_uv <= spread_uv * factor <= high_uv:
             return name
     return "unclear"
-
-
-def _digests(blocks: RecordingBlocks, rows: list[int]) -> tuple[str, ...]:
-    """SHA-256 of each channel's samples in steps of 0.1 uV; a flat channel has none."""
-    digests = [hashlib.sha256() for _ in rows]
-    lows, highs = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
-    n_block = int(_BLOCK_S * blocks.rate_hz)
-    for first in range(0, blocks.n_samples, n_block):
-        steps = quantise(blocks.read(first, min(first + n_block, blocks.n_samples))[rows])
-        lows, highs = np.minimum(lows, steps.min(axis=1)), np.maximum(highs, steps.max(axis=1))
-        for digest, channel in zip(digests, steps, strict=True):
-            digest.update(channel.tobytes())
-    return tuple(d.hexdigest() for d, moves in zip(digests, highs > lows, strict=True) if moves)
 
 
 def _leaks(sources: Iterable[Source]) -> list[str]:

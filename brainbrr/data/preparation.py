@@ -185,7 +185,8 @@ def _refuse_missing(
     )
 
 
-def _check_amplitude(found: Survey, preparation: Preparation) -> None:
+def check_amplitude(found: Survey, preparation: Preparation) -> None:
+    """Raise AllFlat, AllSaturated, AllBad or ImplausibleAmplitude where it is no scalp EEG."""
     worst = np.bincount(found.codes.ravel(), minlength=len(REASONS))
     if worst[GOOD] == 0:
         refusal = {FLAT: AllFlat, SATURATED: AllSaturated}.get(int(worst.argmax()), AllBad)
@@ -223,7 +224,7 @@ def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> Planned
             "Use a longer recording.",
         )
     found = survey(blocks, useful, spans, preparation.quality, preparation.mains)
-    _check_amplitude(found, preparation)
+    check_amplitude(found, preparation)
     plan = plan_montage(
         channels,
         found.codes,

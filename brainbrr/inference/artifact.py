@@ -5,6 +5,7 @@
 `_target_`: loading reads numbers only, and those only where they are what was released.
 """
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 import yaml
 from safetensors.torch import save
 
-from brainbrr.durable import open_durable, sync_folder
+from brainbrr.durable import open_durable, replace_folder, standing_folder
 from brainbrr.inference.description import described
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.hub import HUB, fetch
@@ -39,11 +40,13 @@ from brainbrr.signal.electrodes import N_ELECTRODES
 
 READABLE_BY_ALL = 0o755
 
+log = logging.getLogger(__name__)
+
 
 def save_detector(detector: Detector, folder: str | Path) -> Path:
-    """Write a detector's folder, whole or not at all; an older one at the same place is
-    replaced."""
-    folder = Path(folder)
+    """Write a detector's folder, whole or not at all; an older one at the same place is replaced,
+    and stays until the new one stands."""
+    folder = Path(folder).resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -56,10 +59,7 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
         with open_durable(staging / DESCRIPTION) as file:
             yaml.safe_dump(description, file, sort_keys=False)
         staging.chmod(READABLE_BY_ALL)
-        if folder.exists():
-            shutil.rmtree(folder)
-        staging.replace(folder)
-        sync_folder(folder.parent)
+        replace_folder(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return folder
@@ -92,7 +92,18 @@ def load_detector(
             `SelftestFailed` among them.
         HubUnavailable: the hub, or the package that speaks to it, is out of reach.
     """
-    folder, root = _located(path)
+    while True:
+        folder, root = _located(path)
+        found = _identity(folder)
+        try:
+            return _loaded(folder, root, device=device, scan=scan, check=check)
+        except InvalidDetector:
+            # Replaced while it was read: half of what was read belongs to the former release.
+            if _identity(folder) == found:
+                raise
+
+
+def _loaded(folder: Path, root: Path | None, *, device: str, scan: str, check: bool) -> Detector:
     description = _described(folder, root)
 
     def read_weights() -> bytes:
@@ -118,15 +129,27 @@ def selftest(detector_folder: str | Path, detector: Detector) -> float:
     return _selftest(detector, _described(folder, root), folder, root)[0]
 
 
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
 def find_detector(path: str | Path) -> Path:
-    """The folder of a detector: `path` itself, or `path/detector` of a run.
+    """The folder of a detector: `path` itself, or `path/detector` of a run; the former release,
+    under the name it was moved aside to, where a writer died before the new one stood.
 
     Raises:
         NoSuchDetector: neither holds a `detector.yaml`.
     """
     for folder in (Path(path), Path(path) / "detector"):
-        if (folder / DESCRIPTION).is_file():
-            return folder
+        standing = standing_folder(folder)
+        if standing is not None and (standing / DESCRIPTION).is_file():
+            if standing != folder:
+                log.warning("%s was being replaced; the former one is read: %s", folder, standing)
+            return standing
     raise NoSuchDetector(
         f"a folder with {DESCRIPTION}",
         f"{path}, a file" if Path(path).is_file() else str(path),

@@ -179,12 +179,20 @@ class Annotator(ABC):
         hop_s: float | None = None,
         settle_s: float | None = None,
         mains: float | str | None = "auto",
+        evidence: bool = False,
     ) -> DetectorStream:
         """The detector on a signal that is still arriving: see `open_stream`."""
         from brainbrr.inference.stream_open import open_stream
 
         return open_stream(
-            self, labels, rate_hz, unit=unit, hop_s=hop_s, settle_s=settle_s, mains=mains
+            self,
+            labels,
+            rate_hz,
+            unit=unit,
+            hop_s=hop_s,
+            settle_s=settle_s,
+            mains=mains,
+            evidence=evidence,
         )
 
     def with_detection(self, detection: Detection) -> Self:

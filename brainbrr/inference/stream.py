@@ -20,6 +20,7 @@ from brainbrr.inference.stream_chunks import (
     recorded_parts,
 )
 from brainbrr.inference.stream_events import EventTracker
+from brainbrr.inference.stream_evidence import LiveEvidence
 from brainbrr.inference.stream_preparation import LivePreparation
 from brainbrr.inference.stream_scale import RunningScale
 from brainbrr.inference.stream_trace import LiveTrace, Sight, TracePart
@@ -91,6 +92,7 @@ class DetectorStream:
             window's length: every window that covers a moment is awaited, also the one that ends
             with the signal, as in a recording. 0 fixes the trace at first sight.
         jitter_s: how far the times of chunks may stray before they mean a gap.
+        evidence: name the electrodes that mattered, for 20 windows an event; see `LiveEvidence`.
 
     Raises:
         MissingElectrodes, UnsupportedRate, UnitNotVoltage, InvalidWindowing, UnsettledTrace: what
@@ -112,6 +114,7 @@ class DetectorStream:
         hop_s: float | None = None,
         settle_s: float | None = None,
         jitter_s: float = 0.1,
+        evidence: bool = False,
     ) -> None:
         self._door = ChunkDoor(labels, rate_hz, unit)
         self._windowing = replace(
@@ -120,6 +123,7 @@ class DetectorStream:
         self._settle_s = self._checked_settling(settle_s)
         self._detection, self._score, self._jitter_s = detection, score, jitter_s
         self._trace_rate_hz, self._calibration = trace_rate_hz, calibration
+        self._evidence = evidence
         self._preparation = LivePreparation(labels, rate_hz, preparation)
         self._scale = RunningScale()
         self._run: LiveTrace | None = None
@@ -261,14 +265,15 @@ class DetectorStream:
         return sights
 
     def _new_run(self) -> LiveTrace:
-        windowing = self._windowing
+        windowing, onset_s = self._windowing, self._run_onset_s
         settle = round(self._settle_s * windowing.rate_hz)
         return LiveTrace(
             LiveWindows(windowing, settle, self._score, self._scale),
-            EventTracker(self._detection, self._trace_rate_hz, self._run_onset_s),
+            EventTracker(self._detection, self._trace_rate_hz, onset_s),
             rate_hz=windowing.rate_hz,
             trace_rate_hz=self._trace_rate_hz,
-            onset_s=self._run_onset_s,
+            onset_s=onset_s,
+            evidence=LiveEvidence(self._score, windowing, onset_s) if self._evidence else None,
         )
 
     def _update(self, sights: Sequence[Sight]) -> StreamUpdate:

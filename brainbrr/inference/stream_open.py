@@ -21,6 +21,7 @@ def open_stream(
     hop_s: float | None = None,
     settle_s: float | None = None,
     mains: float | str | None = "auto",
+    evidence: bool = False,
 ) -> DetectorStream:
     """A stream that gives the detector's probability and events while the signal arrives.
 
@@ -34,6 +35,8 @@ def open_stream(
             that cover a moment are awaited where None, as in a recording.
         mains: a frequency in Hz, None for no notch, or `auto`: what the detector's preparation
             says, found in the first 30 s where that is `auto` too.
+        evidence: name each event's electrodes, as `annotate` does; costs 20 windows an event, all
+            of them at one look.
 
     Raises:
         MissingElectrodes, UnsupportedRate, UnitNotVoltage, InvalidWindowing, UnsettledTrace: what
@@ -73,4 +76,5 @@ def open_stream(
         trace_rate_hz=TRACE_RATE_HZ,
         hop_s=hop_s,
         settle_s=settle_s,
+        evidence=evidence,
     )

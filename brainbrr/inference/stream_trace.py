@@ -1,5 +1,6 @@
 """One unbroken run of a stream: prepared pieces in, trace and events out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
 from brainbrr.inference.stream_events import EventTracker
+from brainbrr.inference.stream_evidence import LiveEvidence
 from brainbrr.inference.stream_run import Piece
 from brainbrr.inference.stream_windows import LiveWindows, Look
 
@@ -44,6 +46,7 @@ class LiveTrace:
         rate_hz: samples a second of the prepared signal.
         trace_rate_hz: values a second of the trace.
         onset_s: the run's first sample on the stream's clock.
+        evidence: names the electrodes of events; None leaves them out.
     """
 
     def __init__(
@@ -54,8 +57,9 @@ class LiveTrace:
         rate_hz: float,
         trace_rate_hz: float,
         onset_s: float,
+        evidence: LiveEvidence | None = None,
     ) -> None:
-        self._windows, self._tracker = windows, tracker
+        self._windows, self._tracker, self._evidence = windows, tracker, evidence
         self._rate_hz, self._trace_rate_hz = rate_hz, trace_rate_hz
         self._onset_s = onset_s
         self._rest = np.empty(0, dtype=np.float32)
@@ -76,9 +80,13 @@ class LiveTrace:
         settled = self._part(fixed[:n_whole])
         self._n_fixed += settled.probability.size
         provisional = self._part(np.concatenate([self._rest, look.provisional]))
-        events = self._tracker.push(settled.probability)
-        events += self._tracker.finish() if final else []
+        events: Sequence[Event] = [
+            *self._tracker.push(settled.probability),
+            *(self._tracker.finish() if final else []),
+        ]
         suspected = [] if final else self._tracker.suspected(provisional.probability)
+        if self._evidence is not None:
+            events = self._evidence.named(events, suspected, self._windows)
         n_scored = self._windows.n_in if final else self._windows.n_scored
         return Sight(
             self._onset_s + n_scored / self._rate_hz,

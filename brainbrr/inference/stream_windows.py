@@ -85,6 +85,18 @@ class LiveWindows:
         fixed = self._take(self.n_in)
         return Look(fixed, self._stitched(), n_electrodes)
 
+    @property
+    def n_held(self) -> int:
+        """Samples of the newest window: a whole one, or the run if that is shorter."""
+        return self._eeg.shape[1]
+
+    def newest(self) -> tuple[NDArray[np.int16], NDArray[np.bool_], Values, Values]:
+        """The newest window as the network is shown it: EEG, observed, centre and scale."""
+        n_bad = (~self._present).sum(axis=1)
+        observed = self._present.any(axis=1)
+        observed &= n_bad <= self._windowing.max_bad_fraction * self.n_held
+        return self._eeg, observed, *self._scale.read()
+
     def _next_end(self) -> int:
         """Where the next window ends: a stride on, but the first whole one a window's length on."""
         windowing = self._windowing
@@ -111,13 +123,10 @@ class LiveWindows:
 
     def _probability(self) -> tuple[Values, int]:
         """Of the newest window, or of the run if shorter; 0 where there is no electrode."""
-        n_samples = self._eeg.shape[1]
-        n_bad = (~self._present).sum(axis=1)
-        observed = self._present.any(axis=1)
-        observed &= n_bad <= self._windowing.max_bad_fraction * n_samples
+        eeg, observed, center_uv, scale_uv = self.newest()
         if not observed.any():
-            return np.zeros(n_samples, dtype=np.float32), 0
-        return self._score(self._eeg, observed, *self._scale.read()), int(observed.sum())
+            return np.zeros(self.n_held, dtype=np.float32), 0
+        return self._score(eeg, observed, center_uv, scale_uv), int(observed.sum())
 
     def _add(self, probability: Values) -> None:
         """Put a window that ends at the newest sample on the timeline."""

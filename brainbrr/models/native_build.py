@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from brainbrr.errors import BrainbrrError
@@ -114,21 +115,29 @@ def _digest(sources: list[Path], flags: tuple[str, ...], machine: bytes) -> str:
 
 
 def _compile(target: Path, compiler: str, flags: tuple[str, ...], sources: list[Path]) -> None:
-    """Compile under a name of our own, then rename: others see a whole library or none."""
+    """Compile in a folder of our own, then rename: others see a whole library or none."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(suffix=".tmp", prefix=f"{target.stem}-", dir=target.parent)
-    temporary = Path(name)
-    try:
-        units = [str(path) for path in sources if path.suffix == ".c"]
-        answer = _run([compiler, *flags, "-shared", *units, "-o", name, "-lpthread"])
-        if answer.returncode != 0:
-            raise NativeKernelsUnavailable(f"{compiler} failed: {_last_line(answer.stderr)}")
-        with temporary.open("rb") as compiled:
+    logger.info("compiling the C kernels with %s, once on this machine", compiler)
+    with tempfile.TemporaryDirectory(prefix=f"{target.stem}-", dir=target.parent) as folder:
+        units = {path: f"{folder}/{path.stem}.o" for path in sources if path.suffix == ".c"}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(
+                pool.map(
+                    lambda unit: _build([compiler, *flags, "-c", str(unit), "-o", units[unit]]),
+                    units,
+                )
+            )
+        library = Path(folder) / "kernels.so"
+        _build([compiler, "-shared", *units.values(), "-o", str(library), "-lpthread"])
+        with library.open("rb") as compiled:
             os.fsync(compiled.fileno())
-        temporary.replace(target)
-    finally:
-        os.close(handle)
-        temporary.unlink(missing_ok=True)
+        library.replace(target)
+
+
+def _build(command: list[str]) -> None:
+    answer = _run(command)
+    if answer.returncode != 0:
+        raise NativeKernelsUnavailable(f"{command[0]} failed: {_last_line(answer.stderr)}")
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:

@@ -90,15 +90,14 @@ def curve_figure(
     )
 
 
-def reliability_figure(bins: Sequence[Mapping[str, float]], ece: float | None = None) -> Html:
+def reliability_figure(sets: Mapping[str, Sequence[Mapping[str, float]]]) -> Html:
     """How often there was a seizure where the detector said so with a given probability.
 
     Args:
-        bins: with the keys `confidence` (mean probability), `frequency` (share of seizure samples)
-            and `n` (samples); bins without samples are left out.
-        ece: expected calibration error, named in the description.
+        sets: bins with the keys `confidence` (mean probability), `frequency` (share of seizure
+            samples) and `n` (samples), by name of what was done to the probabilities; bins without
+            samples are left out.
     """
-    shown = [b for b in bins if b["n"] and b["confidence"] is not None]
     drawn = [*_share_axis("share of samples that are seizure")]
     for share in svg.ticks(0.0, 1.0, 5):
         drawn.append(
@@ -108,24 +107,36 @@ def reliability_figure(bins: Sequence[Mapping[str, float]], ece: float | None = 
         svg.text((LEFT + RIGHT) / 2, BOTTOM + 36, "probability said", "middle", "axis-name")
     )
     drawn.append(svg.line(LEFT, BOTTOM, RIGHT, TOP, "ideal"))
-    most = max((b["n"] for b in shown), default=1)
-    for b in shown:
-        height = 40.0 * log10(1 + b["n"]) / log10(1 + most)
-        x = LEFT + (RIGHT - LEFT) * b["confidence"]
-        drawn.append(
-            svg.rectangle(x - 5, BOTTOM - height, 10, height, css_class="amount", color="#8884")
-        )
-    x_all = np.array([LEFT + (RIGHT - LEFT) * b["confidence"] for b in shown])
-    y_all = _y_of_share(np.array([b["frequency"] for b in shown]))
-    drawn.append(svg.polyline(x_all, y_all, "curve s1", COLORS[0]))
-    for b, x, y in zip(shown, x_all, y_all, strict=True):
-        hint = f"said {b['confidence']:.3f}, was {b['frequency']:.3f}, {b['n']:.0f} samples"
-        drawn.append(svg.circle(x, y, 4, "s1", hint))
-    known = "" if ece is None else f"expected calibration error {ece:.3f}; "
-    note = f"{known}on the diagonal where right; grey: amount of samples, logarithmic"
+    for index, (name, bins) in enumerate(sets.items()):
+        shown = [b for b in bins if b["n"] and b["confidence"] is not None]
+        drawn += [*_amounts(shown, index), *_reliability(name, shown, index), *_key(name, index)]
+    note = f"{'; '.join(sets)}; on the diagonal where right; bars: amount of samples, logarithmic"
     return svg.figure(
         WIDTH, HEIGHT, "Reliability of the probabilities", note, drawn, css_class="plot"
     )
+
+
+def _amounts(bins: Sequence[Mapping[str, float]], index: int) -> list[Html]:
+    """How many samples each dot stands for, side by side with those of other curves."""
+    most = max((b["n"] for b in bins), default=1)
+    bars = []
+    for b in bins:
+        height = 40.0 * log10(1 + b["n"]) / log10(1 + most)
+        x = LEFT + (RIGHT - LEFT) * b["confidence"] - 5 + 5 * index
+        color, css_class = f"{COLORS[index % len(COLORS)]}44", f"amount s{index + 1}"
+        bars.append(svg.rectangle(x, BOTTOM - height, 5, height, css_class=css_class, color=color))
+    return bars
+
+
+def _reliability(name: str, bins: Sequence[Mapping[str, float]], index: int) -> list[Html]:
+    x_all = np.array([LEFT + (RIGHT - LEFT) * b["confidence"] for b in bins])
+    y_all = _y_of_share(np.array([b["frequency"] for b in bins]))
+    color = COLORS[index % len(COLORS)]
+    drawn = [svg.polyline(x_all, y_all, f"curve s{index + 1}", color)]
+    for b, x, y in zip(bins, x_all, y_all, strict=True):
+        said = f"said {b['confidence']:.3f}, was {b['frequency']:.3f}, {b['n']:.0f} samples"
+        drawn.append(svg.circle(x, y, 4, f"s{index + 1}", f"{name}: {said}"))
+    return drawn
 
 
 def head_figure(

@@ -94,16 +94,30 @@ def curve_section(scores: Scores, published: Sequence[PublishedScore]) -> Html:
             "10 a day. Filled: the threshold in use. Hollow: published (NEDC OVLP).",
         )
     ]
-    bins = look_up(scores, "sample_level.reliability")
-    if isinstance(bins, list) and bins:
-        ece = measure(scores, "sample_level.ece").value
+    if sets := reliability_sets(scores):
         drawn.append(
             _figure(
-                reliability_figure(bins, ece),
-                "Calibration: on the diagonal the probability means what it says.",
+                reliability_figure(sets),
+                "Calibration: on the diagonal the probability means what it says. ECE: the mean "
+                "distance from it. The temperature was fitted on validation; events carry the "
+                "confidence after it.",
             )
         )
     return fill('<div class="figures">$drawn</div>', drawn=join(drawn))
+
+
+def reliability_sets(scores: Scores) -> dict[str, list[dict[str, float]]]:
+    """Reliability bins before and, where one was fitted, after the temperature, by a name that
+    tells the expected calibration error."""
+    temperature = measure(scores, "sample_level.calibration.temperature").value
+    after = None if temperature is None else f"after temperature {temperature:.2f}"
+    sets = {}
+    for name, suffix in (("as computed", ""), (after, "_calibrated")):
+        bins = look_up(scores, f"sample_level.reliability{suffix}")
+        if name is not None and isinstance(bins, list) and bins:
+            ece = measure(scores, f"sample_level.ece{suffix}").value
+            sets[name if ece is None else f"{name}: ECE {ece:.3f}"] = bins
+    return sets
 
 
 def subject_section(scores: Scores) -> Html:

@@ -113,6 +113,8 @@ class DurableCheckpoints(Checkpoint):
         self.save_last(trainer)
 
     def save_last(self, trainer: Any) -> None:
-        """Save now."""
+        """Save now; first what loggers hold back, which the continued run will not log again."""
+        for logger in trainer.loggers:
+            logger.save()
         trainer.save_checkpoint(self.folder / LAST, weights_only=False)
         self._saved_at_s = time.monotonic()

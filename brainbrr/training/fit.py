@@ -22,6 +22,7 @@ from brainbrr.training.batch_size import with_fitting_batch
 from brainbrr.training.callback_set import CallbackSet
 from brainbrr.training.checkpoint_file import BEST, LAST, newest_checkpoint, read_checkpoint
 from brainbrr.training.checkpoints import DurableCheckpoints
+from brainbrr.training.curves import purge_curves
 from brainbrr.training.datamodule import WindowDataModule
 from brainbrr.training.losses import Loss
 from brainbrr.training.metrics_file import MetricsFile
@@ -146,11 +147,14 @@ def train(
 
 
 def rewind(loggers: Sequence[Logger], start: Path) -> dict[str, Any]:
-    """Let metric files forget what lies behind a checkpoint; the checkpoint's content."""
+    """Let metrics and curves forget what lies behind a checkpoint; the checkpoint's content."""
     content = read_checkpoint(start)
+    step = int(content["global_step"])
     for logger in loggers:
         if isinstance(logger, MetricsFile):
-            logger.rewind(int(content["global_step"]))
+            logger.rewind(step)
+        if isinstance(logger, TensorBoardLogger):
+            purge_curves(logger, step)
     return content
 
 

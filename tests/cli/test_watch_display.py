@@ -53,9 +53,9 @@ def test_latencies_come_first_and_the_sum_last(told):
 
 def test_an_alarm_once_and_its_event_when_certain(told):
     growing = [update(60 + i, suspected=(Event(50.0, 5.0 + i),), state="seizure") for i in range(3)]
-    text = told(*growing, update(90.0, events=(Event(50.5, 12.0, confidence=0.81),)))
+    text = told(*growing, update(90.0, events=(Event(50.5, 12.0, "sz", 0.81, ("F7", "T3")),)))
     assert text.count("alarm    00:00:50  seizure suspected") == 1
-    assert "seizure  00:00:50 to 00:01:02  confidence 0.81" in text
+    assert "seizure  00:00:50 to 00:01:02  confidence 0.81  F7, T3" in text
 
 
 def test_a_second_seizure_is_a_second_alarm(told):

@@ -12,6 +12,7 @@ from brainbrr.data.read import from_mne, open_recording, read_recording
 from brainbrr.data.refusals import ForeignReaderFailed, GitLfsPointer, JoinedBlocks, NoSignal
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.windows import recorded_spans, window_spans
 
 
 @pytest.fixture
@@ -75,6 +76,24 @@ def test_eeglab(tmp_path):
     assert recording.labels == ("F3", "F4", "Cz")
 
 
+def test_what_eeglab_cut_out_is_a_gap(tmp_path):
+    from scipy.io import savemat
+
+    fields = [("type", object), ("latency", object), ("duration", object)]
+    chanlocs = np.array([(name,) for name in ("F3", "F4")], dtype=[("labels", object)])
+    eeg = {
+        "data": np.random.default_rng(0).standard_normal((2, 500)) * 20, "nbchan": 2, "pnts": 500,
+        "srate": 250.0, "trials": 1, "xmin": 0.0, "chanlocs": chanlocs, "epoch": [], "setname": "",
+        "event": np.array([("boundary", 200.5, 75.0), ("spike", 301.0, 0.0)], dtype=fields),
+        "filename": "", "icawinv": [], "icaweights": [], "icasphere": [], "icaact": [],
+    }  # fmt: skip
+    savemat(tmp_path / "a.set", {"EEG": eeg})
+    recording = read_recording(tmp_path / "a.set")
+    assert recorded_spans(500, 250.0, recording.gaps).tolist() == [[0, 200], [200, 500]]
+    assert [(e.onset_s, e.event_type) for e in recording.events] == [(1.2, "spike")]
+    assert recording.repairs == ("2 recordings joined; times count what was recorded",)
+
+
 NIHON_LABELS = ["FP1", "FP2", "F3", "F4", "C3", "C4", "FZ", "CZ", "PZ", "X1"]
 
 
@@ -130,6 +149,33 @@ def test_blocks_joined_without_their_times_are_refused(tmp_path):
     write_nihon_kohden(tmp_path / "a.EEG", steps, n_blocks=2)
     with pytest.raises(JoinedBlocks, match="one unbroken recording; got 2 blocks"):
         read_recording(tmp_path / "a.EEG")
+
+
+@pytest.fixture
+def joined(raw):
+    """Two recordings of 7.5 s and 12.5 s, the second with one note 2 s into it."""
+    first, second = raw.copy().crop(0.0, 7.5, include_tmax=False), raw.copy().crop(7.5)
+    second.set_annotations(mne.Annotations([2.0], [1.0], ["later"]))
+    first.set_annotations(None)
+    return mne.concatenate_raws([first.copy(), second.copy()], verbose="ERROR"), first, second
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_joined_recordings_are_prepared_as_if_each_were_alone(joined, tmp_path, as_file):
+    whole, *parts = joined
+    if as_file:
+        whole.save(tmp_path / "a_raw.fif", verbose="ERROR")
+    recording = read_recording(tmp_path / "a_raw.fif") if as_file else from_mne(whole)
+    spans = recorded_spans(4000, 200.0, recording.gaps)
+    np.testing.assert_array_equal(spans, [[0, 1500], [1500, 4000]])
+    assert [(e.onset_s, e.event_type) for e in recording.events] == [(9.5, "later")]
+    assert recording.repairs == ("2 recordings joined; times count what was recorded",)
+    preparation = Preparation(mains=None)
+    header, eeg_uv = prepare(recording, preparation)
+    alone = np.concatenate([prepare(from_mne(part), preparation)[1] for part in parts], axis=1)
+    np.testing.assert_allclose(eeg_uv, alone, atol=0.05)
+    windows = window_spans(recorded_spans(len(eeg_uv[0]), 256.0, header.gaps), 1024, 512)
+    assert not any(start < 1920 < stop for start, stop in windows.tolist())
 
 
 def test_skipped_stretches_are_gaps(raw):

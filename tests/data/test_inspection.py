@@ -1,4 +1,5 @@
 import json
+from collections import defaultdict
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ from brainbrr.data.corpora import bids, folder
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.inspection import inspect_corpus, likely_unit
 from brainbrr.data.preparation import Preparation
+from brainbrr.data.read import open_recording
 from brainbrr.signal.electrodes import ELECTRODES
 
 
@@ -170,3 +172,45 @@ def test_real_copies_are_found(shared_data):
     reasons = {recording.recording_id: recording.reason for recording in found.recordings}
     assert reasons["lfs_pointer"] == "GitLfsPointer"
     assert reasons["test_edf_stim_channel"] == ""
+
+
+def counting_reads(monkeypatch):
+    """How many samples each recording is asked for while it is inspected."""
+    asked = defaultdict(list)
+
+    def opened(path):
+        blocks = open_recording(path)
+        read = blocks.read
+
+        def counted(first, last):
+            asked[path.name].append(last - first)
+            return read(first, last)
+
+        blocks.read = counted
+        return blocks
+
+    monkeypatch.setattr("brainbrr.data.inspection.open_recording", opened)
+    return asked
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_each_sample_is_read_once_but_for_the_search_for_mains(tmp_path, monkeypatch, scale):
+    n_samples, rate_hz = 400 * 64, 64
+    generator = np.random.default_rng(0)
+    Edf(
+        [
+            EdfSignal(
+                scale * 30 * generator.standard_normal(n_samples),
+                rate_hz,
+                label=f"EEG {electrode}-REF",
+                physical_dimension="uV",
+                physical_range=(-400 * scale, 400 * scale),
+            )
+            for electrode in ELECTRODES
+        ]
+    ).write(tmp_path / "anna_1.edf")
+    asked = counting_reads(monkeypatch)
+    (found,) = inspect(tmp_path, folder.find_recordings, unlabelled="allow").recordings
+    assert found.reason == ("" if scale == 1.0 else "ImplausibleAmplitude")
+    assert len(found.digests) == 19
+    assert n_samples <= sum(asked["anna_1.edf"]) <= n_samples + 12 * 16 * rate_hz

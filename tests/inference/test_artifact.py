@@ -1,6 +1,7 @@
 """A released detector is numbers only, loads to the same numbers, and is refused when changed."""
 
 import logging
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ import torch
 from brainbrr.data.preparation import Preparation
 from brainbrr.data.recording import Recording
 from brainbrr.data.window_index import Windowing
+from brainbrr.durable import replace_folder
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.inference.artifact import load_detector, save_detector, selftest
 from brainbrr.inference.detector import TRACE_RATE_HZ, Detector
 from brainbrr.inference.refusals import NoSuchDetector, SelftestFailed
+from brainbrr.inference.released_files import WEIGHTS, read_file
 from brainbrr.inference.schema import SCHEMA
 from brainbrr.models.registry import build_model, read_model
 from brainbrr.signal.electrodes import ELECTRODES
@@ -96,6 +99,55 @@ def test_saving_again_replaces_and_leaves_nothing_else(detector: Detector, copy:
     save_detector(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), copy)
     assert load_detector(copy).detection.on_threshold == 0.9
     assert [path.name for path in copy.parent.iterdir()] == ["detector"]
+
+
+@pytest.fixture
+def later(detector: Detector, copy: Path) -> Path:
+    """Another release, beside the one it is to replace."""
+    changed = replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9))
+    return save_detector(changed, copy.with_name("later"))
+
+
+def test_a_release_whose_successor_never_stood_is_found_and_named(
+    copy: Path, later: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def die(self: Path, target: Path) -> None:
+        if self == later:
+            raise KeyboardInterrupt
+        os.rename(self, target)  # noqa: PTH104
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "rename", die)
+        replace_folder(later, copy)
+    assert not copy.exists()
+    for path in (copy, copy.parent):
+        assert load_detector(path).detection.on_threshold == 0.6
+        assert "detector was being replaced; the former one is read" in caplog.text
+        caplog.clear()
+
+
+def test_a_release_replaced_while_it_is_read_is_read_again(
+    copy: Path, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced_before_the_weights(folder: Path, name: str, *, root: Path | None) -> bytes:
+        if name == WEIGHTS and later.exists():
+            replace_folder(later, copy)
+        return read_file(folder, name, root=root)
+
+    changed = load_detector(later)
+    with torch.no_grad():
+        next(changed.network.parameters()).mul_(1.5)
+    save_detector(changed, later)
+    monkeypatch.setattr("brainbrr.inference.artifact.read_file", replaced_before_the_weights)
+    assert load_detector(copy).detection.on_threshold == 0.9
+
+
+def test_saving_through_a_link_replaces_what_it_leads_to(detector: Detector, copy: Path) -> None:
+    link = copy.with_name("latest")
+    link.symlink_to(copy)
+    save_detector(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), link)
+    assert link.is_symlink()
+    assert load_detector(copy).detection.on_threshold == 0.9
 
 
 def test_preparation_survives_the_round_trip(detector: Detector, folder: Path) -> None:

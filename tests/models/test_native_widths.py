@@ -6,9 +6,14 @@ import pytest
 import torch
 
 from brainbrr.models import native_build
+from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.native import native_available, native_scan
 from brainbrr.models.native_block import BlockWeights, native_block
 from brainbrr.models.native_build import load_library
+from brainbrr.models.native_eigen import native_eigenvectors
+from brainbrr.models.native_ends import native_lift, native_read
+from brainbrr.models.native_norm import native_norm
+from brainbrr.models.sequence import PreNorm
 
 pytestmark = [
     pytest.mark.skipif(not native_available(), reason="no C compiler on this machine"),
@@ -75,3 +80,53 @@ def test_block(lesser_processor, heads, headdim, d_state):
     arguments = [torch.randn(shape, generator=generator) / 3 for shape in shapes]
     arguments[5] = -arguments[5].abs() - 0.1
     assert_same(lambda x, *w: native_block(x, BlockWeights(*w)), arguments, lesser_processor)
+
+
+def test_norm(lesser_processor):
+    generator = torch.Generator().manual_seed(0)
+    arguments = [torch.randn(shape, generator=generator) for shape in ((2, 7, 90), (7,), (7,))]
+    assert_same(lambda *a: native_norm(*a, floor=1.0, activate=True), arguments, lesser_processor)
+
+
+def test_norm_of_bfloat16(lesser_processor):
+    signal = torch.randn(2, 7, 90, generator=torch.Generator().manual_seed(0)).bfloat16()
+    weight, bias = torch.ones(7), torch.zeros(7)
+    wanted = native_norm(signal, weight, bias, floor=1.0, activate=False)
+    lesser_processor()
+    assert torch.equal(native_norm(signal, weight, bias, floor=1.0, activate=False), wanted)
+
+
+@pytest.mark.parametrize("width", [16, 11])
+def test_lift_and_read(lesser_processor, width):
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((3, 50), (width,), (width,), (width,), ())
+
+    def through(numbers, weight, bias, read_weight, constant):
+        rows = native_lift(numbers, weight, bias, scale=2.0, dtype=torch.float32)
+        return native_read(rows, read_weight, constant, eps=1e-5)
+
+    arguments = [torch.randn(shape, generator=generator) / 2 for shape in shapes]
+    assert_same(through, arguments, lesser_processor)
+
+
+def test_eigenvectors(lesser_processor):
+    generator = torch.Generator().manual_seed(0)
+    matrices = torch.randn(37, 19, 19, generator=generator)
+    matrices = matrices + matrices.mT
+    lesser_processor()
+    vectors = native_eigenvectors(matrices, 19)
+    turned = vectors.mT @ matrices @ vectors
+    expected = torch.diag_embed(torch.linalg.eigvalsh(matrices))
+    assert (turned - expected).abs().max() < 1e-4
+
+
+def test_layer_of_bfloat16(lesser_processor):
+    torch.manual_seed(0)
+    layer = PreNorm(16, BiMamba2(16, d_state=8, headdim=4, scan="native"), 0.0)
+    rows = torch.randn(3, 70, 16).bfloat16()
+    exact = layer(rows.float())
+    lesser_processor()
+    got = layer(rows)
+    assert got.dtype == torch.bfloat16
+    # Without products of bfloat16 only what is stored is rounded.
+    assert (got.float() - exact).abs().max() < 2**-8 * exact.abs().max()

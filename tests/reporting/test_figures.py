@@ -22,6 +22,7 @@ from brainbrr.reporting.figures import (
     head_figure,
     reliability_figure,
 )
+from brainbrr.reporting.sections import curve_section, reliability_sets
 from brainbrr.signal.electrodes import ELECTRODES
 
 
@@ -149,9 +150,28 @@ def test_long_curves_are_thinned():
 
 
 def test_reliability_has_a_dot_for_each_bin_with_samples(scores):
-    drawing = reliability_figure(scores["sample_level"]["reliability"], 0.031)
-    assert len(elements(drawing, "circle", "s1")) == 2
-    assert "0.031" in ElementTree.fromstring(drawing).get("aria-label")
+    bins = scores["sample_level"]["reliability"]
+    drawing = reliability_figure({"as computed": bins, "after": bins[2:]})
+    for name, n_bins in (("s1", 2), ("s2", 1)):
+        assert len(elements(drawing, "circle", name)) == n_bins
+        assert len(elements(drawing, "rect", name)) == n_bins
+    assert [each.text for each in elements(drawing, "text", "tick")][-1] == "after"
+    assert "as computed; after;" in ElementTree.fromstring(drawing).get("aria-label")
+
+
+def test_reliability_before_and_after_the_temperature_is_told_with_both_errors(scores):
+    assert list(reliability_sets(scores)) == ["as computed: ECE 0.031"]
+    bins = scores["sample_level"]["reliability"]
+    later = {"ece_calibrated": 0.012, "reliability_calibrated": bins[:1]}
+    level = {**scores["sample_level"], "calibration": {"temperature": 1.5, "bias": 0.0}, **later}
+    sets = reliability_sets({"sample_level": level})
+    assert sets == {
+        "as computed: ECE 0.031": bins,
+        "after temperature 1.50: ECE 0.012": bins[:1],
+    }
+    page = curve_section({**scores, "sample_level": level}, ())
+    assert "after temperature 1.50: ECE 0.012" in page
+    assert reliability_sets({}) == {}
 
 
 def test_the_head_shows_connections_and_marks_electrodes():

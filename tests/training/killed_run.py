@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 from lightning import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import tiny_corpus as tiny
@@ -77,6 +79,15 @@ def digest(content: Any) -> str:
     return found.hexdigest()
 
 
+def drawn(folder: Path) -> list[tuple[str, list[tuple[int, float]]]]:
+    """The curves that TensorBoard draws, but for the clock's."""
+    events = EventAccumulator(str(folder)).Reload()
+    kept = [tag for tag in events.Tags()["scalars"] if tag.startswith(("train/loss", "val/"))]
+    return [
+        (tag, [(each.step, each.value) for each in events.Scalars(tag)]) for tag in sorted(kept)
+    ]
+
+
 def main(folder: Path, options: dict[str, Any]) -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
@@ -104,7 +115,10 @@ def main(folder: Path, options: dict[str, Any]) -> None:
         folder / "cache",
         resume=options.get("resume", False),
         callbacks=callbacks,
-        loggers=[MetricsFile(run_dir / "metrics.csv")],
+        loggers=[
+            MetricsFile(run_dir / "metrics.csv"),
+            TensorBoardLogger(run_dir, name="", version="tensorboard"),
+        ],
         dataloader=LoaderOptions(batch_size=4, num_workers=options.get("workers", 0)),
         augmentation=Sequential([Gain(3.0), ChannelDropout(0.2), TimeShift(1.0, tiny.RATE_HZ)]),
         trainer=TrainerOptions(
@@ -119,8 +133,11 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     if int(os.environ.get("LOCAL_RANK", "0")) == 0:
         last = read_checkpoint(result.last_checkpoint)
         states = ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")
-        logged = [row for row in read_metrics(run_dir / "metrics.csv") if row[1] == "train/loss"]
-        facts = {name: digest(last[name]) for name in states} | {"losses": digest(logged)}
+        rows = read_metrics(run_dir / "metrics.csv")
+        facts = {name: digest(last[name]) for name in states}
+        facts["losses"] = digest([row for row in rows if row[1] == "train/loss"])
+        facts["logged"] = digest(sorted(row[:2] for row in rows))
+        facts["drawn"] = digest(drawn(run_dir / "tensorboard"))
         facts["best"] = digest(released_weights(result.best_checkpoint))
         print(json.dumps(facts | {"epochs": len(result.history)}))
 
