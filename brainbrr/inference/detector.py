@@ -207,10 +207,8 @@ class Annotator(ABC):
         return replace(self, windowing=windowing)  # type: ignore[type-var]
 
     def with_reading(self, reading: str) -> Self:
-        """The same detector reading recordings as `windows`, or, with `encode_once`, in stretches
-        of five minutes: faster, other numbers; see `brainbrr.inference.reading`.
-
-        Streams and the search for evidence have windows in any case.
+        """The same detector reading recordings in `windows`, or in long stretches (`encode_once`:
+        see `brainbrr.inference.reading`); streams and evidence have windows in any case.
 
         Raises:
             SpeedNotOffered: no such way, or an exported form, whose windows have one length.
@@ -251,8 +249,7 @@ class Detector(Annotator):
     Attributes:
         network: `(batch, 19, samples)` standardised EEG to `(batch, samples)` logits.
         model: the network's family and numbers, plain values.
-        preparation, windowing, detection, provenance, calibration, reading, precision: see
-            `Annotator`.
+        preparation and all that follows: see `Annotator`.
     """
 
     network: nn.Module
