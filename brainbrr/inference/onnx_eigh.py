@@ -12,7 +12,7 @@ import onnx_ir
 from onnxscript import FLOAT, INT64, script
 from onnxscript import opset18 as op
 
-from brainbrr.models.jacobi import SWEEPS
+from brainbrr.models.jacobi import sweeps_for
 
 
 @script(default_opset=op)
@@ -117,7 +117,7 @@ def onnx_eigh(
         _constant(np.array([half, half, n - 2 * half])),
         _constant(np.eye(n, dtype=np.float32)[..., None]),
         _constant(np.eye(half, dtype=np.float32)[..., None]),
-        _constant(np.array(SWEEPS * (n - 1 + n % 2))),
+        _constant(np.array(sweeps_for(n) * (n - 1 + n % 2))),
     )
     values, rank = op.TopK(values, op.Constant(value_ints=[n]), largest=0)
     index = op.Expand(op.Unsqueeze(rank, op.Constant(value_ints=[1])), op.Shape(vectors))

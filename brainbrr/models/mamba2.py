@@ -235,7 +235,7 @@ class BiMamba2(nn.Module):
 
     def is_fused(self, inputs: Tensor) -> bool:
         """Whether `residual` can run on these inputs."""
-        return resolve(self.forwards.scan, inputs) is native_scan
+        return resolve(self.forwards.scan, inputs, as_operator=True) is native_scan
 
     def residual(self, inputs: Tensor, norm: nn.LayerNorm, dropout: float) -> Tensor:
         """`x + dropout(self(norm(x)))` in one pass through memory."""

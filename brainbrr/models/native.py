@@ -7,6 +7,9 @@ Source: Dao and Gu 2024, Transformers are SSMs (arXiv 2405.21060), a scalar A fo
 # The paper's letters, in the order every scan here takes them.
 
 import ctypes
+import functools
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +17,14 @@ from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.native_build import NativeKernelsUnavailable, load_library
-from brainbrr.models.tracing import is_tracing
+from brainbrr.models.tracing import (
+    TELLS_EXPORT,
+    is_tracing,
+    keeps_operators,
+    settled_before_tracing,
+)
+
+logger = logging.getLogger(__name__)
 
 SUPPORTED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -41,13 +51,40 @@ def native_available() -> bool:
     return not isinstance(load_library(), NativeKernelsUnavailable)
 
 
-def native_can_take(*tensors: Tensor) -> bool:
-    """Whether the native scan may be chosen: kernels at hand, CPU tensors, nobody tracing."""
-    return (
-        not is_tracing()
-        and all(t.device.type == "cpu" and t.dtype in SUPPORTED_DTYPES for t in tensors)
-        and native_available()
-    )
+def native_can_take(*tensors: Tensor, as_operator: bool = False) -> bool:
+    """Whether the native kernels may be chosen: at hand, tensors on the CPU, nobody tracing.
+
+    Args:
+        tensors: what they shall run on.
+        as_operator: they run as a registered operator of torch, which torch.compile may keep in
+            its graph. Everything else that traces, torch.export above all, may not: its graph
+            depends on no compiled library. Before torch 2.7 one looks like the other.
+    """
+    if not all(t.device.type == "cpu" and t.dtype in SUPPORTED_DTYPES for t in tensors):
+        return False
+    if not is_tracing():
+        return native_available()
+    return as_operator and _stays_in_graph(keeps_operators())
+
+
+@settled_before_tracing
+def _stays_in_graph(operators_kept: bool) -> bool:
+    """Whether a graph keeps native operators; they are loaded, and the choice logged, before."""
+    return _native_in_graph() if operators_kept or not TELLS_EXPORT else False
+
+
+@functools.cache
+def _native_in_graph() -> bool:
+    stays = TELLS_EXPORT and native_available()
+    logger.info("torch.compile on cpu: %s", "native kernels" if stays else "chunked scan")
+    return stays
+
+
+def register_shapes(name: str, function: Callable[..., Any]) -> None:
+    """Tell compilers the shapes that an operator of ours gives."""
+    # Before torch 2.4 it had another name.
+    register = getattr(torch.library, "register_fake", None) or torch.library.impl_abstract
+    register(f"brainbrr::{name}")(function)
 
 
 def native_scan(

@@ -3,8 +3,8 @@
 Norm, both directions, dropout and sum in one pass over each sequence.
 
 Around its two blocks a narrow layer moves as much memory as within them; here memory sees the
-layer's input and output. Registered as torch operators, so that torch.compile sees one operator
-with a known shape where it cannot see C.
+layer's input and output. Registered as torch operators with shape functions and a derivative, so
+that torch.compile keeps each pass as one operator of its graph where it cannot see C.
 """
 
 import ctypes
@@ -20,19 +20,23 @@ from brainbrr.models.native import (
     native_library,
     packed,
     refuse_second_derivatives,
+    register_shapes,
 )
 from brainbrr.models.native_block import BlockShape, BlockWeights, block_shape, check_block
 
 N_WEIGHTS = len(BlockWeights._fields)
 
+Numbers = tuple[float, float, float]
+"""Epsilon of the layer norm and of the blocks, and the probability of dropout."""
+
 _library: Any = torch.library.Library("brainbrr", "DEF")  # type: ignore[no-untyped-call]
 _library.define(
-    "layer(Tensor x, Tensor[] weights, float norm_eps, float eps, float dropout, int seed,"
+    "layer(Tensor x, Tensor[] weights, Tensor? seed, float norm_eps, float eps, float dropout,"
     " bool keep) -> (Tensor, Tensor)"
 )
 _library.define(
-    "layer_backward(Tensor d_output, Tensor x, Tensor kept, Tensor[] weights, float norm_eps,"
-    " float eps, float dropout, int seed) -> Tensor[]"
+    "layer_backward(Tensor d_output, Tensor x, Tensor kept, Tensor[] weights, Tensor? seed,"
+    " float norm_eps, float eps, float dropout) -> Tensor[]"
 )
 
 
@@ -80,11 +84,15 @@ def native_layer(
         NativeKernelsUnavailable: no compiler; ask `native_can_take` first.
     """
     _check(inputs, forwards, backwards, norm_weight, norm_bias, dropout)
-    seed = int(torch.randint(2**62, ())) if dropout else 0
-    output: Tensor = _NativeLayer.apply(  # type: ignore[no-untyped-call]
-        inputs, norm_eps, eps, dropout, seed, *forwards, *backwards, norm_weight, norm_bias
-    )
-    return output
+    parts = (*forwards, *backwards, norm_weight, norm_bias)
+    weights = [part for part in parts if part is not None]
+    learns = any(tensor.requires_grad for tensor in (inputs, *weights))
+    # A tensor, not its number: a compiler would have to stop for the number.
+    seed = torch.randint(2**62, ()) if dropout else None
+    keep = learns and torch.is_grad_enabled()
+    numbers = (norm_eps, eps, dropout)
+    outputs: tuple[Tensor, Tensor] = torch.ops.brainbrr.layer(inputs, weights, seed, *numbers, keep)
+    return outputs[0]
 
 
 class _NativeLayer(torch.autograd.Function):
@@ -92,42 +100,58 @@ class _NativeLayer(torch.autograd.Function):
     def forward(
         ctx: Any,
         inputs: Tensor,
-        norm_eps: float,
-        eps: float,
-        dropout: float,
-        seed: int,
+        seed: Tensor | None,
+        numbers: Numbers,
+        keep: bool,
         *weights: Tensor,
-    ) -> Tensor:
-        keep = any(ctx.needs_input_grad)
-        numbers = (norm_eps, eps, dropout, seed)
-        output, kept = torch.ops.brainbrr.layer(inputs, list(weights), *numbers, keep)
+    ) -> tuple[Tensor, Tensor]:
+        with torch._C._AutoDispatchBelowAutograd():
+            output, kept = torch.ops.brainbrr.layer(inputs, list(weights), seed, *numbers, keep)
         ctx.numbers = numbers
-        ctx.save_for_backward(inputs, kept, *weights)
-        return output
+        # Else the way back would be handed zeros as large as what is kept.
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(kept)
+        ctx.save_for_backward(inputs, kept, seed, *weights)
+        return output, kept
 
     @staticmethod
-    def backward(ctx: Any, d_output: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_output: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives()
-        inputs, kept, *weights = ctx.saved_tensors
+        inputs, kept, seed, *weights = ctx.saved_tensors
         d_input, *grads = torch.ops.brainbrr.layer_backward(
-            d_output, inputs, kept, weights, *ctx.numbers
+            d_output, inputs, kept, weights, seed, *ctx.numbers
         )
-        return d_input, None, None, None, None, *grads
+        return d_input, None, None, None, *grads
+
+
+def _layer_with_derivative(
+    x: Tensor,
+    weights: list[Tensor],
+    seed: Tensor | None,
+    norm_eps: float,
+    eps: float,
+    dropout: float,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    outputs: tuple[Tensor, Tensor] = _NativeLayer.apply(  # type: ignore[no-untyped-call]
+        x, seed, (norm_eps, eps, dropout), keep, *weights
+    )
+    return outputs
 
 
 def _layer(
     x: Tensor,
     weights: list[Tensor],
+    seed: Tensor | None,
     norm_eps: float,
     eps: float,
     dropout: float,
-    seed: int,
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
     library = native_library()
     rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
-    shape = _shape(rows, parts, norm_eps, eps, dropout, seed)
-    kept = torch.empty(library.brainbrr_layer_kept_floats(ctypes.byref(shape)) if keep else 0)
+    shape = _shape(rows, parts, seed, norm_eps, eps, dropout)
+    kept = torch.empty(x.shape[0], _kept_floats(x, parts) if keep else 0)
     output = torch.empty(rows.shape, dtype=rows.dtype)
     call(
         library.brainbrr_layer_forward,
@@ -142,13 +166,13 @@ def _layer_backward(
     x: Tensor,
     kept: Tensor,
     weights: list[Tensor],
+    seed: Tensor | None,
     norm_eps: float,
     eps: float,
     dropout: float,
-    seed: int,
 ) -> list[Tensor]:
     rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
-    shape = _shape(rows, parts, norm_eps, eps, dropout, seed)
+    shape = _shape(rows, parts, seed, norm_eps, eps, dropout)
     d_rows = packed(d_output, 3, rows.dtype)
     d_input = torch.empty(rows.shape, dtype=rows.dtype)
     grads = [torch.empty(part.shape) for part in parts]
@@ -163,16 +187,14 @@ def _layer_backward(
 def _layer_shapes(
     x: Tensor,
     weights: list[Tensor],
+    seed: Tensor | None,
     norm_eps: float,
     eps: float,
     dropout: float,
-    seed: int,
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
-    """What a compiler needs to know of `layer`: the size of what is kept is known to C alone."""
-    shape = _shape(x, weights, norm_eps, eps, dropout, seed)
-    n_kept = native_library().brainbrr_layer_kept_floats(ctypes.byref(shape)) if keep else 0
-    return x.new_empty(x.shape), x.new_empty(n_kept, dtype=torch.float32)
+    n_kept = _kept_floats(x, weights) if keep else 0
+    return x.new_empty(x.shape), x.new_empty((x.shape[0], n_kept), dtype=torch.float32)
 
 
 def _layer_backward_shapes(
@@ -180,24 +202,19 @@ def _layer_backward_shapes(
     x: Tensor,
     kept: Tensor,
     weights: list[Tensor],
+    seed: Tensor | None,
     norm_eps: float,
     eps: float,
     dropout: float,
-    seed: int,
 ) -> list[Tensor]:
     return [t.new_empty(t.shape) for t in (x, *weights)]
 
 
-def _register_shapes(name: str, function: Any) -> None:
-    # Before torch 2.4 it had another name.
-    register = getattr(torch.library, "register_fake", None) or torch.library.impl_abstract
-    register(f"brainbrr::{name}")(function)
-
-
 _library.impl("layer", _layer, "CPU")
 _library.impl("layer_backward", _layer_backward, "CPU")
-_register_shapes("layer", _layer_shapes)
-_register_shapes("layer_backward", _layer_backward_shapes)
+_library.impl("layer", _layer_with_derivative, "Autograd")
+register_shapes("layer", _layer_shapes)
+register_shapes("layer_backward", _layer_backward_shapes)
 
 
 def _row_type(x: Tensor) -> torch.dtype:
@@ -209,11 +226,23 @@ def _addresses(tensors: list[Tensor]) -> Any:
     return (ctypes.c_void_p * len(tensors))(*(address(tensor) for tensor in tensors))
 
 
+def _kept_floats(x: Tensor, weights: list[Tensor]) -> int:
+    """Numbers that C keeps of one sequence for the way back; how many sequences may stay open."""
+    one = torch.empty(1, int(x.shape[1]), int(x.shape[2]), dtype=_row_type(x), device="meta")
+    shape = _shape(one, weights, None, 0.0, 0.0, 0.0)
+    return int(native_library().brainbrr_layer_kept_floats(ctypes.byref(shape)))
+
+
 def _shape(
-    rows: Tensor, weights: list[Tensor], norm_eps: float, eps: float, dropout: float, seed: int
+    rows: Tensor,
+    weights: list[Tensor],
+    seed: Tensor | None,
+    norm_eps: float,
+    eps: float,
+    dropout: float,
 ) -> LayerShape:
     block = block_shape(rows, weights[:N_WEIGHTS], eps, reverse=False)
-    return LayerShape(block, norm_eps, dropout, seed)
+    return LayerShape(block, norm_eps, dropout, 0 if seed is None else int(seed))
 
 
 def _check(

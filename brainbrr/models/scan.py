@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.kernels import kernel_scan, kernels_available
-from brainbrr.models.native import native_available, native_scan
+from brainbrr.models.native import native_available, native_can_take, native_scan
 from brainbrr.models.precision import full_precision
 from brainbrr.models.tracing import is_tracing
 
@@ -194,13 +194,24 @@ def auto(
     return resolve(auto, x)(x, dt, A, B, C, D, initial_state)
 
 
-def resolve(scan: Scan, x: Tensor) -> Scan:
-    """What `auto` stands for with this tensor; any other scan is itself."""
+def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:
+    """What `auto` stands for with this tensor; any other scan is itself.
+
+    Args:
+        scan: a form of the scan.
+        x: what it shall run on; float64 is for the chunked form alone.
+        as_operator: the caller runs the native form as a registered operator of torch, which a
+            compiled model may keep: see `native_can_take`. All else that traces gets the chunked
+            form, in which a compiler sees every step.
+    """
     if scan is not auto:
         return scan
-    # Compiled forms are opaque to tracers, and keep float32 states: chunked serves both.
-    opaque = is_tracing() or x.dtype == torch.float64
-    return chunked if opaque else _best_on(x.device.type)
+    if x.dtype == torch.float64:
+        return chunked
+    if not is_tracing():
+        return _best_on(x.device.type)
+    stays = as_operator and native_can_take(x, as_operator=True)
+    return native_scan if stays else chunked
 
 
 @cache

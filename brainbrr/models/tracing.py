@@ -1,4 +1,7 @@
-"""Whether the model runs or is being read by a compiler."""
+"""Whether the model runs or is being read by a compiler, and by which kind."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
@@ -8,7 +11,31 @@ if hasattr(torch.compiler, "is_compiling"):
 else:
     from torch._utils import is_compiling as _is_compiling
 
+TELLS_EXPORT = hasattr(torch.compiler, "is_exporting")
+"""Whether this torch (2.7 and newer) tells what is compiled to run here from what is exported."""
+_is_exporting = getattr(torch.compiler, "is_exporting", _is_compiling)
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
 
 def is_tracing() -> bool:
     """Whether torch.compile, torch.export or torch.jit reads the model: they see no values."""
     return bool(_is_compiling()) or torch._C._get_tracing_state() is not None
+
+
+def keeps_operators() -> bool:
+    """Whether torch.compile reads the model, for this process alone.
+
+    It may then keep operators that only this machine has. What torch.export or torch.jit write out
+    may not: it is to run elsewhere. Where torch cannot tell the two apart (before 2.7) the answer
+    is no.
+    """
+    return bool(_is_compiling()) and not _is_exporting()
+
+
+def settled_before_tracing(function: Function) -> Function:
+    """Mark a function of constants that a compiler runs instead of reading, as what it does
+    (loading a library, writing a log) is not part of the model."""
+    # What torch.compiler.assume_constant_result does, without its import of the whole compiler.
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function

@@ -47,7 +47,8 @@ class TrainerOptions:
         matmul_precision: `highest`, `high` (TF32 on Ampere and newer) or `medium`.
         benchmark: let cuDNN search its fastest algorithm.
         deterministic: refuse algorithms whose result depends on timing.
-        compile_network: translate the network with torch.compile; the first steps take minutes.
+        compile_network: translate the network with torch.compile; the first steps take minutes,
+            and EEG that is not finite is noticed by its loss, no longer at the network's door.
         checkpoint_gradients: recompute each child of the network in the backward pass: less memory,
             more time.
         freeze: names of parameters to hold, as shell patterns.

@@ -139,7 +139,7 @@ def test_bfloat16_rounds_rows_and_the_factors_of_products_only(shape):
 def test_torch_compile_sees_an_operator_with_known_shapes():
     layer, inputs = draw(*SHAPES[0])
     weights = [*layer.layer.forwards.block_weights(), *layer.layer.backwards.block_weights()]
-    numbers = ([*weights, layer.norm.weight, layer.norm.bias], 1e-5, 1e-5, 0.0, 0, True)
+    numbers = ([*weights, layer.norm.weight, layer.norm.bias], None, 1e-5, 1e-5, 0.0, True)
     arguments = [t.detach() for t in numbers[0]]
     real = torch.ops.brainbrr.layer(inputs, arguments, *numbers[1:])
     meta = torch.ops.brainbrr.layer(
