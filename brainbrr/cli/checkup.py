@@ -2,6 +2,7 @@
 
 import importlib.util
 import platform
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from brainbrr.data.cache import open_signal
 from brainbrr.data.manifest import read_manifest
 from brainbrr.errors import BrainbrrError
 from brainbrr.inference.artifact import load_detector, selftest
+from brainbrr.inference.parity import agreements
+from brainbrr.inference.reading import ENCODE_ONCE
+from brainbrr.inference.recordings import find_jobs
 from brainbrr.inference.selftest import TOLERANCE
 from brainbrr.inference.szcore_rehearsal import rehearse
 from brainbrr.models.mamba2 import BiMamba2
@@ -30,7 +34,7 @@ class Finding:
 
     Attributes:
         what: what was looked at.
-        healthy: False where it is broken; None where it is absent and not needed.
+        healthy: False where it is broken; None where it is absent and not needed, or a measure.
         detail: what was found.
         remedy: what to do; empty where nothing is.
     """
@@ -176,6 +180,26 @@ def check_detector(folder: str | None, device: str) -> Iterator[Finding]:
         f"self-test: largest difference {difference:.1e}",
         "Do not trust its events here; try device=cpu, and report this.",
     )
+
+
+def measure_ways(folder: str | None, source: str | None, device: str) -> Iterator[Finding]:
+    """What the faster ways to use a detector change on recordings, beside float32 windows."""
+    if folder is None or source is None:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as nowhere:
+            recordings = [job.source for job in find_jobs(source, nowhere)]
+        detector = load_detector(folder, device=device, check=False)
+        forms = {
+            "precision=bf16": detector.with_precision("bf16"),
+            "reading=encode_once": detector.with_reading(ENCODE_ONCE),
+        }
+        found = agreements(list(forms.values()), detector, recordings)
+    except BrainbrrError as error:
+        yield Finding("bf16, encode_once", False, str(error), error.remedy)
+        return
+    for way, difference in zip(forms, found, strict=True):
+        yield Finding(way, None, str(difference))
 
 
 def check_szcore(folder: str | None) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ def run(cfg: DictConfig) -> None:
             checkup.check_corpora(list(cfg.corpora)),
             checkup.check_caches(cfg.paths.cache, verify=cfg.verify_cache),
             checkup.check_detector(cfg.detector, device),
+            checkup.measure_ways(cfg.detector, cfg.input, device),
             checkup.check_szcore(cfg.szcore),
             checkup.check_modal(),
         )

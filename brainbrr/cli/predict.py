@@ -27,10 +27,9 @@ def run(cfg: DictConfig) -> None:
     )
     use_threads(cfg.threads)
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
-    detector = detector.with_stride(cfg.stride_s)
-    model = fast_form(
-        detector, precision=cfg.precision, compiled=cfg.compile, batch_size=cfg.batch_size
-    )
+    detector = detector.with_stride(cfg.stride_s).with_reading(cfg.reading)
+    detector = detector.with_precision(cfg.precision)
+    model = fast_form(detector, compiled=cfg.compile, batch_size=cfg.batch_size)
     sources = list(cfg.input) if isinstance(cfg.input, ListConfig) else cfg.input
     output = Path(cfg.output)
     jobs = find_jobs(sources, output)
@@ -50,7 +49,8 @@ def _maker(detector: Annotator, cfg: DictConfig) -> dict[str, Any]:
     return {
         "detector": detector.identity,
         "stride_s": detector.windowing.stride_s,
-        "precision": cfg.precision,
+        "reading": detector.reading,
+        "precision": detector.precision,
         "evidence": cfg.evidence,
     }
 

@@ -142,7 +142,8 @@ class Annotating:
                 waiting.append((job, folder / f"{number}.npy"))
         for job, place, future in self._prepared(waiting):
             try:
-                rollout = Rollout(future.result(), self.detector.windowing)
+                detector = self.detector
+                rollout = Rollout(future.result(), detector.windowing, detector.reading)
             except FAULTS as error:
                 told.append(self._failed(job, error))
                 place.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
@@ -18,6 +19,8 @@ from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace
 from brainbrr.inference.packing import TRACE_RATE_HZ, NothingObserved, Rollout, pack
 from brainbrr.inference.prepared_eeg import PreparedEeg, prepared
+from brainbrr.inference.reading import READINGS, WINDOWS
+from brainbrr.inference.refusals import SpeedNotOffered
 from brainbrr.signal.window_model import WindowModel
 
 if TYPE_CHECKING:
@@ -33,8 +36,12 @@ if TYPE_CHECKING:
     from brainbrr.inference.stream import DetectorStream
 
 
+log = logging.getLogger(__name__)
+
 __all__ = ["TRACE_RATE_HZ", "Annotator", "Detector", "NothingObserved"]
 
+FP32 = "fp32"
+PRECISIONS = (FP32, "bf16")
 BATCH_SIZE = 4
 """Windows computed at once where nothing else is asked for."""
 
@@ -48,6 +55,8 @@ class Annotator(ABC):
         detection: how probability becomes events, tuned on validation data.
         provenance: where it was trained and tuned, plain values.
         calibration: what an event's probability is worth; the identity where none was fitted.
+        reading: `windows`, or `encode_once` for long stretches; see `with_reading`.
+        precision: `fp32` or `bf16`; see `with_precision`.
     """
 
     preparation: Preparation
@@ -55,6 +64,8 @@ class Annotator(ABC):
     detection: Detection
     provenance: dict[str, Any]
     calibration: Calibration = Calibration()  # frozen
+    reading: str = WINDOWS
+    precision: str = FP32
 
     @property
     @abstractmethod
@@ -85,7 +96,8 @@ class Annotator(ABC):
 
     @property
     def identity(self) -> str:
-        """Sixteen hexadecimal digits that stand for everything that decides what is found."""
+        """Sixteen hexadecimal digits that stand for everything released that decides what is found;
+        `reading` and `precision` are for whoever uses it to choose."""
         numbers = [
             type(self).__name__,
             self.provenance,
@@ -140,7 +152,7 @@ class Annotator(ABC):
         return self._trace(recording, batch_size)
 
     def _trace(self, recording: PreparedEeg, batch_size: int) -> Trace:
-        rollout = Rollout(recording, self.windowing)
+        rollout = Rollout(recording, self.windowing, self.reading)
         return next(pack([rollout], self.window_model, batch_size)).trace()
 
     def adjacency(
@@ -194,6 +206,41 @@ class Annotator(ABC):
         windowing = replace(self.windowing, stride_s=stride_s)
         return replace(self, windowing=windowing)  # type: ignore[type-var]
 
+    def with_reading(self, reading: str) -> Self:
+        """The same detector reading recordings in `windows`, or in long stretches (`encode_once`:
+        see `brainbrr.inference.reading`); streams and evidence have windows in any case.
+
+        Raises:
+            SpeedNotOffered: no such way, or an exported form, whose windows have one length.
+        """
+        if reading not in READINGS:
+            raise SpeedNotOffered(f"reading {' or '.join(READINGS)}", reading, "Correct reading=.")
+        return self._with("reading", reading)
+
+    def with_precision(self, precision: str) -> Self:
+        """The same detector computing in `fp32`, or in `bf16`: matrix products of numbers with 8
+        bits of mantissa.
+
+        Raises:
+            SpeedNotOffered: no such precision, or an exported form, which has one.
+        """
+        if precision not in PRECISIONS:
+            raise SpeedNotOffered(
+                f"precision {' or '.join(PRECISIONS)}",
+                precision,
+                "Correct precision=; int8 is a form: `brainbrr export format=onnx quantise=int8`.",
+            )
+        return self._with("precision", precision)
+
+    def _with(self, name: str, value: str) -> Self:
+        if value == getattr(self, name):
+            return self
+        raise SpeedNotOffered(
+            f"{name}={getattr(self, name)} for an exported detector",
+            f"{name}={value}",
+            f"Give the detector's folder, or leave {name}= out.",
+        )
+
 
 @dataclass(frozen=True)
 class Detector(Annotator):
@@ -202,7 +249,7 @@ class Detector(Annotator):
     Attributes:
         network: `(batch, 19, samples)` standardised EEG to `(batch, samples)` logits.
         model: the network's family and numbers, plain values.
-        preparation, windowing, detection, provenance, calibration: see `Annotator`.
+        preparation and all that follows: see `Annotator`.
     """
 
     network: nn.Module
@@ -212,6 +259,16 @@ class Detector(Annotator):
     detection: Detection = field(default_factory=Detection)
     provenance: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=Calibration)
+    reading: str = WINDOWS
+    precision: str = FP32
+
+    def _with(self, name: str, value: str) -> Self:
+        from brainbrr.models.precision import has_bf16_units
+
+        device = next(self.network.parameters()).device.type
+        if value == "bf16" and not has_bf16_units(device):
+            log.warning("bf16 costs time here: no units for it are known on this %s", device)
+        return replace(self, **{name: value})  # type: ignore[arg-type]
 
     @property
     def weights_digest(self) -> str:
@@ -227,7 +284,7 @@ class Detector(Annotator):
         """The network in evaluation mode, with the scaling before it."""
         from brainbrr.models.rollout import TorchWindows
 
-        return TorchWindows(self.network.eval())
+        return TorchWindows(self.network.eval(), self.precision)
 
     def adjacency(
         self,

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from brainbrr.data.window_index import Windowing, bad_samples, observed_in
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.trace import Trace
 from brainbrr.inference.prepared_eeg import PreparedEeg
+from brainbrr.inference.reading import WINDOWS, row_length, rows_of
 from brainbrr.signal.window_model import WindowModel
-from brainbrr.signal.windows import Stitcher, read_window, recorded_spans, window_spans
+from brainbrr.signal.windows import Stitcher, read_window, recorded_spans
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +37,21 @@ class Rollout:
     Args:
         prepared: the recording.
         windowing: how it is cut up.
+        reading: `windows`, or `encode_once` for stretches; see `brainbrr.inference.reading`.
 
     Raises:
         NothingObserved: no electrode holds signal.
         UnscaledElectrode: one that does cannot be scaled.
     """
 
-    def __init__(self, prepared: PreparedEeg, windowing: Windowing) -> None:
+    def __init__(self, prepared: PreparedEeg, windowing: Windowing, reading: str = WINDOWS) -> None:
         _check(prepared)
         n_samples = prepared.eeg.shape[1]
         self.prepared = prepared
         self.windowing = windowing
         self._recorded = recorded_spans(n_samples, windowing.rate_hz, prepared.gaps)
-        self.spans = window_spans(self._recorded, windowing.length, windowing.stride)
         self._bad = bad_samples(prepared.bad_spans, windowing.rate_hz)
-        self.observed = self._observed(self.spans)
+        self.spans, self.observed = rows_of(self._recorded, windowing, reading, self._observed)
         if not self.observed.any():
             raise _nothing("none in any window")
         self._stitcher = Stitcher(n_samples, windowing.length)
@@ -60,18 +62,22 @@ class Rollout:
         blind = np.flatnonzero(~self.observed.any(axis=1))
         if len(blind):
             log.warning("%d of %d windows without any electrode: 0 there", len(blind), self.n_left)
-        for number in blind:
-            self.put(int(number), np.zeros(self.windowing.length, dtype=np.float32))
+        for number in map(int, blind):
+            self.put(number, np.zeros(self.length(number), dtype=np.float32))
         yield from map(int, np.flatnonzero(self.observed.any(axis=1)))
 
+    def length(self, number: int) -> int:
+        """Samples of a window or stretch as the network gets it."""
+        return row_length(self.spans[number], self.windowing)
+
     def window(self, number: int) -> NDArray[np.int16]:
-        """The EEG of a window, `(19, length)`."""
+        """The EEG of a window or stretch, `(19, length)`."""
         return self.read(self.spans[number])
 
     def read(self, span: NDArray[np.int64]) -> NDArray[np.int16]:
-        """The EEG of any span no longer than a window, padded to `(19, length)`."""
+        """The EEG of any span, padded to a window's length at least, `(19, length)`."""
         eeg: Any = self.prepared.eeg
-        return read_window(eeg, span, self.windowing.length)[0]
+        return read_window(eeg, span, row_length(span, self.windowing))[0]
 
     def around(self, sample: int) -> NDArray[np.int64]:
         """The span of a window with a sample in its middle, moved to cross no gap."""
@@ -122,6 +128,10 @@ def _nothing(found: str) -> NothingObserved:
     )
 
 
+Batch = list[tuple[Rollout, int]]
+Inputs = tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
+
+
 def pack(
     rollouts: Iterable[Rollout],
     model: WindowModel,
@@ -129,6 +139,9 @@ def pack(
     advance: Callable[[float, float], None] = lambda recordings, seconds: None,
 ) -> Iterator[Rollout]:
     """Run the windows of recordings in batches that are full but for the very last.
+
+    While the network runs on a batch the next one is read. Stretches share a batch where they are
+    equally long.
 
     Args:
         rollouts: recordings, taken one by one when the windows of those before are all in a batch.
@@ -139,31 +152,59 @@ def pack(
     Yields:
         each recording, in order, when all its windows are in.
     """
-    batch: list[tuple[Rollout, int]] = []
+    batch: Batch = []
     unfinished: deque[Rollout] = deque()
-    for rollout in rollouts:
-        unfinished.append(rollout)
-        for number in rollout.windows():
-            batch.append((rollout, number))
-            if len(batch) == batch_size:
-                advance(*_run(batch, model))
-                batch = []
+    with ThreadPoolExecutor(1) as reader:
+        for rollout in rollouts:
+            unfinished.append(rollout)
+            for filled, inputs in _read_ahead(_filled(batch, rollout, batch_size), reader):
+                advance(*_run(filled, inputs.result(), model))
                 yield from _finished(unfinished)
-        yield from _finished(unfinished)
+            yield from _finished(unfinished)
     if batch:
-        advance(*_run(batch, model))
+        advance(*_run(batch, _inputs(batch), model))
     yield from _finished(unfinished)
 
 
-def _run(batch: list[tuple[Rollout, int]], model: WindowModel) -> tuple[float, float]:
-    """One batch through the network; the recordings and the seconds of EEG it stands for."""
-    probability = model(
+def _filled(batch: Batch, rollout: Rollout, batch_size: int) -> Iterator[Batch]:
+    """Each batch that the windows of a recording fill; what fills none stays in `batch`."""
+    for number in rollout.windows():
+        length = rollout.length(number)
+        if batch and batch[0][0].length(batch[0][1]) != length:
+            yield batch.copy()
+            batch.clear()
+        batch.append((rollout, number))
+        # A stretch counts as the windows it is as long as.
+        if len(batch) >= batch_size * rollout.windowing.length // length:
+            yield batch.copy()
+            batch.clear()
+
+
+def _read_ahead(
+    batches: Iterator[Batch], reader: ThreadPoolExecutor
+) -> Iterator[tuple[Batch, Future[Inputs]]]:
+    """Each batch, while the next one of the same recording is read."""
+    ahead: deque[tuple[Batch, Future[Inputs]]] = deque()
+    for batch in batches:
+        ahead.append((batch, reader.submit(_inputs, batch)))
+        if len(ahead) > 1:
+            yield ahead.popleft()
+    yield from ahead
+
+
+def _inputs(batch: Batch) -> Inputs:
+    """What a `WindowModel` is given for a batch."""
+    return (
         np.stack([rollout.window(number) for rollout, number in batch]),
         np.stack([rollout.observed[number] for rollout, number in batch]),
         np.stack([np.float32(rollout.prepared.center_uv) for rollout, _ in batch]),
         np.stack([np.float32(rollout.prepared.scale_uv) for rollout, _ in batch]),
     )
-    for (rollout, number), values in zip(batch, probability, strict=True):
+
+
+def _run(batch: Batch, inputs: Inputs, model: WindowModel) -> tuple[float, float]:
+    """One batch through the network; the recordings and the seconds of EEG it stands for."""
+    for (rollout, number), values in zip(batch, model(*inputs), strict=True):
         rollout.put(number, values)
     shares = [1.0 / len(rollout.spans) for rollout, _ in batch]
     lengths_s = [rollout.prepared.eeg.shape[1] / rollout.windowing.rate_hz for rollout, _ in batch]

@@ -1,6 +1,6 @@
 """Whether two forms of a detector agree: on windows, and on whole recordings with their events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,21 +51,42 @@ class Agreement:
     n_equal: int
     n_overlapping: int
 
+    def __str__(self) -> str:
+        return (
+            f"probability differs by {self.max_difference:.1e} at most, {self.mean_difference:.1e}"
+            f" on average; {self.n_events[0]} events for {self.n_events[1]},"
+            f" {self.n_overlapping} overlap, {self.n_equal} to the sample"
+        )
+
 
 def agreement(
     ours: Annotator, theirs: Annotator, sources: Iterable[str | Path | Recording]
 ) -> Agreement:
     """Both forms over the same recordings."""
-    differences: list[NDArray[np.float32]] = []
-    pairs: list[tuple[Annotation, Annotation]] = []
+    return agreements([ours], theirs, sources)[0]
+
+
+def agreements(
+    forms: Sequence[Annotator], theirs: Annotator, sources: Iterable[str | Path | Recording]
+) -> list[Agreement]:
+    """Each form beside one that all are compared with, over the same recordings."""
+    differences: list[list[NDArray[np.float32]]] = [[] for _ in forms]
+    pairs: list[list[tuple[Annotation, Annotation]]] = [[] for _ in forms]
     for source in sources:
-        found, expected = ours.trace(source), theirs.trace(source)
-        differences.append(np.abs(found.probability - expected.probability))
-        pairs.append((ours.events(found), theirs.events(expected)))
-    every = np.concatenate(differences)
+        expected = theirs.trace(source)
+        for number, form in enumerate(forms):
+            found = form.trace(source)
+            differences[number].append(np.abs(found.probability - expected.probability))
+            pairs[number].append((form.events(found), theirs.events(expected)))
+    return [_agreement(np.concatenate(d), p) for d, p in zip(differences, pairs, strict=True)]
+
+
+def _agreement(
+    difference: NDArray[np.float32], pairs: list[tuple[Annotation, Annotation]]
+) -> Agreement:
     return Agreement(
-        float(every.max()),
-        float(every.mean()),
+        float(difference.max()),
+        float(difference.mean()),
         (sum(len(a.events) for a, _ in pairs), sum(len(b.events) for _, b in pairs)),
         sum(_equal(a, b) for a, b in pairs),
         sum(_overlapping(a, b) for a, b in pairs),

@@ -53,6 +53,10 @@ class SelftestFailed(InvalidDetector):
     """This machine computes other probabilities than the detector's maker got."""
 
 
+class SpeedNotOffered(BrainbrrError):
+    """A way of computing that this form of a detector does not have."""
+
+
 def shown(value: object, n_characters: int = 80) -> str:
     """A foreign value as one short line of printable ASCII, safe to show on a terminal."""
     text = ascii(value)

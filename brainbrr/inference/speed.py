@@ -1,35 +1,30 @@
 """A detector's network made faster at a stated price."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
 from brainbrr.inference.detector import Annotator, Detector
+from brainbrr.inference.reading import WINDOWS
+from brainbrr.inference.refusals import SpeedNotOffered
 from brainbrr.models.rollout import TorchWindows
 from brainbrr.signal.window_model import WindowModel
 
 
-class SpeedNotOffered(BrainbrrError):
-    """A way of computing that this form of a detector does not have."""
-
-
 @dataclass(frozen=True)
-class FastWindows:
-    """A network in bfloat16, compiled, or both.
+class FilledWindows:
+    """A compiled network, which is compiled anew for each size of batch: a last one is filled up.
 
     Attributes:
         windows: the network.
-        precision: `fp32`, or `bf16` for matrix products with 8 bits of mantissa.
-        batch_size: rows of every batch, a last one filled up; None leaves batches as they are.
+        batch_size: rows of every batch.
     """
 
     windows: TorchWindows
-    precision: str
-    batch_size: int | None
+    batch_size: int
 
     def __call__(
         self,
@@ -40,41 +35,36 @@ class FastWindows:
     ) -> NDArray[np.float32]:
         """Probability of each sample; see `WindowModel`."""
         n = len(eeg)
-        # A compiled network is compiled anew for each size of batch.
         filled = [
-            np.concatenate([array, array[-1:].repeat((self.batch_size or n) - n, 0)])
+            np.concatenate([array, array[-1:].repeat(self.batch_size - n, 0)])
             for array in (eeg, observed, center_uv, scale_uv)
         ]
-        device = next(self.windows.network.parameters()).device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self.windows(*filled)[:n]
+        return self.windows(*filled)[:n]
 
 
-def fast_form(
-    detector: Annotator, *, precision: str, compiled: bool, batch_size: int
-) -> WindowModel:
+def fast_form(detector: Annotator, *, compiled: bool, batch_size: int) -> WindowModel:
     """What computes a detector's windows, as fast as asked for.
 
     Args:
-        precision: `fp32` or `bf16`.
         compiled: through torch.compile; the first batch takes a minute.
         batch_size: windows in a batch.
 
     Raises:
-        SpeedNotOffered: an unknown precision, or a form that is compiled already.
+        SpeedNotOffered: a form that is compiled already, or stretches of many lengths.
     """
-    if precision not in {"fp32", "bf16"}:
-        raise SpeedNotOffered("precision fp32 or bf16", precision, "Correct precision=.")
-    if precision == "fp32" and not compiled:
+    if not compiled:
         return detector.window_model
     if not isinstance(detector, Detector):
         raise SpeedNotOffered(
-            "precision=fp32 and compile=false for an exported detector",
-            f"precision={precision}, compile={str(compiled).lower()}",
-            "Give the detector's folder, or leave them out.",
+            "compile=false for an exported detector",
+            "compile=true",
+            "Give the detector's folder, or leave compile= out.",
         )
-    windows = TorchWindows(detector.network.eval())
-    if compiled:
-        network: Any = torch.compile(windows.network)
-        windows = replace(windows, network=network)
-    return FastWindows(windows, precision, batch_size if compiled else None)
+    if detector.reading != WINDOWS:
+        raise SpeedNotOffered(
+            f"reading={WINDOWS} for a compiled network, which is compiled for one length",
+            f"reading={detector.reading}, compile=true",
+            "Leave one of the two out.",
+        )
+    network: Any = torch.compile(detector.network.eval())
+    return FilledWindows(TorchWindows(network, detector.precision), batch_size)

@@ -1,9 +1,34 @@
-"""Full precision inside autocast, for the few operations that need it."""
+"""bfloat16 where it is asked for, and full precision for the few operations that need it."""
 
+import re
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+PROCESSOR = Path("/proc/cpuinfo")
+UNITS = {"avx512_bf16", "amx_bf16", "bf16"}
+"""What Linux calls a processor's instructions for products of bfloat16 numbers."""
+
+
+def autocast(device_type: str, precision: str) -> AbstractContextManager[object]:
+    """A context that computes matrix products in bfloat16 for `bf16`, and changes nothing for
+    `fp32`."""
+    # Some versions of torch refuse even a disabled autocast on some devices.
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device_type, torch.bfloat16)
+
+
+def has_bf16_units(device_type: str) -> bool:
+    """Whether a device multiplies bfloat16 numbers as such; one that does not say so, as under
+    macOS and Windows, counts as one that does not."""
+    if device_type == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    if device_type != "cpu" or not PROCESSOR.exists():
+        return False
+    return not UNITS.isdisjoint(re.split(r"\s+", PROCESSOR.read_text(encoding="utf-8")))
 
 
 def full_precision(device_type: str) -> AbstractContextManager[None]:

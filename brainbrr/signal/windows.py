@@ -22,9 +22,8 @@ def window_spans(spans: NDArray[np.int64], length: int, stride: int) -> NDArray[
     """Where windows lie: `(n, 2)` first and last-plus-one samples, never across two spans.
 
     Within each span windows start every `stride` samples; a last one ends exactly at the span's
-    end, so that the tail
-    is seen with full context. A span shorter than `length` gives one short window, padded when it
-    is read.
+    end, so that the tail is seen with full context. A span shorter than `length` gives one short
+    window, padded when it is read.
     """
     windows = []
     for start, stop in spans:
@@ -58,7 +57,7 @@ class Stitcher:
 
     Args:
         n_samples: length of the timeline.
-        length: samples in a window.
+        length: samples in a window, as most have them.
     """
 
     def __init__(self, n_samples: int, length: int) -> None:
@@ -67,11 +66,12 @@ class Stitcher:
         self._weight = np.zeros(n_samples, dtype=np.float32)
 
     def add(self, values: NDArray[np.float32], span: NDArray[np.int64]) -> None:
-        """Take in one window's values `(length,)`; what lies beyond its span is padding and
-        ignored."""
+        """Take in one window's values, `(length,)` or longer; what lies beyond its span is padding
+        and ignored."""
         start, stop = span
-        self._total[start:stop] += self._taper[: stop - start] * values[: stop - start]
-        self._weight[start:stop] += self._taper[: stop - start]
+        taper = self._taper if len(values) == len(self._taper) else taper_weights(len(values))
+        self._total[start:stop] += taper[: stop - start] * values[: stop - start]
+        self._weight[start:stop] += taper[: stop - start]
 
     def result(self, recorded: NDArray[np.int64]) -> NDArray[np.float32]:
         """The weighted average at each sample; 0 outside the `recorded` spans.

@@ -98,6 +98,14 @@ def test_evaluate_repeats_the_scores(place: Path) -> None:
     assert (place / "again" / "report.html").is_file()
 
 
+def test_evaluate_says_in_which_way_it_read(place: Path) -> None:
+    brainbrr(
+        "evaluate", "detector=run", "split=test", "output=once", "reading=encode_once", cwd=place
+    )
+    assert (place / "once" / "scores.json").is_file()
+    assert "reading=encode_once precision=fp32" in (place / "once" / "report.html").read_text()
+
+
 def test_doctor_is_content(place: Path) -> None:
     told = brainbrr("doctor", "detector=run", cwd=place).stdout
     assert "self-test" in told

@@ -2,13 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from brainbrr.inference.artifact import load_detector
 from brainbrr.inference.detector import Annotator, Detector
-from brainbrr.inference.speed import FastWindows, SpeedNotOffered, fast_form
+from brainbrr.inference.reading import ENCODE_ONCE
+from brainbrr.inference.refusals import SpeedNotOffered
+from brainbrr.inference.speed import FilledWindows, fast_form
 
+GOLDEN = Path(__file__).parent / "golden" / "schema_2"
 HEAVY = ("lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "torch_geometric")
 
 
@@ -21,9 +26,19 @@ def windows(n: int) -> tuple[np.ndarray, ...]:
 
 def test_bf16_stays_near(golden: Detector) -> None:
     exact = golden.window_model(*windows(2))
-    fast = fast_form(golden, precision="bf16", compiled=False, batch_size=2)(*windows(2))
+    fast = golden.with_precision("bf16").window_model(*windows(2))
     difference = np.abs(exact - fast).max()
     assert 0 < difference < 0.02
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("bf16", 0.05)])
+def test_a_gpu_gives_what_the_processor_gives(
+    golden: Detector, precision: str, tolerance: float
+) -> None:
+    form = load_detector(GOLDEN, device="cuda", check=False).with_precision(precision)
+    exact = golden.window_model(*windows(2))
+    np.testing.assert_allclose(form.window_model(*windows(2)), exact, atol=tolerance)
 
 
 def test_batches_of_a_compiled_network_are_filled_up(golden: Detector) -> None:
@@ -36,18 +51,18 @@ def test_batches_of_a_compiled_network_are_filled_up(golden: Detector) -> None:
             sizes.append(len(eeg))
             return golden.window_model(eeg, *rest)
 
-    fast = FastWindows(Counting(), "fp32", 4)  # type: ignore[arg-type]
+    fast = FilledWindows(Counting(), 4)  # type: ignore[arg-type]
     np.testing.assert_allclose(fast(*windows(3)), golden.window_model(*windows(3)), atol=1e-6)
     assert sizes == [4]
 
 
 def test_plain_is_the_detector_itself(golden: Detector) -> None:
-    assert fast_form(golden, precision="fp32", compiled=False, batch_size=4) == golden.window_model
+    assert fast_form(golden, compiled=False, batch_size=4) == golden.window_model
 
 
-def test_an_unknown_precision_is_refused(golden: Detector) -> None:
-    with pytest.raises(SpeedNotOffered, match="fp32 or bf16"):
-        fast_form(golden, precision="fp8", compiled=False, batch_size=4)
+def test_a_compiled_network_has_windows_of_one_length(golden: Detector) -> None:
+    with pytest.raises(SpeedNotOffered, match="compiled for one length"):
+        fast_form(golden.with_reading(ENCODE_ONCE), compiled=True, batch_size=4)
 
 
 def test_an_exported_form_is_as_fast_as_it_is(golden: Detector) -> None:
@@ -55,7 +70,7 @@ def test_an_exported_form_is_as_fast_as_it_is(golden: Detector) -> None:
         window_model = golden.window_model
 
     with pytest.raises(SpeedNotOffered, match="exported"):
-        fast_form(Exported(), precision="bf16", compiled=False, batch_size=4)
+        fast_form(Exported(), compiled=True, batch_size=4)
 
 
 def test_prediction_imports_nothing_of_training() -> None:

@@ -1,0 +1,67 @@
+"""Ways to predict: told in the ledger, never mixed in one folder, their price told on request."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., tuple[int, str, str]]
+GOLDEN = Path(__file__).parents[1] / "inference" / "golden" / "schema_2"
+
+
+@pytest.fixture
+def predict(command: Command, tmp_path: Path, write_edf: Callable[..., Path]) -> Command:
+    """Predicts one recording of 9 s into `out`, with other options."""
+    write_edf(tmp_path / "in" / "a.edf", seconds=9)
+
+    def run(*options: str) -> tuple[int, str, str]:
+        return command("predict", f"detector={GOLDEN}", "input=in", "output=out", *options)
+
+    return run
+
+
+def makers(folder: Path) -> list[dict[str, str]]:
+    rows = (folder / "predictions.jsonl").read_text().splitlines()
+    return [json.loads(row)["maker"] for row in rows if "maker" in row]
+
+
+def test_the_way_is_told_and_another_is_never_mixed_in(predict: Command, tmp_path: Path) -> None:
+    assert predict()[0] == 0
+    before = (tmp_path / "out" / "a_events.tsv").stat().st_mtime_ns
+    for other, name in (("reading=encode_once", "reading"), ("precision=bf16", "precision")):
+        code, _, told = predict(other)
+        assert code == 2
+        assert f"another {name}" in told
+    assert (tmp_path / "out" / "a_events.tsv").stat().st_mtime_ns == before
+    code, told, _ = predict("reading=encode_once", "precision=bf16", "overwrite=true")
+    assert code == 0
+    assert "1 of 1 recordings annotated" in told
+    ways = [(maker["reading"], maker["precision"]) for maker in makers(tmp_path / "out")]
+    assert ways == [("windows", "fp32"), ("encode_once", "bf16")]
+
+
+def test_a_misspelt_way_is_a_users_error(predict: Command) -> None:
+    code, _, told = predict("reading=once")
+    assert code == 2
+    assert "windows or encode_once" in told
+    code, _, told = predict("precision=int8")
+    assert code == 2
+    assert "quantise=int8" in told
+
+
+def test_doctor_tells_what_the_faster_ways_change(
+    command: Command, tmp_path: Path, write_edf: Callable[..., Path]
+) -> None:
+    write_edf(tmp_path / "in" / "a.edf", seconds=9)
+    _, told, _ = command("doctor", f"detector={GOLDEN}", "input=in", "paths.root=.")
+    for way in ("precision=bf16", "reading=encode_once"):
+        (row,) = (line for line in told.splitlines() if way in line)
+        assert "probability differs by" in row
+        assert "events for" in row
+
+
+def test_doctor_says_where_there_is_nothing_to_measure_on(command: Command) -> None:
+    code, told, _ = command("doctor", f"detector={GOLDEN}", "input=nowhere", "paths.root=.")
+    assert code == 1
+    assert "nowhere, which does not exist" in told
