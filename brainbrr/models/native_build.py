@@ -16,6 +16,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import torch
+
 from brainbrr.errors import BrainbrrError
 
 SOURCE_FOLDER = Path(__file__).parent / "native"
@@ -23,6 +25,7 @@ COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-fPIC")
 CPU_FLAGS = (("-march=native",), ("-mcpu=native",), ())
 COMPILE_TIMEOUT_S = 180
+OPENMP_RUNTIMES = ("libgomp", "libiomp5", "libomp")
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +45,40 @@ class NativeKernelsUnavailable(BrainbrrError):
 def load_library() -> ctypes.CDLL | NativeKernelsUnavailable:
     """The compiled kernels, or the reason why there are none (logged once)."""
     try:
-        return _open(_sources())
+        library = _open(_sources())
+        _join_torchs_threads(library)
+        return library
     except NativeKernelsUnavailable as refusal:
         logger.warning("native scan unavailable: %s", refusal.got)
         return refusal
+
+
+def _join_torchs_threads(library: ctypes.CDLL) -> None:
+    """Let the kernels run on the threads that torch keeps, where its OpenMP runtime is found.
+
+    Threads of our own would wait for a processor that one of torch's holds: after each operation
+    they spin for a while, in case another follows.
+    """
+    team = _find_team()
+    if team is not None and hasattr(library, "brainbrr_use_team"):
+        library.brainbrr_use_team(team)
+        logger.debug("the C kernels run on torch's threads")
+
+
+def _find_team() -> ctypes.c_void_p | None:
+    """`GOMP_parallel` of the OpenMP runtime that torch brought along and has loaded; Linux only."""
+    ours = Path(torch.__file__).parents[1]
+    try:
+        mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    for path in sorted({line.split(maxsplit=5)[-1] for line in mapped.splitlines()}):
+        name = Path(path).name
+        if name.startswith(OPENMP_RUNTIMES) and Path(path).is_relative_to(ours):
+            runtime = ctypes.CDLL(path)
+            if hasattr(runtime, "GOMP_parallel"):
+                return ctypes.cast(runtime.GOMP_parallel, ctypes.c_void_p)
+    return None
 
 
 def cache_folder() -> Path:
