@@ -79,12 +79,13 @@ def step(network, eeg):
 
 
 def steps(options):
-    """Time and peak memory of each batch size and interval."""
+    """Time and peak memory of each batch size and interval, and of the fused edge stream."""
     rows = []
     for batch in options.batches:
-        for interval in (1, 5):
-            row = {"batch": batch, "interval": interval}
-            network, eeg = build(options.model, semi_dynamic_interval=interval), draw(batch)
+        for interval, scan in ((1, "auto"), (5, "auto"), (5, "fused")):
+            row = {"batch": batch, "interval": interval, "scan": scan}
+            network = build(options.model, semi_dynamic_interval=interval, scan=scan)
+            eeg = draw(batch)
             torch.cuda.reset_peak_memory_stats()
             try:
                 timing = take_turns({"step": step(network, eeg)}, options.rounds)["step"]

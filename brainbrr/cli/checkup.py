@@ -74,11 +74,10 @@ def check_scans(device: str) -> Iterator[Finding]:
 def check_fused_layer(device: str) -> Iterator[Finding]:
     """The narrow layer's own CUDA kernels against the plain recurrence, forward and backward."""
     what = "fused edge layer"
-    layer, inputs = _narrow_layer("auto", device)
-    block = layer.layer
-    assert isinstance(block, BiMamba2)
-    if not inputs.is_cuda or not block.is_fused(inputs):
-        yield Finding(what, None, "absent (a CUDA device with Triton 3.2); other forms serve it")
+    try:
+        layer, inputs = _narrow_layer("fused", device)
+    except ScanUnavailable as error:
+        yield Finding(what, None, f"absent ({error.expected}); other forms serve it")
         return
     expected = _layer_and_gradients(*_narrow_layer("reference", device))
     yield _compared(what, _layer_and_gradients(layer, inputs), expected)

@@ -16,7 +16,7 @@ from brainbrr.models.kernels import kernel_convolution, kernel_scan
 from brainbrr.models.native import native_scan
 from brainbrr.models.native_block import BlockWeights, native_block
 from brainbrr.models.native_layer import native_layer
-from brainbrr.models.scan import Scan, auto, resolve, select_scan
+from brainbrr.models.scan import Scan, fused, resolve, select_scan
 from brainbrr.models.tracing import is_tracing
 
 NORM_EPS = 1e-5
@@ -241,11 +241,11 @@ class BiMamba2(nn.Module):
         return scan is native_scan or self._is_fused_on_cuda(inputs)
 
     def _is_fused_on_cuda(self, inputs: Tensor) -> bool:
-        """Whether a narrow layer takes our own kernels, which `auto` and `kernels` both mean."""
+        """Whether a narrow layer takes our own kernels, which only `fused` means."""
         block = self.forwards
         d_inner = block.norm.weight.shape[0]
         d_state = (block.conv1d.in_channels - d_inner) // 2
-        wanted = block.scan in (auto, kernel_scan) and not is_tracing()
+        wanted = block.scan is fused and not is_tracing()
         return wanted and fused_can_take(inputs, d_inner, d_state)
 
     def residual(self, inputs: Tensor, norm: nn.LayerNorm, dropout: float) -> Tensor:

@@ -17,12 +17,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
+from brainbrr.models.fused_layer import fused_available
 from brainbrr.models.kernels import kernel_scan, kernels_available
 from brainbrr.models.native import native_available, native_can_take, native_scan
 from brainbrr.models.precision import full_precision
 from brainbrr.models.tracing import is_tracing
 
-MODES = ("auto", "reference", "chunked", "native", "kernels")
+MODES = ("auto", "reference", "chunked", "native", "kernels", "fused")
 CHUNK_CPU = 16
 CHUNK_CUDA = 64
 CHUNKS_AT_ONCE = 64
@@ -194,6 +195,19 @@ def auto(
     return resolve(auto, x)(x, dt, A, B, C, D, initial_state)
 
 
+def fused(
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    initial_state: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`auto`, for layers too wide for the fused CUDA layer; the narrow ones ask for no scan."""
+    return auto(x, dt, A, B, C, D, initial_state)
+
+
 def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:
     """What `auto` stands for with this tensor; any other scan is itself.
 
@@ -204,7 +218,7 @@ def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:
             compiled model may keep: see `native_can_take`. All else that traces gets the chunked
             form, in which a compiler sees every step.
     """
-    if scan is not auto:
+    if scan not in (auto, fused):
         return scan
     if x.dtype == torch.float64:
         return chunked
@@ -235,16 +249,22 @@ def _find_kernels() -> Scan | None:
     return kernel_scan if kernels_available() else None
 
 
+def _find_fused() -> Scan | None:
+    """The fused layer's mode, where Triton and a CUDA device are."""
+    return fused if torch.cuda.is_available() and fused_available() else None
+
+
 def select_scan(mode: str) -> Scan:
     """The scan of that name.
 
     Args:
-        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU) or `kernels` (mamba-ssm,
-            CUDA).
+        mode: `auto`, `reference`, `chunked`, `native` (compiled C, CPU), `kernels` (mamba-ssm,
+            CUDA) or `fused` (our own layer in Triton where a stream is narrow, CUDA).
 
     Raises:
         UnknownScan: the name is none of these.
-        ScanUnavailable: `native` or `kernels` cannot run here; they are never replaced quietly.
+        ScanUnavailable: `native`, `kernels` or `fused` cannot run here; they are never replaced
+            quietly.
     """
     if mode not in MODES:
         raise UnknownScan(
@@ -256,6 +276,7 @@ def select_scan(mode: str) -> Scan:
     finders: dict[str, tuple[Callable[[], Scan | None], str]] = {
         "native": (_find_native, "a C compiler"),
         "kernels": (_find_kernels, "a CUDA device with mamba-ssm and Triton"),
+        "fused": (_find_fused, "a CUDA device with Triton 3.2 or newer"),
     }
     find, needs = finders[mode]
     if (scan := find()) is None:

@@ -15,8 +15,8 @@ def test_a_layer_that_differs_from_the_recurrence_is_broken(monkeypatch):
     error, draw = 0.0, checkup._narrow_layer
 
     def narrow_layer(scan, device):
-        layer, inputs = draw("chunked" if scan == "auto" else scan, "cpu")
-        if scan == "auto":
+        layer, inputs = draw("chunked" if scan == "fused" else scan, "cpu")
+        if scan == "fused":
             layer.norm.weight.data += error
             return layer, inputs.as_subclass(on_cuda)
         return layer, inputs

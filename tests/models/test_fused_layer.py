@@ -9,7 +9,7 @@ from brainbrr.models.fused_layer import fused_available, fused_can_take, fused_l
 from brainbrr.models.kernels import NotOnCuda
 from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.native import UnsupportedScanInput
-from brainbrr.models.scan import auto, chunked, kernel_scan, reference
+from brainbrr.models.scan import ScanUnavailable, auto, chunked, fused, kernel_scan
 from brainbrr.models.sequence import PreNorm
 
 OPTIONS = {"norm_eps": 1e-5, "eps": 1e-5}
@@ -26,13 +26,19 @@ def directions(layer):
 
 
 @pytest.mark.parametrize(
-    ("scan", "taken"), [(auto, True), (kernel_scan, True), (chunked, False), (reference, False)]
+    ("scan", "taken"), [(fused, True), (auto, False), (kernel_scan, False), (chunked, False)]
 )
-def test_auto_and_kernels_take_it_and_the_plain_forms_never_do(monkeypatch, scan, taken):
+def test_it_is_taken_by_name_alone(monkeypatch, scan, taken):
     monkeypatch.setattr(mamba2, "fused_can_take", lambda *_: True)
     layer, inputs = draw(scan="chunked")
     layer.layer.forwards.scan = scan
     assert layer.layer.is_fused(inputs.to("meta")) is taken
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_by_name_it_is_refused_where_it_cannot_run():
+    with pytest.raises(ScanUnavailable, match="Triton 3.2 or newer"):
+        draw(scan="fused")
 
 
 def test_what_runs_is_the_fused_layer_where_the_input_is_on_cuda(monkeypatch):
@@ -98,7 +104,7 @@ def test_elsewhere_than_on_cuda_it_is_refused_by_name():
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-4), (torch.bfloat16, 5e-2)])
 def test_on_a_gpu_it_gives_what_the_recurrence_gives(dtype, tolerance):
     found = []
-    for scan in ("auto", "reference"):
+    for scan in ("fused", "reference"):
         layer, inputs = draw(scan=scan)
         layer.cuda()
         leaf = inputs.to("cuda", dtype).requires_grad_()
