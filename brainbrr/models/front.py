@@ -93,8 +93,8 @@ class ElectrodeFront(nn.Module):
     def forward(self, eeg: Tensor, observed: Tensor) -> Front:
         """Features of each electrode, and their mean and maximum over the observed ones."""
         encoded, _ = self.encoder(eeg.flatten(0, 1)[:, None])
-        nodes = encoded.unflatten(0, eeg.shape[:2]).transpose(2, 3)
-        return Front(nodes, pool(nodes, observed), [])
+        encoded = encoded.unflatten(0, eeg.shape[:2])
+        return Front(encoded.transpose(2, 3), torch.cat(pool(encoded, observed), 1), [])
 
 
 class ElectrodeMerge(nn.Module):
@@ -108,16 +108,18 @@ class ElectrodeMerge(nn.Module):
 
     def forward(self, nodes: Tensor, trunk: Tensor, observed: Tensor) -> Tensor:
         """`(batch, channels, frames)`."""
-        out: Tensor = self.from_pooled(torch.cat([trunk, pool(nodes, observed)], 1))
+        pooled = torch.cat(pool(nodes, observed), -1).transpose(1, 2)
+        out: Tensor = self.from_pooled(torch.cat([trunk, pooled], 1))
         return out
 
 
-def pool(nodes: Tensor, observed: Tensor) -> Tensor:
-    """Mean and maximum over the observed electrodes, `(batch, 2 features, frames)`."""
+def pool(features: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and maximum over the observed electrodes, `(batch, ...)` each of
+    `(batch, electrodes, ...)`."""
     there = observed[:, :, None, None]
-    mean = torch.where(there, nodes, 0.0).sum(1) / observed.sum(-1)[:, None, None]
-    highest = torch.where(there, nodes, -torch.inf).amax(1)
-    return torch.cat([mean, highest], -1).transpose(1, 2)
+    mean = torch.where(there, features, 0.0).sum(1) / observed.sum(-1)[:, None, None]
+    highest = torch.where(there, features, -torch.inf).amax(1)
+    return mean, highest
 
 
 def cosine_similarity(nodes: Tensor) -> Tensor:
