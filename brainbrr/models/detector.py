@@ -8,6 +8,7 @@ Axes: eeg (batch, electrodes, samples), nodes (batch, electrodes, frames, featur
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from brainbrr.models.adjacency import nearest_neighbours
@@ -17,6 +18,7 @@ from brainbrr.models.edges import EdgeStream, matrices_of
 from brainbrr.models.front import Front
 from brainbrr.models.graph import ElectrodeGraph
 from brainbrr.models.laplacian import hold, laplacian_encoding, select_eigensolver
+from brainbrr.models.native_neighbours import can_take_neighbours, native_neighbours
 from brainbrr.models.sequence import SequenceStream
 
 
@@ -122,8 +124,12 @@ class V3Detector(nn.Module):
 
     def adjacency(self, nodes: Tensor, observed: Tensor) -> Tensor:
         """The graph at each frame, `(batch, frames, electrodes, electrodes)`."""
-        weights = matrices_of(self.edges(nodes), self.n_electrodes)
-        return nearest_neighbours(weights, observed, self.n_neighbours)
+        weights: Tensor = self.edges(nodes)
+        if can_take_neighbours(weights, self.n_electrodes):
+            kept = native_neighbours(weights, observed, self.n_neighbours)
+            return matrices_of(torch.where(kept, weights, 0.0), self.n_electrodes)
+        matrices = matrices_of(weights, self.n_electrodes)
+        return nearest_neighbours(matrices, observed, self.n_neighbours)
 
     def encode_positions(self, adjacency: Tensor, observed: Tensor) -> Tensor:
         """Laplacian encoding, solved at each `semi_dynamic_interval`-th frame and held."""
