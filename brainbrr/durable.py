@@ -1,6 +1,7 @@
 """Files and folders that are whole or absent: written beside their target, flushed to disk, then
 renamed."""
 
+import errno
 import os
 import shutil
 import time
@@ -63,11 +64,12 @@ def replace_folder(new: Path, folder: Path) -> None:
         try:
             new.rename(folder)
             break
-        except OSError:
-            if not folder.is_dir():
-                with suppress(FileNotFoundError):
-                    aside.rename(folder)
-                raise
+        except OSError as error:
+            if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+                continue  # Another writer's stands there by now.
+            with suppress(OSError):
+                aside.rename(folder)
+            raise
     sync_folder(folder.parent)
     for former in done_with:
         shutil.rmtree(former, ignore_errors=True)

@@ -52,7 +52,10 @@ class MneBlocks:
         measured: datetime | None = raw.info["meas_date"]
         lead = timedelta(seconds=float(raw.first_time))
         self.start = None if measured is None else measured.replace(tzinfo=None) + lead
-        n_joints = list(raw.annotations.description).count(_BOUNDARY)
+        n_joints = sum(
+            event.event_type == _BOUNDARY and 0 < event.onset_s < self.n_samples / self.rate_hz
+            for event in self._annotations()
+        )
         told = f"{n_joints + 1} recordings joined; times count what was recorded"
         self.repairs: tuple[str, ...] = (told,) if n_joints else ()
 
@@ -60,12 +63,18 @@ class MneBlocks:
     def gaps(self) -> Intervals:
         """Stretches that the acquisition skipped, and where recordings were joined, in seconds."""
         lengths_s = {_BOUNDARY: _NARROW / self.rate_hz}
+        # A set: a FIF says a skipped stretch twice, in its signal and in its annotations.
         return as_intervals(
-            [
-                (event.onset_s, event.onset_s + lengths_s.get(event.event_type, event.duration_s))
-                for event in self._annotations()
-                if event.event_type in {_SKIPPED, _BOUNDARY}
-            ]
+            sorted(
+                {
+                    (
+                        event.onset_s,
+                        event.onset_s + lengths_s.get(event.event_type, event.duration_s),
+                    )
+                    for event in self._annotations()
+                    if event.event_type in {_SKIPPED, _BOUNDARY}
+                }
+            )
         )
 
     @property
@@ -76,7 +85,8 @@ class MneBlocks:
 
     def _annotations(self) -> list[Event]:
         notes = self._raw.annotations
-        lead_s = self._raw.first_time if notes.orig_time is not None else 0.0
+        # Counted from where the acquisition began, which a crop leaves behind; dated or not.
+        lead_s = self._raw.first_time
         return [
             Event(float(onset) - lead_s, float(duration) or 1.0 / self.rate_hz, str(text))
             for onset, duration, text in zip(

@@ -14,6 +14,10 @@ from brainbrr.inference.recordings import Job
 LEDGER = "predictions.jsonl"
 
 
+_BEFORE_ITS_CHOICE = {"reading": "windows"}
+"""What a maker meant that was written down before there was a choice."""
+
+
 class OtherDetector(BrainbrrError):
     """An output folder with results of another detector, or of other settings."""
 
@@ -45,11 +49,12 @@ class Ledger:
         former = None
         for row in _rows(self._path):
             if "maker" in row:
-                former, self._done = row["maker"], {}
+                former, self._done = _BEFORE_ITS_CHOICE | row["maker"], {}
             elif row["state"] == "done":
                 self._done[row["recording"]] = row
             else:
                 self._ours.update(row.get("files", ()))
+        maker = _BEFORE_ITS_CHOICE | maker
         if former is not None and former != maker and not overwrite:
             changed = sorted(key for key in maker | former if maker.get(key) != former.get(key))
             raise OtherDetector(

@@ -82,5 +82,7 @@ def _evenly(start: int, stop: int, longest: int, overlap: int) -> NDArray[np.int
     """The fewest stretches that cover a span, `(n, 2)`: all of one length, so that they can share
     batches and the last one overlaps the others no more than they do each other."""
     n_stretches = max(math.ceil((stop - start - overlap) / (longest - overlap)), 1)
+    if n_stretches == 1:
+        return np.array([[start, stop]], dtype=np.int64)
     length = math.ceil((stop - start + (n_stretches - 1) * overlap) / n_stretches / FRAME) * FRAME
     return window_spans(np.array([[start, stop]], dtype=np.int64), length, length - overlap)

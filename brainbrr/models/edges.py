@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.models.front import cosine_similarity
-from brainbrr.models.native_ends import can_take_ends, native_lift, native_read
+from brainbrr.models.native_ends import ROW_TYPES, can_take_ends, native_lift, native_read
 from brainbrr.models.precision import autocast_type
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import keep_variance_
@@ -25,8 +25,8 @@ class Lift(nn.Module):
 
     def forward(self, numbers: Tensor, scale: float) -> Tensor:
         """`(..., width)` of `(...)`."""
-        if can_take_ends(numbers, self.weight):
-            dtype = autocast_type(numbers)
+        dtype = autocast_type(numbers)
+        if dtype in ROW_TYPES and can_take_ends(numbers, self.weight):
             return native_lift(numbers, self.weight[:, 0], self.bias, scale=scale, dtype=dtype)
         return torch.tanh(F.linear(numbers[..., None] * scale, self.weight, self.bias))
 

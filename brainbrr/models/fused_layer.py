@@ -78,8 +78,12 @@ def fused_layer(
     if dropout:
         # Drawn where it is read: the host waits for nothing, and a CUDA graph draws anew.
         seed = torch.randint(2**62, (1,), device=inputs.device)
+    weights = (*forwards, *backwards, norm_weight, norm_bias)
+    # Asked here: within an autograd.Function a leaf needs its gradient in inference mode, too.
+    learns = any(t is not None and t.requires_grad for t in (inputs, *weights))
+    keep = learns and torch.is_grad_enabled()
     output: Tensor = _FusedLayer.apply(  # type: ignore[no-untyped-call]
-        inputs, norm_eps, eps, dropout, seed, *forwards, *backwards, norm_weight, norm_bias
+        inputs, norm_eps, eps, dropout, seed, keep, *weights
     )
     return output
 
@@ -93,9 +97,9 @@ class _FusedLayer(torch.autograd.Function):
         eps: float,
         dropout: float,
         seed: Tensor | None,
+        keep: bool,
         *weights: Tensor,
     ) -> Tensor:
-        keep = any(ctx.needs_input_grad)
         numbers = (norm_eps, eps, dropout)
         output, kept = torch.ops.brainbrr.fused_layer(inputs, list(weights), seed, *numbers, keep)
         ctx.numbers = numbers
@@ -109,7 +113,7 @@ class _FusedLayer(torch.autograd.Function):
         d_input, *grads = torch.ops.brainbrr.fused_layer_backward(
             d_output, inputs, kept, weights, seed, *ctx.numbers
         )
-        return d_input, None, None, None, None, *grads
+        return d_input, None, None, None, None, None, *grads
 
 
 def _check(inputs: Tensor, forwards: BlockWeights, backwards: BlockWeights, dropout: float) -> None:

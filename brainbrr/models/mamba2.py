@@ -250,7 +250,7 @@ class BiMamba2(nn.Module):
 
     def residual(self, inputs: Tensor, norm: nn.LayerNorm, dropout: float) -> Tensor:
         """`x + dropout(self(norm(x)))` in one pass through memory."""
-        layer = fused_layer if inputs.is_cuda else native_layer
+        layer = fused_layer if self._is_fused_on_cuda(inputs) else native_layer
         return layer(
             inputs,
             self.forwards.block_weights(),

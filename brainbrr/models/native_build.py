@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -67,17 +68,19 @@ def _join_torchs_threads(library: ctypes.CDLL) -> None:
 
 def _find_team() -> ctypes.c_void_p | None:
     """`GOMP_parallel` of the OpenMP runtime that torch brought along and has loaded; Linux only."""
-    ours = Path(torch.__file__).parents[1]
+    torchs = Path(torch.__file__).resolve().parent
+    ours = (torchs, torchs.with_name("torch.libs"))
     try:
         mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     for path in sorted({line.split(maxsplit=5)[-1] for line in mapped.splitlines()}):
         name = Path(path).name
-        if name.startswith(OPENMP_RUNTIMES) and Path(path).is_relative_to(ours):
-            runtime = ctypes.CDLL(path)
-            if hasattr(runtime, "GOMP_parallel"):
-                return ctypes.cast(runtime.GOMP_parallel, ctypes.c_void_p)
+        if name.startswith(OPENMP_RUNTIMES) and any(map(Path(path).is_relative_to, ours)):
+            with suppress(OSError):  # Replaced on disk since it was loaded.
+                runtime = ctypes.CDLL(path)
+                if hasattr(runtime, "GOMP_parallel"):
+                    return ctypes.cast(runtime.GOMP_parallel, ctypes.c_void_p)
     return None
 
 

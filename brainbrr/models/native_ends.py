@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from brainbrr.models.native import (
+    UnsupportedScanInput,
     address,
     call,
     native_can_take,
@@ -50,7 +51,14 @@ def native_lift(
 
     Returns:
         (*numbers.shape, width). First derivatives reach numbers, weight and bias.
+
+    Raises:
+        UnsupportedScanInput: rows of another type, second derivatives.
     """
+    if dtype not in ROW_TYPES:
+        raise UnsupportedScanInput(
+            "rows in float32 or bfloat16", str(dtype), "Use autocast with bfloat16, or none."
+        )
     rows: Tensor = _Lift.apply(numbers, weight, bias, scale, dtype)  # type: ignore[no-untyped-call]
     return rows
 

@@ -115,9 +115,11 @@ class _NativeLayer(torch.autograd.Function):
         return output, kept
 
     @staticmethod
-    def backward(ctx: Any, d_output: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_output: Tensor | None, _: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives()
         inputs, kept, seed, *weights = ctx.saved_tensors
+        if d_output is None:
+            return (None,) * (4 + len(weights))
         d_input, *grads = torch.ops.brainbrr.layer_backward(
             d_output, inputs, kept, weights, seed, *ctx.numbers
         )

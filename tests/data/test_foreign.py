@@ -1,6 +1,7 @@
 """Formats that MNE reads for us."""
 
 import warnings
+from datetime import UTC, datetime
 
 import mne
 import numpy as np
@@ -176,6 +177,22 @@ def test_joined_recordings_are_prepared_as_if_each_were_alone(joined, tmp_path, 
     np.testing.assert_allclose(eeg_uv, alone, atol=0.05)
     windows = window_spans(recorded_spans(len(eeg_uv[0]), 256.0, header.gaps), 1024, 512)
     assert not any(start < 1920 < stop for start, stop in windows.tolist())
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_times_count_from_where_a_crop_begins(raw, tmp_path, dated):
+    if dated:
+        raw.set_meas_date(datetime(2020, 1, 1, tzinfo=UTC))
+    raw.set_annotations(mne.Annotations([9.0, 11.0], [3.0, 1.0], ["seizure", "BAD_ACQ_SKIP"]))
+    raw.crop(8.0, 14.0).save(tmp_path / "a_raw.fif", verbose="ERROR")
+    recording = read_recording(tmp_path / "a_raw.fif")
+    assert [(e.onset_s, e.duration_s) for e in recording.events] == [(1.0, 3.0)]
+    np.testing.assert_allclose(recording.gaps, [[3.0, 4.0]])
+
+
+def test_marks_at_the_ends_join_nothing(raw):
+    raw.set_annotations(mne.Annotations([0.0, 20.0], [0.0, 0.0], ["BAD boundary"] * 2))
+    assert from_mne(raw).repairs == ()
 
 
 def test_skipped_stretches_are_gaps(raw):

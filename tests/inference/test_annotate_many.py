@@ -135,6 +135,16 @@ def test_another_detectors_results_are_noticed(run: Run) -> None:
     assert {one.state for one in run(maker="other", overwrite=True, evidence=False)} == {"done"}
 
 
+def test_results_from_before_readings_could_be_chosen_are_those_of_windows(tmp_path: Path) -> None:
+    Ledger(tmp_path, {"detector": "golden"}, overwrite=False)
+    former = [json.loads(line) for line in (tmp_path / LEDGER).read_text().splitlines()]
+    former[0]["maker"].pop("reading")
+    (tmp_path / LEDGER).write_text("".join(json.dumps(row) + "\n" for row in former))
+    Ledger(tmp_path, {"detector": "golden", "reading": "windows"}, overwrite=False)
+    with pytest.raises(OtherDetector, match="another reading"):
+        Ledger(tmp_path, {"detector": "golden", "reading": "encode_once"}, overwrite=False)
+
+
 def test_identity_follows_weights_thresholds_and_stride(golden: Detector) -> None:
     others = [
         golden.with_stride(1.0),

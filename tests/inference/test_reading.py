@@ -60,7 +60,7 @@ def test_stretches_overlap_and_stay_within_what_was_recorded() -> None:
     assert spans == [[0, 544], [484, 1028], [959, 1503], [2000, 2100]]
 
 
-@pytest.mark.parametrize("n_samples", [1, 599, 600, 601, 1140, 1141, 9_999])
+@pytest.mark.parametrize("n_samples", [1, 59, 60, 61, 599, 600, 601, 1140, 1141, 9_999])
 def test_stretches_cover_everything_with_little_said_twice(n_samples: int) -> None:
     spans = np.array(spans_of((0, n_samples)))
     assert spans[0, 0] == 0

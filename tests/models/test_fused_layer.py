@@ -41,18 +41,26 @@ def test_by_name_it_is_refused_where_it_cannot_run():
         draw(scan="fused")
 
 
-def test_what_runs_is_the_fused_layer_where_the_input_is_on_cuda(monkeypatch):
+@pytest.mark.parametrize(("scan", "taken"), [(fused, "fused_layer"), (auto, "native_layer")])
+def test_what_runs_is_what_was_named(monkeypatch, scan, taken):
+    """By any other name even an input on CUDA meets the layer in C, which refuses it."""
     seen = []
 
-    def stand_in(inputs, *arguments, **options):
-        seen.append(options)
-        return inputs
+    def stand_in(name):
+        def run(inputs, *arguments, **options):
+            seen.append((name, options))
+            return inputs
 
-    monkeypatch.setattr(mamba2, "fused_layer", stand_in)
+        return run
+
+    for name in ("fused_layer", "native_layer"):
+        monkeypatch.setattr(mamba2, name, stand_in(name))
+    monkeypatch.setattr(mamba2, "fused_can_take", lambda *_: True)
     layer, inputs = draw(scan="chunked")
+    layer.layer.forwards.scan = scan
     on_cuda = type("OnCuda", (torch.Tensor,), {"is_cuda": True})
     assert layer.layer.residual(inputs.as_subclass(on_cuda), layer.norm, 0.25) is not None
-    assert seen == [{"norm_eps": 1e-5, "eps": 1e-5, "dropout": 0.25}]
+    assert seen == [(taken, {"norm_eps": 1e-5, "eps": 1e-5, "dropout": 0.25})]
 
 
 def test_on_the_processor_or_wide_or_in_float64_it_is_not_taken():

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from brainbrr.models.edges import Lift, Read
-from brainbrr.models.native import native_available
+from brainbrr.models.native import UnsupportedScanInput, native_available
+from brainbrr.models.native_ends import native_lift
 
 pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
 
@@ -93,6 +94,16 @@ def test_bfloat16_rows_are_read_as_they_are_and_rounded_once():
         found = read(half, norm)
     assert found.dtype == torch.float32
     assert torch.equal(found, read(half.float(), norm))
+
+
+def test_other_halves_are_torchs_and_refused_by_name():
+    lift, numbers = draw_lift(16), torch.rand(3, 40)
+    with torch.autocast("cpu", dtype=torch.float16):
+        half = lift(numbers, 2.0)
+    assert half.dtype == torch.float16
+    assert torch.allclose(half.float(), lift(numbers, 2.0), atol=2e-3)
+    with pytest.raises(UnsupportedScanInput, match="float32 or bfloat16"):
+        native_lift(numbers, lift.weight[:, 0], lift.bias, scale=1.0, dtype=torch.float16)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -136,6 +136,24 @@ def test_bfloat16_rounds_rows_and_the_factors_of_products_only(shape):
     )
 
 
+def test_a_gradient_that_nobody_gave_is_none():
+    layer, inputs = draw(*SHAPES[0])
+
+    class Ignored(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, values):
+            return values.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return None
+
+    leaf = inputs.requires_grad_()
+    (Ignored.apply(layer(leaf)).sum() + 0 * leaf.sum()).backward()
+    assert torch.equal(leaf.grad, torch.zeros_like(leaf))
+    assert all(parameter.grad is None for parameter in layer.parameters())
+
+
 def test_torch_compile_sees_an_operator_with_known_shapes():
     layer, inputs = draw(*SHAPES[0])
     weights = [*layer.layer.forwards.block_weights(), *layer.layer.backwards.block_weights()]
