@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.models.front import cosine_similarity
-from brainbrr.models.native_ends import ROW_TYPES, can_take_ends, native_lift, native_read
+from brainbrr.models.native import ROW_TYPES
+from brainbrr.models.native_ends import can_take_ends, native_lift, native_read
 from brainbrr.models.precision import autocast_type
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import keep_variance_

@@ -15,7 +15,12 @@ import torch
 from torch import Tensor
 
 from brainbrr.models import fused_operator  # noqa: F401  # registers the operators
-from brainbrr.models.native import SUPPORTED_DTYPES, UnsupportedScanInput, refuse_second_derivatives
+from brainbrr.models.native import (
+    SUPPORTED_DTYPES,
+    UnsupportedScanInput,
+    learns,
+    refuse_second_derivatives,
+)
 from brainbrr.models.native_block import BlockWeights
 
 WIDEST_INNER, LARGEST_STATE = 32, 16
@@ -79,9 +84,7 @@ def fused_layer(
         # Drawn where it is read: the host waits for nothing, and a CUDA graph draws anew.
         seed = torch.randint(2**62, (1,), device=inputs.device)
     weights = (*forwards, *backwards, norm_weight, norm_bias)
-    # Asked here: within an autograd.Function a leaf needs its gradient in inference mode, too.
-    learns = any(t is not None and t.requires_grad for t in (inputs, *weights))
-    keep = learns and torch.is_grad_enabled()
+    keep = learns(inputs, *weights)
     output: Tensor = _FusedLayer.apply(  # type: ignore[no-untyped-call]
         inputs, norm_eps, eps, dropout, seed, keep, *weights
     )

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from brainbrr.models.kernels import NotOnCuda
+from brainbrr.models.native import register_shapes
 from brainbrr.models.native_block import BlockWeights
+from brainbrr.models.native_layer import N_WEIGHTS, gradient_shapes
 
-N_WEIGHTS = len(BlockWeights._fields)
 TILE = 16
 """Frames computed at once: the least a tensor core takes, as work within a tile grows with its
 square."""
@@ -215,23 +216,8 @@ def _fused_layer_shapes(
     return x.new_empty(x.shape), _kept_like(x, weights, keep)
 
 
-def _fused_layer_backward_shapes(
-    d_output: Tensor,
-    x: Tensor,
-    kept: Tensor,
-    weights: list[Tensor],
-    seed: Tensor | None,
-    norm_eps: float,
-    eps: float,
-    dropout: float,
-) -> list[Tensor]:
-    return [t.new_empty(t.shape) for t in (x, *weights)]
-
-
-# Before torch 2.4 it had another name.
-_register_shapes: Any = getattr(torch.library, "register_fake", None) or torch.library.impl_abstract
-_register_shapes("brainbrr::fused_layer")(_fused_layer_shapes)
-_register_shapes("brainbrr::fused_layer_backward")(_fused_layer_backward_shapes)
+register_shapes("fused_layer", _fused_layer_shapes)
+register_shapes("fused_layer_backward", gradient_shapes)
 for _device in ("CUDA", "CPU"):
     _library.impl("fused_layer", _fused_layer, _device)
     _library.impl("fused_layer_backward", _fused_layer_backward, _device)

@@ -27,6 +27,8 @@ from brainbrr.models.tracing import (
 logger = logging.getLogger(__name__)
 
 SUPPORTED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+ROW_TYPES = (torch.float32, torch.bfloat16)
+"""What norm, edge ends and layer read and write as it lies; the others convert to float32."""
 
 
 class UnsupportedScanInput(BrainbrrError):
@@ -187,6 +189,13 @@ def native_library() -> ctypes.CDLL:
     library.brainbrr_block_kept_floats.restype = ctypes.c_int64
     library.brainbrr_layer_kept_floats.restype = ctypes.c_int64
     return library
+
+
+def learns(*tensors: Tensor | None) -> bool:
+    """Whether anything must be kept for a way back; asked before an `autograd.Function` is entered,
+    where a leaf needs its gradient in inference mode, too."""
+    wanted = any(tensor is not None and tensor.requires_grad for tensor in tensors)
+    return wanted and torch.is_grad_enabled()
 
 
 def refuse_second_derivatives() -> None:

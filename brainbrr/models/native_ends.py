@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from brainbrr.models.native import (
+    ROW_TYPES,
     UnsupportedScanInput,
     address,
     call,
@@ -19,8 +20,6 @@ from brainbrr.models.native import (
     packed,
     refuse_second_derivatives,
 )
-
-ROW_TYPES = (torch.float32, torch.bfloat16)
 
 
 class EndsShape(ctypes.Structure):

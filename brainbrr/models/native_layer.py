@@ -17,6 +17,7 @@ from brainbrr.models.native import (
     UnsupportedScanInput,
     address,
     call,
+    learns,
     native_library,
     packed,
     refuse_second_derivatives,
@@ -86,10 +87,9 @@ def native_layer(
     _check(inputs, forwards, backwards, norm_weight, norm_bias, dropout)
     parts = (*forwards, *backwards, norm_weight, norm_bias)
     weights = [part for part in parts if part is not None]
-    learns = any(tensor.requires_grad for tensor in (inputs, *weights))
     # A tensor, not its number: a compiler would have to stop for the number.
     seed = torch.randint(2**62, ()) if dropout else None
-    keep = learns and torch.is_grad_enabled()
+    keep = learns(inputs, *weights)
     numbers = (norm_eps, eps, dropout)
     outputs: tuple[Tensor, Tensor] = torch.ops.brainbrr.layer(inputs, weights, seed, *numbers, keep)
     return outputs[0]
@@ -199,16 +199,10 @@ def _layer_shapes(
     return x.new_empty(x.shape), x.new_empty((x.shape[0], n_kept), dtype=torch.float32)
 
 
-def _layer_backward_shapes(
-    d_output: Tensor,
-    x: Tensor,
-    kept: Tensor,
-    weights: list[Tensor],
-    seed: Tensor | None,
-    norm_eps: float,
-    eps: float,
-    dropout: float,
+def gradient_shapes(
+    d_output: Tensor, x: Tensor, kept: Tensor, weights: list[Tensor], *_: Any
 ) -> list[Tensor]:
+    """What a compiler needs to know of a layer's way back, in C or in Triton."""
     return [t.new_empty(t.shape) for t in (x, *weights)]
 
 
@@ -216,7 +210,7 @@ _library.impl("layer", _layer, "CPU")
 _library.impl("layer_backward", _layer_backward, "CPU")
 _library.impl("layer", _layer_with_derivative, "Autograd")
 register_shapes("layer", _layer_shapes)
-register_shapes("layer_backward", _layer_backward_shapes)
+register_shapes("layer_backward", gradient_shapes)
 
 
 def _row_type(x: Tensor) -> torch.dtype:

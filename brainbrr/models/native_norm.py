@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from brainbrr.models.native import (
+    ROW_TYPES,
     address,
     call,
     native_can_take,
     native_library,
     refuse_second_derivatives,
 )
-
-DTYPES = (torch.float32, torch.bfloat16)
 
 
 class NormShape(ctypes.Structure):
@@ -34,7 +33,7 @@ class NormShape(ctypes.Structure):
 
 def can_take_norm(signal: Tensor) -> bool:
     """Whether `native_norm` may be chosen for this signal."""
-    return signal.dtype in DTYPES and signal.ndim == 3 and native_can_take(signal)
+    return signal.dtype in ROW_TYPES and signal.ndim == 3 and native_can_take(signal)
 
 
 def native_norm(

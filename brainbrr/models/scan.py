@@ -10,7 +10,7 @@ listing 1): state_t = exp(dt_t A) state_(t-1) + dt_t x_t B_t        y_t = state_
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -195,17 +195,9 @@ def auto(
     return resolve(auto, x)(x, dt, A, B, C, D, initial_state)
 
 
-def fused(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+def fused(*arguments: Any, **options: Any) -> tuple[Tensor, Tensor]:
     """`auto`, for layers too wide for the fused CUDA layer; the narrow ones ask for no scan."""
-    return auto(x, dt, A, B, C, D, initial_state)
+    return auto(*arguments, **options)
 
 
 def resolve(scan: Scan, x: Tensor, *, as_operator: bool = False) -> Scan:

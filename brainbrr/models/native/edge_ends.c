@@ -72,8 +72,8 @@ static void lift_backward(void *task, long group, float *scratch) {
     for (long j = 0; j < 2 * p; j++) k->sums[group * k->n_sums + j] = sums[j];
 }
 
-/* Rows less their mean into `rows` (n, padded), zero in the padding; returns nothing but fills scales and dots with
- * 1 / standard deviation and with weight . unit row. `partial` (2, ROWS, LANES) is working space. */
+/* Rows less their mean into `rows` (n, padded), zero in the padding; into scales and dots go 1 / standard deviation and
+ * weight . unit row. `partial` (2, ROWS, LANES) is working space. */
 static void standardise(const ends_task *k, long first, long n, float *rows, float *partial, float *scales, float *dots) {
     long p = k->padded, d = k->s.width;
     const vec share = splat(1.0f / d), eps = splat((float)k->s.eps);
