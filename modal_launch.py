@@ -2,7 +2,7 @@
 
 It is a sweep of one job, or of `--shares` jobs for `prepare`, so everything of
 `conf/hydra/launcher/modal.yaml` holds: the same command again re-attaches, the cap holds, and the
-job goes on when this computer sleeps. Images, volumes and functions are in `brainbrr/cloud`.
+job goes on when this computer sleeps. Images, volumes and functions are in `brainbrr/sweeps/modal`.
 """
 
 import shlex

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from brainbrr.events.tsv import read_tsv
-from brainbrr.inference.artifact import load_detector
 from brainbrr.inference.evidence import event_log_odds, evidence_of, onset_window
-from brainbrr.inference.packing import Rollout
 from brainbrr.inference.prepared_eeg import prepared
+from brainbrr.inference.rollout import Rollout
+from brainbrr.release.artifact import load_detector
 from brainbrr.signal.electrodes import ELECTRODES
 
 N_RANDOM = 8

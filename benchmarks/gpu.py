@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from brainbrr.cli.checkup import check_fused_layer, check_scans
-from brainbrr.models.door import values_unread
-from brainbrr.models.jacobi import jacobi_eigh
-from brainbrr.models.profile import MachineRates, machine_rates, profile_parts, take_turns
+from brainbrr.cli.health_checks import check_fused_layer, check_scans
+from brainbrr.kernels.jacobi import jacobi_eigh
+from brainbrr.models.input_checks import values_unread
 from brainbrr.models.registry import load_model
 from brainbrr.models.scaling import standardise
+from brainbrr.profiling.profile import MachineRates, machine_rates, profile_parts, take_turns
 from brainbrr.training.hardware import describe_machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "gpu.jsonl"

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from brainbrr.data.loader import LoaderOptions, ResumableLoader
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import Balance, BalancedSampler
-from brainbrr.data.window_dataset import WindowDataset
-from brainbrr.data.window_index import Windowing, index_windows
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.dataset import WindowDataset
+from brainbrr.data.windows.index import Windowing, index_windows
+from brainbrr.data.windows.loader import LoaderOptions, ResumableLoader
+from brainbrr.data.windows.sampler import Balance, BalancedSampler
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 RATE_HZ = 256.0

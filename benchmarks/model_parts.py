@@ -13,8 +13,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from brainbrr.models.arithmetic import part_gflop
 from brainbrr.models.registry import load_model
+from brainbrr.profiling.arithmetic import part_gflop
 
 SAMPLES = 15_360
 PREDECESSOR_GFLOP = 110.6

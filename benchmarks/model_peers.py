@@ -19,16 +19,16 @@ from peers.roster import BAR, OWN, roster, sizes
 from peers.seizure_transformer import SeizureTransformer
 from targets import as_rows, judge, show
 
-from brainbrr.models.allocator import keep_freed_memory
-from brainbrr.models.peak_memory import peak_gbyte
-from brainbrr.models.profile import (
+from brainbrr.kernels.allocator import keep_freed_memory
+from brainbrr.models.registry import load_model
+from brainbrr.profiling.peak_memory import peak_gbyte
+from brainbrr.profiling.profile import (
     forward_pass,
     machine_rates,
     profile_parts,
     take_turns,
     training_step,
 )
-from brainbrr.models.registry import load_model
 from brainbrr.training.hardware import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "model_peers.jsonl"

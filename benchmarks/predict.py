@@ -21,15 +21,15 @@ from pathlib import Path
 
 from preparation import write_recording
 
-from brainbrr.data.preparation import Preparation
-from brainbrr.data.window_index import Windowing
-from brainbrr.inference.artifact import load_detector
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.windows.index import Windowing
+from brainbrr.export.parity import agreements
 from brainbrr.inference.detector import PRECISIONS, Detector
-from brainbrr.inference.parity import agreements
-from brainbrr.inference.reading import ENCODE_ONCE
 from brainbrr.inference.recordings import find_jobs
-from brainbrr.models.allocator import keep_freed_memory
+from brainbrr.inference.tiling import ENCODE_ONCE
+from brainbrr.kernels.allocator import keep_freed_memory
 from brainbrr.models.registry import load_model, read_model
+from brainbrr.release.artifact import load_detector
 from brainbrr.training.hardware import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "predict.jsonl"

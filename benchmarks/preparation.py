@@ -21,7 +21,7 @@ import edfio
 import mne
 import numpy as np
 
-from brainbrr.data.preparation import Preparation, prepare_file
+from brainbrr.data.preparation.preparation import Preparation, prepare_file
 from brainbrr.signal.electrodes import ELECTRODES
 
 

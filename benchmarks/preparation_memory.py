@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbrr.data.preparation import Preparation, prepare_file
+from brainbrr.data.preparation.preparation import Preparation, prepare_file
 from brainbrr.signal.electrodes import ELECTRODES
 
 RATE_HZ = 512

@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from brainbrr.kernels.c.binding import native_scan
+from brainbrr.kernels.scan import Scan, chunked
 from brainbrr.models.mamba2 import Mamba2, mix
-from brainbrr.models.native import native_scan
-from brainbrr.models.scan import Scan, chunked
 
 RESULTS = Path(__file__).parent / "results" / "scan.jsonl"
 LENGTH = 960

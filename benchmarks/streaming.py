@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 
 import brainbrr
-from brainbrr.data.recording import Recording
+from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.event import Event
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.prepared_eeg import prepared
-from brainbrr.inference.stream_run import Piece
-from brainbrr.inference.stream_scale import RunningScale
+from brainbrr.streaming.live_run import Piece
+from brainbrr.streaming.running_scale import RunningScale
 
 CHUNKS_S = (0.1, 1.0, 7.3)
 NEAR = (0.25, 0.1)
@@ -40,7 +40,7 @@ class Heard:
 
 
 def hear(detector: Detector, recording: Recording, chunk_s: float) -> Heard:
-    stream = detector.stream(recording.labels, recording.rate_hz)
+    stream = brainbrr.open_stream(detector, recording.labels, recording.rate_hz)
     n_chunk = max(round(chunk_s * recording.rate_hz), 1)
     updates, taken = [], []
     begin = time.process_time()

@@ -8,13 +8,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load_model": "brainbrr.models.registry",
-    "load_detector": "brainbrr.inference.load",
-    "read_recording": "brainbrr.data.read",
+    "load_detector": "brainbrr.export.load",
+    "open_stream": "brainbrr.streaming.open_stream",
+    "read_recording": "brainbrr.data.recordings.read",
     "score": "brainbrr.scoring.folders",
     "Annotation": "brainbrr.events.annotation",
     "Event": "brainbrr.events.event",
     "Trace": "brainbrr.events.trace",
-    "Recording": "brainbrr.data.recording",
+    "Recording": "brainbrr.data.recordings.recording",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  the names are those of the lazy table
 

@@ -47,16 +47,10 @@ from scipy.signal import welch
 
 import brainbrr
 from brainbrr.data.corpora.corpus import Corpus
-from brainbrr.data.corpora.source import Source
-from brainbrr.data.preparation import Preparation, prepare
-from brainbrr.data.prepare_corpus import prepare_corpus
-from brainbrr.data.synthesis import SynthesisParameters
-from brainbrr.data.synthesis.derivation import derivation
-from brainbrr.data.synthesis.files import write_edf
-from brainbrr.data.synthesis.parameters import MONTAGES
-from brainbrr.data.synthesis.recording import make_recording
-from brainbrr.data.synthesis.subject import draw_subjects
-from brainbrr.data.window_index import Kind, Windowing, bad_samples, index_windows, observed_in
+from brainbrr.data.corpora.layouts.source import Source
+from brainbrr.data.corpora.prepare_corpus import prepare_corpus
+from brainbrr.data.preparation.preparation import Preparation, prepare
+from brainbrr.data.windows.index import Kind, Windowing, bad_samples, index_windows, observed_in
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.formats import read_annotation
 from brainbrr.events.intervals import clip
@@ -65,6 +59,12 @@ from brainbrr.reporting.eeg_figure import eeg_figure
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import derivations, kind_of
 from brainbrr.signal.montage import solve_montage
+from brainbrr.synthesis import SynthesisParameters
+from brainbrr.synthesis.derivation import derivation
+from brainbrr.synthesis.files import write_edf
+from brainbrr.synthesis.parameters import MONTAGES
+from brainbrr.synthesis.recording import make_recording
+from brainbrr.synthesis.subject import draw_subjects
 
 work = tempfile.TemporaryDirectory(prefix="brainbrr-")
 

@@ -47,10 +47,10 @@ from rich.console import Console
 from small_run import make_run
 
 import brainbrr
-from brainbrr.data.cache import open_signal
-from brainbrr.data.excerpt import read_excerpt
-from brainbrr.data.manifest import read_manifest
-from brainbrr.data.window_index import bad_samples, observed_in
+from brainbrr.data.corpora.cache import open_signal
+from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.manifest import read_manifest
+from brainbrr.data.windows.index import bad_samples, observed_in
 from brainbrr.events.trace_file import load_traces
 from brainbrr.events.tsv import read_tsv
 from brainbrr.models.scaling import standardise
@@ -61,7 +61,7 @@ from brainbrr.reporting.sections import reliability_sets
 from brainbrr.reporting.table import score_table
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import read_window
-from brainbrr.training.metrics_file import read_metrics
+from brainbrr.training.callbacks.metrics_file import read_metrics
 
 STYLE = """<style>
 .brainbrr { display: flex; flex-wrap: wrap; gap: 1rem; background: #fff; color: #1b1f24 }

@@ -48,9 +48,9 @@ from rich.table import Table
 from small_run import make_run
 
 import brainbrr
-from brainbrr.data.cache import open_signal
-from brainbrr.data.excerpt import read_excerpt
-from brainbrr.data.manifest import read_manifest
+from brainbrr.data.corpora.cache import open_signal
+from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.manifest import read_manifest
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace
 from brainbrr.events.trace_file import load_traces

@@ -40,10 +40,10 @@ from rich.console import Console
 from rich.table import Table
 from small_run import make_sweep
 
-from brainbrr.reporting.importance import importances
-from brainbrr.reporting.parallel_coordinates import parallel_coordinates
-from brainbrr.reporting.sweep import read_sweep, varied_options
-from brainbrr.reporting.sweep_page import counted, shown, sweep_columns
+from brainbrr.sweeps.importance import importances
+from brainbrr.sweeps.page import counted, shown, sweep_columns
+from brainbrr.sweeps.parallel_coordinates import parallel_coordinates
+from brainbrr.sweeps.runs_table import read_sweep, varied_options
 
 # %%
 if SWEEP is None:

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import WindowBatch
-from brainbrr.data.window_index import Windowing
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.dataset import WindowBatch
+from brainbrr.data.windows.index import Windowing
+from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantisation import quantise
-from brainbrr.training.callback_set import CallbackSet
-from brainbrr.training.checkpoints import DurableCheckpoints
+from brainbrr.training.callbacks.callback_set import CallbackSet
+from brainbrr.training.callbacks.checkpoints import DurableCheckpoints
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fit import FitResult, train
 from brainbrr.training.losses import FocalLoss

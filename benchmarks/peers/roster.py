@@ -12,8 +12,8 @@ from peers.predecessor_loop import V3AsALoop
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from brainbrr.models.arithmetic import part_gflop
 from brainbrr.models.registry import load_model
+from brainbrr.profiling.arithmetic import part_gflop
 
 OWN = ("v3", "v3_electrode")
 BAR = "SeizureTransformer"

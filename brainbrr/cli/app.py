@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.arguments import prepare_arguments
-from brainbrr.cli.misspelling import InvalidOverride, check_overrides
+from brainbrr.cli.override_check import InvalidOverride, check_overrides
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.errors import BrainbrrError
 
@@ -47,7 +47,7 @@ def run_command(name: str, arguments: list[str]) -> None:
     except BrainbrrError as error:
         _tell(error)
     if name in COMPUTES:
-        import_module("brainbrr.models.allocator").keep_freed_memory()
+        import_module("brainbrr.kernels.allocator").keep_freed_memory()
     command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
     sys.argv = [f"brainbrr {name}", *arguments]
     GlobalHydra.instance().clear()

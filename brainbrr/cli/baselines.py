@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from brainbrr.data.cache import open_signal
-from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.corpora.cache import open_signal
+from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.detection import detect
 from brainbrr.events.trace import Trace

@@ -9,12 +9,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
+from brainbrr.atomic_io import open_durable
 from brainbrr.cli.build import build
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.terminal import results_console
-from brainbrr.durable import open_durable
-from brainbrr.models.peak_memory import peak_gbyte
-from brainbrr.models.profile import (
+from brainbrr.models.registry import build_model, describe_model
+from brainbrr.profiling.peak_memory import peak_gbyte
+from brainbrr.profiling.profile import (
     Part,
     forward_pass,
     machine_rates,
@@ -22,7 +23,6 @@ from brainbrr.models.profile import (
     take_turns,
     training_step,
 )
-from brainbrr.models.registry import build_model, describe_model
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.training.hardware import apply_settings, describe_machine
 

@@ -6,6 +6,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from brainbrr.cli.renamed import TARGETS
 from brainbrr.errors import BrainbrrError
 
 ALLOWED = ("brainbrr.", "torch.", "lightning.", "torch_geometric.")
@@ -34,7 +35,7 @@ def build(node: DictConfig, *arguments: Any, **parts: Any) -> Any:
         MissingPackage: the target needs one that is not installed.
         InvalidConfiguration: the target does not take these values; its own words are kept.
     """
-    plain = OmegaConf.to_container(node, resolve=True)
+    plain = _renamed(OmegaConf.to_container(node, resolve=True))
     for target in _targets(plain):
         if not target.startswith(ALLOWED):
             raise ForbiddenTarget(
@@ -77,6 +78,16 @@ def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
     out."""
     values: list[Any] = list(nodes.values() if isinstance(nodes, DictConfig) else nodes or [])
     return [build(node) for node in values if node is not None]
+
+
+def _renamed(node: Any) -> Any:
+    """The node with today's name for each `_target_` of a former version."""
+    if isinstance(node, dict):
+        return {
+            key: TARGETS.get(value, value) if key == "_target_" else _renamed(value)
+            for key, value in node.items()
+        }
+    return [_renamed(child) for child in node] if isinstance(node, list) else node
 
 
 def _targets(node: Any) -> list[str]:

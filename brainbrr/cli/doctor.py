@@ -5,7 +5,7 @@ from itertools import chain
 from omegaconf import DictConfig
 from rich.table import Table
 
-from brainbrr.cli import checkup
+from brainbrr.cli import health_checks as checkup
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.terminal import results_console
 

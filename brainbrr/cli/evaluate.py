@@ -8,7 +8,7 @@ from brainbrr.cli.build import build, plain
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.terminal import results_console
-from brainbrr.inference.load import load_detector
+from brainbrr.export.load import load_detector
 from brainbrr.reporting.table import answer_table
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from brainbrr.data.cache import open_signal
-from brainbrr.data.excerpt import read_excerpt
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_index import require_labels
+from brainbrr.data.corpora.cache import open_signal
+from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.index import require_labels
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.trace import Trace
 from brainbrr.events.trace_file import SUFFIX, save_trace

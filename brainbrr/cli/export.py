@@ -8,12 +8,12 @@ from rich.table import Table
 
 from brainbrr.cli.terminal import results_console
 from brainbrr.events.tsv import write_tsv
-from brainbrr.inference.artifact import load_detector
+from brainbrr.export.export import check_request, export_file
+from brainbrr.export.load import load_detector as load_form
+from brainbrr.export.parity import agreement, selftest_recording
 from brainbrr.inference.detector import Annotator, Detector
-from brainbrr.inference.export import check_request, export_file
-from brainbrr.inference.load import load_detector as load_form
-from brainbrr.inference.parity import agreement, selftest_recording
 from brainbrr.inference.recordings import find_jobs
+from brainbrr.release.artifact import load_detector
 from brainbrr.scoring.folders import score
 
 MEASURES = ("f1", "sensitivity", "precision", "fp_per_day")
@@ -25,7 +25,7 @@ def run(cfg: DictConfig) -> None:
     detector = load_detector(cfg.detector)
     console = results_console()
     if cfg.format == "szcore":
-        from brainbrr.inference.szcore_entry import write_entry
+        from brainbrr.export.szcore_entry import write_entry
 
         labels = OmegaConf.to_container(cfg.szcore, resolve=True)
         assert isinstance(labels, dict)

@@ -5,11 +5,11 @@ import json
 from omegaconf import DictConfig
 from rich.table import Table
 
+from brainbrr.atomic_io import open_durable
 from brainbrr.cli.build import build
 from brainbrr.cli.corpus_tables import corpus_tables
 from brainbrr.cli.terminal import results_console
-from brainbrr.data.inspection import Examined, Inspection, inspect_corpus
-from brainbrr.durable import open_durable
+from brainbrr.data.corpora.inspection import Examined, Inspection, inspect_corpus
 
 
 def run(cfg: DictConfig) -> None:

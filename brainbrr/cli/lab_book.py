@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 
 LAB_BOOK = Path("experiments")
 

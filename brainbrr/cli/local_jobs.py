@@ -18,7 +18,7 @@ from omegaconf import DictConfig, open_dict
 
 from brainbrr.cli.outcome import FINISHED, PRUNED, read_outcome
 from brainbrr.errors import BrainbrrError
-from brainbrr.training.pruning import RunPruned
+from brainbrr.training.callbacks.pruning import RunPruned
 
 log = logging.getLogger(__name__)
 

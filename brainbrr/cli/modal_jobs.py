@@ -11,12 +11,12 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from brainbrr.cli.build import plain
 from brainbrr.cli.trial_build import TrialBuild
-from brainbrr.cloud.cell import Cell, job_overrides
-from brainbrr.cloud.estimate import UnknownStepTime, expected_hours
-from brainbrr.cloud.ledger import Record
-from brainbrr.cloud.prices import Prices
-from brainbrr.cloud.sweep import Job
 from brainbrr.errors import BrainbrrError
+from brainbrr.sweeps.modal.estimate import UnknownStepTime, expected_hours
+from brainbrr.sweeps.modal.ledger import Record
+from brainbrr.sweeps.modal.prices import Prices
+from brainbrr.sweeps.modal.sweep import Job
+from brainbrr.sweeps.modal.sweep_job import Cell, job_overrides
 
 
 class JobDoesNotCompose(BrainbrrError):

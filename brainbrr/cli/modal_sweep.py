@@ -12,17 +12,17 @@ from hydra.core.utils import setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from brainbrr.atomic_io import open_durable
 from brainbrr.cli.modal_jobs import Launcher, composed, corpora_of, gpus_of, job_of, task_of
 from brainbrr.cli.terminal import results_console
 from brainbrr.cli.trial_build import TrialBuild
-from brainbrr.cloud.cell import code_digest
-from brainbrr.cloud.home import bring_home, objective
-from brainbrr.cloud.ledger import Ledger
-from brainbrr.cloud.sweep import FINISHED, Job, JobsFailed, Sweep, failures
-from brainbrr.cloud.table import jobs_table
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.durable import open_durable
 from brainbrr.errors import BrainbrrError
+from brainbrr.sweeps.modal.ledger import Ledger
+from brainbrr.sweeps.modal.results import bring_home, objective
+from brainbrr.sweeps.modal.sweep import FINISHED, Job, JobsFailed, Sweep, failures
+from brainbrr.sweeps.modal.sweep_job import code_digest
+from brainbrr.sweeps.modal.table import jobs_table
 
 log = logging.getLogger(__name__)
 PACKAGE = CONF_FOLDER.parent / "brainbrr" if CONF_FOLDER.name == "conf" else CONF_FOLDER.parent
@@ -47,8 +47,8 @@ def run_sweep(
     """
     if find_spec("modal") is None:
         raise NoModal("the package modal", "none", "pip install 'brainbrr[modal]'.")
-    from brainbrr.cloud.app import Cloud, image
-    from brainbrr.cloud.client import ModalPlatform
+    from brainbrr.sweeps.modal.app import Cloud, image
+    from brainbrr.sweeps.modal.client import ModalPlatform
 
     setup_globals()
     trial = TrialBuild()

@@ -12,9 +12,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 from brainbrr.errors import BrainbrrError
-from brainbrr.training.pruning import RunPruned
+from brainbrr.training.callbacks.pruning import RunPruned
 
 OUTCOME = "outcome.json"
 CONFIGURATION = "config.yaml"

@@ -9,13 +9,13 @@ from omegaconf import DictConfig, ListConfig
 from brainbrr.cli.device import choose_device, use_threads
 from brainbrr.cli.eeg_progress import eeg_progress
 from brainbrr.cli.terminal import results_console
+from brainbrr.export.load import load_detector
 from brainbrr.inference.annotate import Annotating, Outcome, RecordingsFailed, Settings
+from brainbrr.inference.compiled import fast_form
 from brainbrr.inference.detector import Annotator
 from brainbrr.inference.ledger import Ledger
-from brainbrr.inference.load import load_detector
 from brainbrr.inference.recordings import bids_root, find_jobs
 from brainbrr.inference.results import check_formats, write_bids_description
-from brainbrr.inference.speed import fast_form
 
 log = logging.getLogger(__name__)
 

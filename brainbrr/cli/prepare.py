@@ -6,8 +6,8 @@ from rich.table import Table
 from brainbrr.cli.build import build
 from brainbrr.cli.corpus_tables import corpus_tables
 from brainbrr.cli.terminal import results_console
-from brainbrr.data.prepare_corpus import PreparedCorpus
-from brainbrr.data.summary import summarise
+from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
+from brainbrr.data.corpora.summary import summarise
 
 QUARANTINED_SHOWN = 20
 

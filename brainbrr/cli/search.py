@@ -13,9 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.outcome import FAILED, PRUNED, read_outcome
 from brainbrr.cli.search_space import SearchSpace, search_space
-from brainbrr.data.claims import claim
 from brainbrr.errors import BrainbrrError
-from brainbrr.training.pruning import RunPruned
+from brainbrr.file_lock import claim
+from brainbrr.training.callbacks.pruning import RunPruned
 from brainbrr.training.study import (
     drop_torn_line,
     journal_storage,
@@ -176,7 +176,7 @@ class Search:
         pruner = ",".join(f"{key}:{value}" for key, value in self.options.pruner.items())
         return [
             *own,
-            "callbacks.pruning={_target_:brainbrr.training.pruning.Pruning,"
+            "callbacks.pruning={_target_:brainbrr.training.callbacks.pruning.Pruning,"
             f"journal:'{self.folder / JOURNAL}',study:'{self.options.study}',trial:{number},"
             f"monitor:'{self.monitor}',pruner:{{{pruner}}}}}",
         ]

@@ -6,14 +6,14 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from brainbrr.cli.terminal import results_console
-from brainbrr.reporting.sweep import Value, read_sweep
-from brainbrr.reporting.sweep_page import (
+from brainbrr.sweeps.page import (
     counted,
     shown,
     sweep_columns,
     write_sweep_csv,
     write_sweep_page,
 )
+from brainbrr.sweeps.runs_table import Value, read_sweep
 
 
 def run(cfg: DictConfig) -> None:

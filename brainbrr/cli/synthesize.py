@@ -6,8 +6,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.terminal import results_console
-from brainbrr.data.progress import progress_bar
-from brainbrr.data.synthesis import SynthesisParameters, synthesize_corpus
+from brainbrr.progress import progress_bar
+from brainbrr.synthesis import SynthesisParameters, synthesize_corpus
 
 
 def run(cfg: DictConfig) -> None:

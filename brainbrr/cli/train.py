@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from brainbrr.atomic_io import open_durable
 from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluation import about, evaluate_rows
@@ -24,17 +25,16 @@ from brainbrr.cli.outcome import (
     read_outcome,
 )
 from brainbrr.cli.terminal import results_console
-from brainbrr.data.judged_spans import judged_spans
-from brainbrr.data.preparation import Preparation
-from brainbrr.data.prepare_corpus import PreparedCorpus
-from brainbrr.data.window_index import Windowing
-from brainbrr.durable import open_durable
-from brainbrr.inference.artifact import load_detector, save_detector
-from brainbrr.inference.card import add_card
+from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.windows.index import Windowing
+from brainbrr.data.windows.reviewed_spans import judged_spans
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
+from brainbrr.release.artifact import load_detector, save_detector
+from brainbrr.release.card import add_card
 from brainbrr.reporting.table import answer_table
-from brainbrr.training.ema import released_weights
+from brainbrr.training.callbacks.ema import released_weights
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fine_tuning import take_weights
 from brainbrr.training.fit import FitResult, train
@@ -73,7 +73,7 @@ def run(cfg: DictConfig) -> float | None:
         prepared = prepared_corpus(cfg)
         write_run_record(run_record(plain(cfg), data_digest(prepared.rows)), run_dir)
         start = "resumed" if resuming else "new"
-        others = [sys.executable, "-m", "brainbrr.cli.companion", str(run_dir), start]
+        others = [sys.executable, "-m", "brainbrr.cli.ddp_worker", str(run_dir), start]
         with together(parts["trainer"], others) as trainer:
             parts["trainer"] = trainer
             network, result = fit(cfg, parts, prepared, run_dir, resuming=resuming)

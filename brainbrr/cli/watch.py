@@ -10,12 +10,13 @@ from omegaconf import DictConfig
 
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.watch_display import WatchDisplay
-from brainbrr.inference.load import load_detector
-from brainbrr.inference.stream_edf import await_edf
-from brainbrr.inference.stream_lsl import LslInlet
-from brainbrr.inference.stream_source import LiveSource
-from brainbrr.inference.stream_table import EventTable
-from brainbrr.inference.stream_watch import listen
+from brainbrr.export.load import load_detector
+from brainbrr.streaming.edf_source import await_edf
+from brainbrr.streaming.event_table import EventTable
+from brainbrr.streaming.lsl_source import LslInlet
+from brainbrr.streaming.open_stream import open_stream
+from brainbrr.streaming.source import LiveSource
+from brainbrr.streaming.watch import listen
 
 LSL = "lsl:"
 
@@ -24,7 +25,8 @@ def run(cfg: DictConfig) -> None:
     """Listen to `input` until it falls silent or Ctrl-C; then finish the table."""
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
     source = _open(cfg)
-    stream = detector.stream(
+    stream = open_stream(
+        detector,
         source.labels,
         source.rate_hz,
         unit=source.unit,

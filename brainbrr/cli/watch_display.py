@@ -8,7 +8,7 @@ from rich.text import Text
 
 from brainbrr.cli.terminal import results_console
 from brainbrr.events.event import Event
-from brainbrr.inference.stream import DetectorStream, StreamUpdate
+from brainbrr.streaming.detector_stream import DetectorStream, StreamUpdate
 
 _BAR = 20
 _STYLES = {"seizure": "bold red", "no signal": "yellow", "waiting": "dim", "background": "green"}

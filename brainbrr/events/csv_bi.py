@@ -7,7 +7,7 @@ Format: comment lines `# key = value`, then `channel,start_time,stop_time,label,
 import csv
 from pathlib import Path
 
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure

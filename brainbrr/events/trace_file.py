@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.trace import Trace
 

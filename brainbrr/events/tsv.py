@@ -9,7 +9,7 @@ import math
 from datetime import datetime
 from pathlib import Path
 
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure

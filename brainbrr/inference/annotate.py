@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from brainbrr.data.claims import claim
 from brainbrr.errors import BrainbrrError
+from brainbrr.file_lock import claim
 from brainbrr.inference.detector import BATCH_SIZE, Annotator
 from brainbrr.inference.evidence import Evidence, evidence_of, with_channels
 from brainbrr.inference.ledger import LEDGER, Ledger
-from brainbrr.inference.packing import Rollout, pack
 from brainbrr.inference.prepared_eeg import PreparedEeg, prepare_to_disk
 from brainbrr.inference.recordings import Job
 from brainbrr.inference.results import Result, result_files, write_result
+from brainbrr.inference.rollout import Rollout, pack
 from brainbrr.signal.window_model import WindowModel
 
 log = logging.getLogger(__name__)

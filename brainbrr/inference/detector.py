@@ -10,17 +10,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from brainbrr.data.preparation import Preparation
-from brainbrr.data.recording import Recording
-from brainbrr.data.window_index import Windowing
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.recordings.recording import Recording
+from brainbrr.data.windows.index import Windowing
+from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace
-from brainbrr.inference.packing import TRACE_RATE_HZ, NothingObserved, Rollout, pack
 from brainbrr.inference.prepared_eeg import PreparedEeg, prepared
-from brainbrr.inference.reading import READINGS, WINDOWS
-from brainbrr.inference.refusals import SpeedNotOffered
+from brainbrr.inference.rollout import TRACE_RATE_HZ, NothingObserved, Rollout, pack
+from brainbrr.inference.tiling import READINGS, WINDOWS
 from brainbrr.signal.window_model import WindowModel
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from brainbrr.events.intervals import Intervals
-    from brainbrr.inference.stream import DetectorStream
 
 
 log = logging.getLogger(__name__)
@@ -44,6 +43,10 @@ FP32 = "fp32"
 PRECISIONS = (FP32, "bf16")
 BATCH_SIZE = 4
 """Windows computed at once where nothing else is asked for."""
+
+
+class SpeedNotOffered(BrainbrrError):
+    """A way of computing that this form of a detector does not have."""
 
 
 class Annotator(ABC):
@@ -170,31 +173,6 @@ class Annotator(ABC):
         """
         return None
 
-    def stream(
-        self,
-        labels: Sequence[str],
-        rate_hz: float,
-        *,
-        unit: str = "uV",
-        hop_s: float | None = None,
-        settle_s: float | None = None,
-        mains: float | str | None = "auto",
-        evidence: bool = False,
-    ) -> DetectorStream:
-        """The detector on a signal that is still arriving: see `open_stream`."""
-        from brainbrr.inference.stream_open import open_stream
-
-        return open_stream(
-            self,
-            labels,
-            rate_hz,
-            unit=unit,
-            hop_s=hop_s,
-            settle_s=settle_s,
-            mains=mains,
-            evidence=evidence,
-        )
-
     def with_detection(self, detection: Detection) -> Self:
         """The same detector with other thresholds."""
         return replace(self, detection=detection)  # type: ignore[type-var]  # forms are dataclasses
@@ -208,7 +186,7 @@ class Annotator(ABC):
 
     def with_reading(self, reading: str) -> Self:
         """The same detector reading recordings in `windows`, or in long stretches (`encode_once`:
-        see `brainbrr.inference.reading`); streams and evidence have windows in any case.
+        see `brainbrr.inference.tiling`); streams and evidence have windows in any case.
 
         Raises:
             SpeedNotOffered: no such way, or an exported form, whose windows have one length.
@@ -263,7 +241,7 @@ class Detector(Annotator):
     precision: str = FP32
 
     def _with(self, name: str, value: str) -> Self:
-        from brainbrr.models.precision import has_bf16_units
+        from brainbrr.kernels.precision import has_bf16_units
 
         device = next(self.network.parameters()).device.type
         if value == "bf16" and not has_bf16_units(device):
@@ -282,7 +260,7 @@ class Detector(Annotator):
     @property
     def window_model(self) -> WindowModel:
         """The network in evaluation mode, with the scaling before it."""
-        from brainbrr.models.rollout import TorchWindows
+        from brainbrr.inference.torch_backend import TorchWindows
 
         return TorchWindows(self.network.eval(), self.precision)
 
@@ -294,6 +272,6 @@ class Detector(Annotator):
         scale_uv: NDArray[np.float32],
     ) -> NDArray[np.float32] | None:
         """The graph of each frame of a window; see `Annotator.adjacency`."""
-        from brainbrr.models.rollout import learned_graph
+        from brainbrr.inference.torch_backend import learned_graph
 
         return learned_graph(self.network.eval(), eeg, observed, center_uv, scale_uv)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.data.cache import open_signal
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_index import bad_samples, observed_in
+from brainbrr.data.corpora.cache import open_signal
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.index import bad_samples, observed_in
 from brainbrr.inference.detector import Annotator
 from brainbrr.signal.windows import read_window
 

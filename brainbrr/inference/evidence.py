@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
-from brainbrr.inference.packing import Rollout
 from brainbrr.inference.prepared_eeg import PreparedEeg
+from brainbrr.inference.rollout import Rollout
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from brainbrr.signal.window_model import WindowModel
 

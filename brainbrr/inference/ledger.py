@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from brainbrr.data.cache import Stamp
+from brainbrr.data.corpora.cache import Stamp
 from brainbrr.errors import BrainbrrError
 from brainbrr.inference.recordings import Job
 

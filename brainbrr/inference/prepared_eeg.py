@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.data.preparation import Preparation, PreparedHeader, prepare, prepare_blocks
-from brainbrr.data.read import open_recording
-from brainbrr.data.recording import Recording
+from brainbrr.data.preparation.preparation import (
+    Preparation,
+    PreparedHeader,
+    prepare,
+    prepare_blocks,
+)
+from brainbrr.data.recordings.read import open_recording
+from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.intervals import Intervals, as_intervals
 from brainbrr.signal.quantisation import quantise
 
@@ -94,12 +99,12 @@ def prepare_to_disk(
     Raises:
         UnreadableRecording: the file cannot be read as EEG.
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see
-            `brainbrr.data.preparation`.
+            `brainbrr.data.preparation.preparation`.
     """
     if isinstance(source, Path):
         blocks = open_recording(source)
     else:
-        from brainbrr.data.foreign import MneBlocks
+        from brainbrr.data.recordings.mne_reader import MneBlocks
 
         blocks = MneBlocks(source)
     return PreparedEeg.of(prepare_blocks(blocks, preparation, target), SamplesOnDisk(target))

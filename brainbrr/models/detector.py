@@ -11,14 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from brainbrr.kernels.c.neighbours import can_take_neighbours, native_neighbours
 from brainbrr.models.adjacency import nearest_neighbours
 from brainbrr.models.decoder import Decoder, Head
-from brainbrr.models.door import check_input
 from brainbrr.models.edges import EdgeStream, matrices_of
 from brainbrr.models.front import Front
 from brainbrr.models.graph import ElectrodeGraph
+from brainbrr.models.input_checks import check_input
 from brainbrr.models.laplacian import hold, laplacian_encoding, select_eigensolver
-from brainbrr.models.native_neighbours import can_take_neighbours, native_neighbours
 from brainbrr.models.sequence import SequenceStream
 
 
@@ -105,7 +105,7 @@ class V3Detector(nn.Module):
 
         Raises:
             WrongInputShape, WrongInputType, NonFiniteInput, NothingObserved: see
-                `brainbrr.models.door`.
+                `brainbrr.models.input_checks`.
         """
         return self.explain(eeg, observed).logits
 

@@ -12,7 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from brainbrr.models.native import address, call, native_can_take, native_library, register_shapes
+from brainbrr.kernels.c.binding import (
+    address,
+    call,
+    native_can_take,
+    native_library,
+    register_shapes,
+)
 
 _library: Any = torch.library.Library("brainbrr", "FRAGMENT")  # type: ignore[no-untyped-call]
 _library.define("dropout(Tensor values, Tensor seed, float p) -> Tensor")

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from brainbrr.kernels.c.binding import ROW_TYPES
+from brainbrr.kernels.c.edge_io import can_take_ends, native_lift, native_read
+from brainbrr.kernels.precision import autocast_type
 from brainbrr.models.front import cosine_similarity
-from brainbrr.models.native import ROW_TYPES
-from brainbrr.models.native_ends import can_take_ends, native_lift, native_read
-from brainbrr.models.precision import autocast_type
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import keep_variance_
 

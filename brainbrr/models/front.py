@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from brainbrr.models.precision import full_precision
+from brainbrr.kernels.precision import full_precision
 from brainbrr.models.tcn import Encoder, keep_variance_
 
 

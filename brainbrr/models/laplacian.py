@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.models.jacobi import jacobi_eigh
-from brainbrr.models.native import native_can_take
-from brainbrr.models.native_eigen import native_eigenvectors
-from brainbrr.models.precision import full_precision
+from brainbrr.kernels.c.binding import native_can_take
+from brainbrr.kernels.c.eigen import native_eigenvectors
+from brainbrr.kernels.jacobi import jacobi_eigh
+from brainbrr.kernels.precision import full_precision
 
 RIDGE = 1e-5
 TIE_BREAK = 1e-3

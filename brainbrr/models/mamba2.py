@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.models.fused_layer import fused_can_take, fused_layer
-from brainbrr.models.kernels import kernel_convolution, kernel_scan
-from brainbrr.models.native import native_scan
-from brainbrr.models.native_block import BlockWeights, native_block
-from brainbrr.models.native_layer import native_layer
-from brainbrr.models.scan import Scan, fused, resolve, select_scan
-from brainbrr.models.tracing import is_tracing
+from brainbrr.kernels.c.binding import native_scan
+from brainbrr.kernels.c.block import BlockWeights, native_block
+from brainbrr.kernels.c.layer import native_layer
+from brainbrr.kernels.mamba_ssm import kernel_convolution, kernel_scan
+from brainbrr.kernels.scan import Scan, fused, resolve, select_scan
+from brainbrr.kernels.tracing import is_tracing
+from brainbrr.kernels.triton.layer import fused_can_take, fused_layer
 
 NORM_EPS = 1e-5
 
@@ -56,7 +56,7 @@ class Mamba2(nn.Module):
         d_conv: taps of the short causal convolution; 2, 3 or 4.
         expand: inner width as a multiple of `d_model`.
         headdim: features that share one decay.
-        scan: how the recurrence is computed; see `brainbrr.models.scan.select_scan`.
+        scan: how the recurrence is computed; see `brainbrr.kernels.scan.select_scan`.
 
     Raises:
         MambaShape: sizes the kernels cannot take.

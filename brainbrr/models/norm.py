@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from brainbrr.models.native_norm import can_take_norm, native_norm
+from brainbrr.kernels.c.norm import can_take_norm, native_norm
 
 
 class ChannelNorm(nn.Module):

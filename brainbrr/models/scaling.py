@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.models.tracing import is_tracing
+from brainbrr.kernels.tracing import is_tracing
 from brainbrr.signal.quantisation import STEP_UV
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainbrr.models.decoder import Decoder, Head
-from brainbrr.models.door import check_input
 from brainbrr.models.front import AbsentElectrodes
+from brainbrr.models.input_checks import check_input
 from brainbrr.models.norm import ChannelNorm
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import Encoder, keep_variance_
@@ -89,7 +89,7 @@ class UNetBiMamba(nn.Module):
 
         Raises:
             WrongInputShape, WrongInputType, NonFiniteInput, NothingObserved: see
-                `brainbrr.models.door`.
+                `brainbrr.models.input_checks`.
         """
         observed = check_input(eeg, observed, self.n_electrodes, self.stride)
         features, stages = self.encoder(self.absent(eeg, observed))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import brainbrr
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 from brainbrr.reporting.cases import Case
 from brainbrr.reporting.markup import Html, fill, join, template
 from brainbrr.reporting.published import PublishedScore

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from brainbrr.data.corrections import COLUMNS
+from brainbrr.data.corpora.corrections import COLUMNS
 from brainbrr.reporting.cases import KINDS, Case
 from brainbrr.reporting.eeg_figure import clock, eeg_figure
 from brainbrr.reporting.figures import head_figure

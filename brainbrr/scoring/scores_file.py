@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 from brainbrr.scoring.summary import Scores
 
 

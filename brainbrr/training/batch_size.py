@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from brainbrr.data.loader import LoaderOptions
+from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.errors import BrainbrrError
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.training.trainer_options import TrainerOptions

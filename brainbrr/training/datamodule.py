@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from lightning import LightningDataModule
 
-from brainbrr.data.loader import LoaderOptions, ResumableLoader
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import BalancedSampler
-from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, WindowDataset, open_mapped
-from brainbrr.data.window_index import Windowing, require_labels
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.dataset import OpenSignal, WeightedSpans, WindowDataset, open_mapped
+from brainbrr.data.windows.index import Windowing, require_labels
+from brainbrr.data.windows.loader import LoaderOptions, ResumableLoader
+from brainbrr.data.windows.sampler import BalancedSampler
 
 
 class WindowDataModule(LightningDataModule):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from brainbrr.data.manifest import ManifestRow
+from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.detection import detect
 from brainbrr.events.trace import Trace

@@ -10,22 +10,27 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
-from brainbrr.data.augmentation import Augmentation
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WeightedSpans, open_mapped
-from brainbrr.data.window_index import Windowing
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.augmentation import Augmentation
+from brainbrr.data.windows.dataset import OpenSignal, WeightedSpans, open_mapped
+from brainbrr.data.windows.index import Windowing
+from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.training.batch_size import with_fitting_batch
-from brainbrr.training.callback_set import CallbackSet
-from brainbrr.training.checkpoint_file import BEST, LAST, newest_checkpoint, read_checkpoint
-from brainbrr.training.checkpoints import DurableCheckpoints
-from brainbrr.training.curves import purge_curves
+from brainbrr.training.callbacks.callback_set import CallbackSet
+from brainbrr.training.callbacks.checkpoint_file import (
+    BEST,
+    LAST,
+    newest_checkpoint,
+    read_checkpoint,
+)
+from brainbrr.training.callbacks.checkpoints import DurableCheckpoints
+from brainbrr.training.callbacks.curves import purge_curves
+from brainbrr.training.callbacks.metrics_file import MetricsFile
 from brainbrr.training.datamodule import WindowDataModule
 from brainbrr.training.losses import Loss
-from brainbrr.training.metrics_file import MetricsFile
 from brainbrr.training.module import MakeOptimizer, MakeScheduler, SeizureModule
 from brainbrr.training.resume import Fingerprint, fingerprint_of
 from brainbrr.training.trainer_options import TrainerOptions, prepare_network, quiet_lightning

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from brainbrr.data.augmentation import Augmentation
-from brainbrr.data.window_dataset import WindowBatch
-from brainbrr.models.door import NonFiniteInput, values_unread
+from brainbrr.data.windows.augmentation import Augmentation
+from brainbrr.data.windows.dataset import WindowBatch
+from brainbrr.models.input_checks import NonFiniteInput, values_unread
 from brainbrr.models.scaling import standardise
-from brainbrr.training.finite_guard import FiniteGuard
+from brainbrr.training.callbacks.finite_guard import FiniteGuard
 from brainbrr.training.losses import Loss
 from brainbrr.training.parameter_groups import parameter_groups
 

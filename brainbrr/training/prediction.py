@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WindowBatch, WindowDataset, open_mapped
-from brainbrr.data.window_index import Windowing, n_samples
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.dataset import OpenSignal, WindowBatch, WindowDataset, open_mapped
+from brainbrr.data.windows.index import Windowing, n_samples
+from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.trace import Trace
 from brainbrr.models.scaling import standardise

@@ -10,9 +10,9 @@ from typing import Any
 from lightning import Callback
 from torch import nn
 
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.sampler import Balance
-from brainbrr.data.window_index import Windowing
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.index import Windowing
+from brainbrr.data.windows.sampler import Balance
 from brainbrr.errors import BrainbrrError
 
 

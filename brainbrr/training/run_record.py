@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 
 import brainbrr
-from brainbrr.durable import open_durable
+from brainbrr.atomic_io import open_durable
 
 PACKAGES = (
     "torch", "numpy", "scipy", "lightning", "torch-geometric", "mne", "edfio", "hydra-core",

@@ -15,8 +15,8 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from brainbrr.training.checkpoints import DurableCheckpointIO
-from brainbrr.training.finite_guard import stop_at_non_finite
+from brainbrr.training.callbacks.checkpoints import DurableCheckpointIO
+from brainbrr.training.callbacks.finite_guard import stop_at_non_finite
 from brainbrr.training.parameter_groups import freeze
 
 log = logging.getLogger(__name__)

@@ -11,16 +11,16 @@ import torch
 from lightning import Callback
 from torch import Tensor
 
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.window_dataset import OpenSignal, WindowBatch, open_mapped
-from brainbrr.data.window_index import Windowing, require_labels
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.dataset import OpenSignal, WindowBatch, open_mapped
+from brainbrr.data.windows.index import Windowing, require_labels
+from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
-from brainbrr.training.ema import Ema
+from brainbrr.training.callbacks.ema import Ema
 from brainbrr.training.losses import Loss
 from brainbrr.training.prediction import predict_traces
 from brainbrr.training.traces_on_disk import on_disk

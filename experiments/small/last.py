@@ -13,9 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from brainbrr.cli.build import build
 from brainbrr.cli.evaluation import predict_rows
 from brainbrr.events.detection import Detection
-from brainbrr.inference.artifact import load_detector
-from brainbrr.training.checkpoint_file import LAST, read_checkpoint
-from brainbrr.training.ema import released_weights
+from brainbrr.release.artifact import load_detector
+from brainbrr.training.callbacks.checkpoint_file import LAST, read_checkpoint
+from brainbrr.training.callbacks.ema import released_weights
 
 
 def main(run_dir: Path) -> None:

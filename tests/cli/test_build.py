@@ -1,5 +1,8 @@
 """Only known homes may be built from configuration."""
 
+from importlib import import_module
+from importlib.util import find_spec
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -10,6 +13,8 @@ from brainbrr.cli.build import (
     build,
     build_each,
 )
+from brainbrr.cli.renamed import TARGETS
+from brainbrr.data.windows.augmentation import Sequential
 from brainbrr.events.detection import Detection, ThresholdsOutOfOrder
 
 DETECTION = "brainbrr.events.detection.Detection"
@@ -53,3 +58,27 @@ def test_groups_build_in_order_without_the_null_ones() -> None:
     nodes = OmegaConf.create({"a": {"_target_": DETECTION}, "b": None})
     assert build_each(nodes) == [Detection()]
     assert build_each(None) == []
+
+
+def test_every_former_target_is_built_under_its_present_name() -> None:
+    for former, present in TARGETS.items():
+        module, name = present.rsplit(".", 1)
+        assert hasattr(import_module(module), name), present
+        assert find_spec_or_none(former) is None, f"{former} still exists"
+
+
+def find_spec_or_none(target: str) -> object | None:
+    try:
+        return find_spec(target.rsplit(".", 1)[0])
+    except ModuleNotFoundError:
+        return None
+
+
+def test_a_stored_configuration_of_the_former_version_builds() -> None:
+    node = OmegaConf.create(
+        {
+            "_target_": "brainbrr.data.augmentation.Sequential",
+            "changes": [{"_target_": "brainbrr.data.augmentation.Gain", "max_db": 3.0}],
+        }
+    )
+    assert isinstance(build(node), Sequential)

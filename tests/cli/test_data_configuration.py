@@ -6,7 +6,7 @@ from hydra import compose, initialize_config_dir
 from brainbrr.cli.build import build
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.data.corpora.corpus import Corpus
-from brainbrr.data.preparation import Preparation
+from brainbrr.data.preparation.preparation import Preparation
 
 DATA = sorted(path.stem for path in (Path(CONF_FOLDER) / "data").glob("*.yaml"))
 DIVISIONS = sorted(path.stem for path in (Path(CONF_FOLDER) / "data" / "division").glob("*.yaml"))

@@ -12,7 +12,7 @@ from hydra.core.utils import JobStatus
 from omegaconf import OmegaConf
 
 from brainbrr.cli.local_jobs import JobFailed, run_jobs
-from brainbrr.training.pruning import RunPruned
+from brainbrr.training.callbacks.pruning import RunPruned
 
 JOB = """
 import json, os, sys, time
@@ -73,7 +73,7 @@ def test_gpus_are_shared_out_and_never_twice_at_once(tmp_path):
 
 def test_a_command_ends_with_the_process_that_started_it():
     code = (
-        "from brainbrr.cli.attached import end_with_parent; end_with_parent()\n"
+        "from brainbrr.cli.parent_watchdog import end_with_parent; end_with_parent()\n"
         "import time; time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:

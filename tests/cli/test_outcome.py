@@ -11,7 +11,7 @@ from brainbrr.cli.outcome import (
     noted_outcome,
     read_outcome,
 )
-from brainbrr.training.pruning import RunPruned
+from brainbrr.training.callbacks.pruning import RunPruned
 
 
 def ended_by(folder, error):

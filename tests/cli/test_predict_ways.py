@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 Command = Callable[..., tuple[int, str, str]]
-GOLDEN = Path(__file__).parents[1] / "inference" / "golden" / "schema_2"
+GOLDEN = Path(__file__).parents[1] / "release" / "golden" / "schema_2"
 
 
 @pytest.fixture

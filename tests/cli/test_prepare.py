@@ -1,6 +1,6 @@
 import pytest
 
-from brainbrr.data.manifest import read_manifest
+from brainbrr.data.corpora.manifest import read_manifest
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from brainbrr.cli.search import (
     SearchRunning,
     UnreachableStudy,
 )
-from brainbrr.data.claims import claim
-from brainbrr.training.pruning import RunPruned
+from brainbrr.file_lock import claim
+from brainbrr.training.callbacks.pruning import RunPruned
 from brainbrr.training.study import OptunaMissing, UnknownSearchPart, make_pruner, make_sampler
 
 optuna = pytest.importorskip("optuna")
@@ -141,7 +141,7 @@ def test_two_processes_at_one_study_are_refused(tmp_path):
     # A lock counts between processes only.
 
     code = (
-        "import sys; from pathlib import Path; from brainbrr.data.claims import claim\n"
+        "import sys; from pathlib import Path; from brainbrr.file_lock import claim\n"
         f"with claim(Path({str(lock)!r}), 's', wait=False) as claimed:\n"
         "    print(claimed, flush=True); sys.stdin.read()"
     )

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_class, instantiate
 
 from brainbrr.cli.arguments import prepare_arguments
-from brainbrr.cli.misspelling import check_overrides
+from brainbrr.cli.override_check import check_overrides
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.training.study import make_pruner, make_sampler
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from brainbrr.cli import watch_display
 from brainbrr.cli.watch_display import WatchDisplay, clock
 from brainbrr.events.event import Event
-from brainbrr.inference.stream import StreamUpdate
-from brainbrr.inference.stream_trace import TracePart
+from brainbrr.streaming.detector_stream import StreamUpdate
+from brainbrr.streaming.live_trace import TracePart
 
 STREAM = SimpleNamespace(look_latency_s=14.0, event_latency_s=80.0, settling_s=30.0, time_s=3700.0)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from brainbrr.models.door import (
+from brainbrr.models.input_checks import (
     NonFiniteInput,
     NothingObserved,
     WrongInputShape,

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edf_writer import Channel, EdfFile
-from montages import MONTAGES, derive
 
-from brainbrr.data.corpora import bids
-from brainbrr.data.read import read_recording
+from brainbrr.data.corpora.layouts import bids
+from brainbrr.data.recordings.read import read_recording
 from brainbrr.events.event import Event
-from brainbrr.inference.artifact import load_detector
+from brainbrr.release.artifact import load_detector
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import derivations
+from tests.edf_writer import Channel, EdfFile
+from tests.montages import MONTAGES, derive
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.training.checkpoint_file import read_checkpoint
-from brainbrr.training.metrics_file import read_metrics
+from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
+from brainbrr.training.callbacks.metrics_file import read_metrics
 from brainbrr.training.study import journal_storage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +67,7 @@ def states(folder):
         (
             "hydra/launcher=local",
             "hydra.launcher.n_jobs=2",
-            f"hydra.launcher.program=[{sys.executable},-m,brainbrr.cli.attached]",
+            f"hydra.launcher.program=[{sys.executable},-m,brainbrr.cli.parent_watchdog]",
         ),
     ],
     ids=["basic", "submitit", "local"],

@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edf_writer import Channel, EdfFile
 
-from brainbrr.data.preparation import Preparation
-from brainbrr.data.window_index import Windowing
+import brainbrr
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.windows.index import Windowing
 from brainbrr.events.detection import Detection, smooth
 from brainbrr.events.tsv import read_tsv
-from brainbrr.inference.artifact import save_detector
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import build_model, read_model
+from brainbrr.release.artifact import save_detector
 from brainbrr.signal.electrodes import ELECTRODES
+from tests.edf_writer import Channel, EdfFile
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -74,7 +75,7 @@ def expected(recording):
     labels = [f"EEG {name}-REF" for name in ELECTRODES]
 
     def hear(detector):
-        stream = detector.stream(labels, 256.0)
+        stream = brainbrr.open_stream(detector, labels, 256.0)
         updates = [stream.push(steps), stream.finish()]
         return updates, [event for update in updates for event in update.events]
 

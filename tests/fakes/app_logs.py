@@ -6,8 +6,8 @@ from typing import Any
 
 from modal_proto import api_pb2
 
-from fakes.containers import Containers
-from fakes.messages import message
+from tests.fakes.containers import Containers
+from tests.fakes.messages import message
 
 
 class AppLogs(Containers):

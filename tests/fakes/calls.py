@@ -8,8 +8,8 @@ from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
-from fakes.messages import message
-from fakes.records import Call, Container, Function, Input, World
+from tests.fakes.messages import message
+from tests.fakes.records import Call, Container, Function, Input, World
 
 Result = api_pb2.GenericResult
 SETTLED = (Result.GENERIC_STATUS_SUCCESS, Result.GENERIC_STATUS_TERMINATED)

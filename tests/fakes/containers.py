@@ -11,9 +11,9 @@ from typing import Any
 
 from modal_proto import api_pb2
 
-from fakes.calls import CRASHES_AT_START, POLL_S, Calls, Result
-from fakes.messages import message
-from fakes.records import Container, Function
+from tests.fakes.calls import CRASHES_AT_START, POLL_S, Calls, Result
+from tests.fakes.messages import message
+from tests.fakes.records import Container, Function
 
 
 class Containers(Calls):

@@ -39,10 +39,10 @@ from grpclib.server import Server
 from modal_proto import api_pb2
 from modal_proto.api_grpc import ModalClientBase
 
-from fakes.app_logs import AppLogs
-from fakes.messages import message
-from fakes.objects import Objects
-from fakes.records import Container, World
+from tests.fakes.app_logs import AppLogs
+from tests.fakes.messages import message
+from tests.fakes.objects import Objects
+from tests.fakes.records import Container, World
 
 LIMIT_S = 60.0
 TOKEN = ("ak-fake", "as-fake")

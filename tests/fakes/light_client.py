@@ -7,11 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from brainbrr.cloud.app import Cloud
-from brainbrr.cloud.cell import Cell
-from brainbrr.cloud.client import ModalPlatform
-from brainbrr.cloud.ledger import Ledger, Record
-from brainbrr.cloud.sweep import Job, Sweep
+from brainbrr.sweeps.modal.app import Cloud
+from brainbrr.sweeps.modal.client import ModalPlatform
+from brainbrr.sweeps.modal.ledger import Ledger, Record
+from brainbrr.sweeps.modal.sweep import Job, Sweep
+from brainbrr.sweeps.modal.sweep_job import Cell
 
 LIGHT = [sys.executable, str(Path(__file__).with_name("light_job.py"))]
 

@@ -6,8 +6,8 @@ from typing import Any
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
-from fakes.messages import message, success
-from fakes.records import App, Function, World
+from tests.fakes.messages import message, success
+from tests.fakes.records import App, Function, World
 
 GPUS = {"T4", "L4", "A10", "A10G", "L40S", "A100", "A100-40GB", "A100-80GB", "H100", "H200", "B200"}
 BUILDER = "2025.06"

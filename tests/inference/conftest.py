@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.inference.artifact import load_detector
 from brainbrr.inference.detector import Detector
+from brainbrr.release.artifact import load_detector
 
-GOLDEN = Path(__file__).parent / "golden" / "schema_2"
+GOLDEN = Path(__file__).parents[1] / "release" / "golden" / "schema_2"
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ import edfio
 import mne
 import numpy as np
 import pytest
-from loud_where import LoudWhere
 
 from brainbrr.events.detection import Detection
 from brainbrr.events.formats import read_annotation
@@ -29,6 +28,7 @@ from brainbrr.inference.results import (
     write_bids_description,
 )
 from brainbrr.signal.electrodes import ELECTRODES
+from tests.inference.loud_where import LoudWhere
 
 ALL = ("tsv", "csv_bi", "edf", "json")
 WriteEdf = Callable[..., Path]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.data.excerpt import read_excerpt
-from brainbrr.data.manifest import ManifestRow
-from brainbrr.data.preparation import Preparation
-from brainbrr.data.window_index import Windowing
+from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.windows.index import Windowing
 from brainbrr.inference import event_graph
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.event_graph import graph_during
@@ -38,7 +38,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> ManifestRow:
         return signal
 
     monkeypatch.setattr(event_graph, "open_signal", opened)
-    monkeypatch.setattr("brainbrr.data.excerpt.open_signal", opened)
+    monkeypatch.setattr("brainbrr.data.corpora.excerpt.open_signal", opened)
     observed = [True] * 18 + [False]
     return row(1, "test", 30.0, [], observed=observed, gaps=[[20.0, 21.0]])
 

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from loud_where import LoudWhere
 
-from brainbrr.data.recording import Recording
+from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.evidence import Evidence, evidence_of, onset_window, with_channels
-from brainbrr.inference.packing import Rollout
 from brainbrr.inference.prepared_eeg import PreparedEeg, prepared
+from brainbrr.inference.rollout import Rollout
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
+from tests.inference.loud_where import LoudWhere
 
 
 def recording_of(eeg: np.ndarray, gaps: tuple[tuple[float, float], ...] = ()) -> PreparedEeg:
@@ -113,7 +113,7 @@ def test_annotate_names_electrodes_unless_told_not_to(golden: Detector) -> None:
 def test_a_file_and_its_recording_in_memory_are_prepared_alike(
     golden: Detector, write_edf: object, tmp_path: object
 ) -> None:
-    from brainbrr.data.read import read_recording
+    from brainbrr.data.recordings.read import read_recording
 
     path = write_edf(tmp_path / "a.edf")  # type: ignore[operator]
     with (

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edf_writer import Channel, EdfFile
-from montages import MONTAGES, derive
 
-from brainbrr.data.preparation import Preparation
-from brainbrr.data.recording import Recording
-from brainbrr.data.window_index import Windowing
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.recordings.recording import Recording
+from brainbrr.data.windows.index import Windowing
 from brainbrr.inference.detector import Detector, NothingObserved
 from brainbrr.models.registry import build_model, read_model
 from brainbrr.signal.electrodes import ELECTRODES
+from tests.edf_writer import Channel, EdfFile
+from tests.montages import MONTAGES, derive
 
 RATE_HZ = 256
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.models import jacobi, native
+from brainbrr.kernels import jacobi
+from brainbrr.kernels.c import binding as native
+from brainbrr.kernels.c.binding import native_available
+from brainbrr.kernels.tracing import TELLS_EXPORT
 from brainbrr.models.mamba2 import BiMamba2
-from brainbrr.models.native import native_available
 from brainbrr.models.registry import load_model
 from brainbrr.models.sequence import PreNorm
-from brainbrr.models.tracing import TELLS_EXPORT
 
 needs_compiler = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
 tells_export = pytest.mark.skipif(
@@ -60,7 +61,7 @@ def test_a_compiled_model_keeps_the_fused_layers_and_says_so_once(caplog):
     model, graphs = load_model("v3_tiny").eval(), Graphs()
     compiled = torch.compile(model, backend=graphs, fullgraph=True)
     eeg = torch.randn(1, 19, 160)
-    with caplog.at_level(logging.INFO, logger="brainbrr.models.native"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.c.binding"):
         # The eigensolver and the norms are torch's there, and C's here.
         torch.testing.assert_close(compiled(eeg), model(eeg), atol=5e-4, rtol=0)
     assert graphs.n_fused() == [2]
@@ -104,7 +105,7 @@ def test_generated_code_draws_a_mask_each_time_and_finds_it_on_the_way_back():
 @pytest.mark.skipif(TELLS_EXPORT, reason="this torch tells an export from torch.compile")
 def test_an_old_torch_compiles_the_chunked_form(caplog):
     layer, graphs, inputs = draw(), Graphs(), torch.randn(2, 40, 16)
-    with caplog.at_level(logging.INFO, logger="brainbrr.models.native"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.c.binding"):
         found = torch.compile(layer, backend=graphs)(inputs)
     torch.testing.assert_close(found, layer(inputs), atol=1e-5, rtol=0)
     assert graphs.n_fused() == [0]

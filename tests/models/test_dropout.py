@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from brainbrr.kernels.c.binding import native_available
 from brainbrr.models.dropout import Dropout
-from brainbrr.models.native import native_available
 
 pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from brainbrr.kernels.scan import ScanUnavailable, select_scan
 from brainbrr.models.mamba2 import BiMamba2, Mamba2, MambaShape
-from brainbrr.models.scan import ScanUnavailable, select_scan
 
 
 def block(**changes):

@@ -14,9 +14,9 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from brainbrr.models.fused_backward import backward_kernel
-from brainbrr.models.fused_forward import forward_kernel
-from brainbrr.models.fused_operator import WARPS, kernel_constants
+from brainbrr.kernels.triton.backward import backward_kernel
+from brainbrr.kernels.triton.forward import forward_kernel
+from brainbrr.kernels.triton.operator import WARPS, kernel_constants
 from brainbrr.models.mamba2 import Mamba2
 
 CUOBJDUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"

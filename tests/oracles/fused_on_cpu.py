@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from triton.runtime import interpreter
 
-from brainbrr.models.fused_layer import fused_layer
+from brainbrr.kernels.triton.layer import fused_layer
 from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.sequence import PreNorm
 

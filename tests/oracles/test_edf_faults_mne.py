@@ -12,11 +12,11 @@ from collections import Counter
 import mne
 import numpy as np
 import pytest
-from edf_writer import Channel, EdfFile, electrode_file, noise
-from test_edf_fuzz import mutate, seeds
 
-from brainbrr.data.read import read_recording
-from brainbrr.data.refusals import UnreadableRecording
+from brainbrr.data.recordings.read import read_recording
+from brainbrr.data.recordings.refusals import UnreadableRecording
+from tests.edf_writer import Channel, EdfFile, electrode_file, noise
+from tests.oracles.test_edf_fuzz import mutate, seeds
 
 RATE_HZ, STEP_UV = 128.0, 0.1
 

@@ -9,13 +9,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from edf_writer import Channel, EdfFile, electrode_file, noise
-from plain_edf_decoder import decode
 
-from brainbrr.data.preparation import Preparation, prepare
-from brainbrr.data.read import read_recording
-from brainbrr.data.refusals import UnreadableRecording
+from brainbrr.data.preparation.preparation import Preparation, prepare
+from brainbrr.data.recordings.read import read_recording
+from brainbrr.data.recordings.refusals import UnreadableRecording
 from brainbrr.errors import BrainbrrError
+from tests.edf_writer import Channel, EdfFile, electrode_file, noise
+from tests.oracles.plain_edf_decoder import decode
 
 STRUCTURE = {
     "header_bytes": (184, 8), "n_records": (236, 8), "record_s": (244, 8), "n_signals": (252, 4),

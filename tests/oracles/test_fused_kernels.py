@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.models.fused_layer import fused_available
+from brainbrr.kernels.triton.layer import fused_available
 
 HERE = Path(__file__).resolve().parent
 N_TENSORS = 20

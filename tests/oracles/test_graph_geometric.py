@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from brainbrr.kernels.jacobi import jacobi_eigh
 from brainbrr.models.adjacency import nearest_neighbours
 from brainbrr.models.graph import GeometricConvolution, SSGConv, graph_convolution
-from brainbrr.models.jacobi import jacobi_eigh
 from brainbrr.models.laplacian import normalised_laplacian
 
 geometric = pytest.importorskip("torch_geometric.nn")

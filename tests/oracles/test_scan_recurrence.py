@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainbrr.models.scan import chunked, reference
+from brainbrr.kernels.scan import chunked, reference
 
 NAMES = ("x", "dt", "A", "B", "C", "D", "state")
 

@@ -15,8 +15,8 @@ autotune = triton.autotune
 # Choosing among configurations means timing them on a device.
 triton.autotune = lambda configs, key, **options: autotune(configs[:1], key, **options)
 
-from brainbrr.models.kernels import launch_scan  # noqa: E402
-from brainbrr.models.scan import reference  # noqa: E402
+from brainbrr.kernels.mamba_ssm import launch_scan  # noqa: E402
+from brainbrr.kernels.scan import reference  # noqa: E402
 
 NAMES = ("y", "state", "x", "dt", "A", "B", "C", "D", "initial_state")
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from report_examples import PLANTED, nedc, read_eeg, szcore
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
 from brainbrr.reporting.cases import select_cases
+from tests.reporting.report_examples import PLANTED, nedc, read_eeg, szcore
 
 
 def of_subject(sensitivity):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from report_examples import PLANTED, read_eeg
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.reporting.cases import Case, InvalidCase, select_cases
+from tests.reporting.report_examples import PLANTED, read_eeg
 
 
 def told(cases):

@@ -4,11 +4,11 @@ import shutil
 import time
 
 import pytest
-from chromium import chromium
-from report_examples import PLANTED
 
-from brainbrr.data.corrections import read_corrections
+from brainbrr.data.corpora.corrections import read_corrections
 from brainbrr.reporting.report import write_report
+from tests.reporting.chromium import chromium
+from tests.reporting.report_examples import PLANTED
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 

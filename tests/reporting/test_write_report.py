@@ -4,12 +4,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from report_examples import PLANTED
 
 from brainbrr.reporting.cases import Case
 from brainbrr.reporting.markup import Html, embedded_json, fill
 from brainbrr.reporting.published import PublishedScore, published_scores
 from brainbrr.reporting.report import write_report
+from tests.reporting.report_examples import PLANTED
 
 VOID = {"meta", "link", "br", "rect", "input"}
 PROVENANCE = {"command": "brainbrr train seed=1 <x>", "config_digest": "a3f9", "version": "1.2.3"}

@@ -11,8 +11,7 @@ from brainbrr.scoring.pairing import DurationMismatch, InvalidMissing, MissingHy
 from brainbrr.scoring.timeline import EmptyCorpus
 from brainbrr.scoring.trace_scores import MissingTrace
 from brainbrr.scoring.tuning import tune
-
-from .conftest import annotation
+from tests.scoring.conftest import annotation
 
 REFERENCES = {
     "a1": annotation([(100, 160)], 3600),

@@ -12,8 +12,7 @@ from brainbrr.scoring.folders import (
     subject_of,
 )
 from brainbrr.scoring.pairing import DurationMismatch, MissingHypothesis
-
-from .conftest import annotation
+from tests.scoring.conftest import annotation
 
 ONE = annotation([(100, 160)], 600)
 NONE = annotation([], 900)

@@ -15,8 +15,7 @@ from brainbrr.scoring.nedc import (
 )
 from brainbrr.scoring.taes import overlap_in_seconds, strict_overlap, taes
 from brainbrr.scoring.timeline import Timeline
-
-from .conftest import placed
+from tests.scoring.conftest import placed
 
 SCORERS = [ovlp_counts, epoch_counts, dpalign_counts, taes_counts]
 events = st.lists(st.tuples(st.integers(0, 2_000), st.integers(8, 400)), max_size=6).map(

@@ -9,8 +9,7 @@ from brainbrr.scoring.seizures import (
     follow_seizures,
     latency,
 )
-
-from .conftest import annotation
+from tests.scoring.conftest import annotation
 
 REFERENCE = Annotation(
     (

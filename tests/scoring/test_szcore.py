@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from brainbrr.events.intervals import as_intervals
 from brainbrr.scoring.szcore import SzcoreRules, event_counts, sample_counts
 from brainbrr.scoring.timeline import Timeline
-
-from .conftest import placed
+from tests.scoring.conftest import placed
 
 events = st.lists(st.tuples(st.integers(0, 28_000), st.integers(1, 6_000)), max_size=8).map(
     lambda found: [(on / 8, (on + long) / 8) for on, long in found]

@@ -11,8 +11,7 @@ from brainbrr.scoring.splits import TuningOnEvaluation
 from brainbrr.scoring.szcore import event_counts
 from brainbrr.scoring.timeline import Timeline
 from brainbrr.scoring.tuning import InvalidTuning, tune
-
-from .conftest import annotation
+from tests.scoring.conftest import annotation
 
 RATE_HZ = 4.0
 

@@ -1,7 +1,8 @@
 """A prepared corpus of minutes, written once for all tests of training."""
 
 import pytest
-import tiny_corpus as tiny
+
+from tests import tiny_corpus as tiny
 
 
 @pytest.fixture(scope="session")

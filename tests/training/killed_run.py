@@ -18,20 +18,19 @@ from lightning import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import tiny_corpus as tiny
-
-from brainbrr.data.augmentation import ChannelDropout, Gain, Sequential, TimeShift
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.training.checkpoint_file import read_checkpoint
-from brainbrr.training.early_stopping import EarlyStopping
-from brainbrr.training.ema import Ema, released_weights
-from brainbrr.training.finite_guard import FiniteGuard
-from brainbrr.training.metrics_file import MetricsFile, read_metrics
-from brainbrr.training.monitoring import Monitoring, SpikeWatch
-from brainbrr.training.preemption import Preemption
-from brainbrr.training.progress import ProgressLine
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from brainbrr.data.windows.augmentation import ChannelDropout, Gain, Sequential, TimeShift
+from brainbrr.data.windows.loader import LoaderOptions
+from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
+from brainbrr.training.callbacks.early_stopping import EarlyStopping
+from brainbrr.training.callbacks.ema import Ema, released_weights
+from brainbrr.training.callbacks.finite_guard import FiniteGuard
+from brainbrr.training.callbacks.metrics_file import MetricsFile, read_metrics
+from brainbrr.training.callbacks.monitoring import Monitoring, SpikeWatch
+from brainbrr.training.callbacks.preemption import Preemption
+from brainbrr.training.callbacks.progress import ProgressLine
 from brainbrr.training.trainer_options import TrainerOptions
+from tests import tiny_corpus as tiny
 
 
 class DieAt(Callback):

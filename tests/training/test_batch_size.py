@@ -1,15 +1,15 @@
 from contextlib import nullcontext
 
 import pytest
-import tiny_corpus as tiny
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbrr.training import batch_size
 from brainbrr.training.batch_size import NothingFits, largest_batch, step_fits
-from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 from brainbrr.training.trainer_options import TrainerOptions
+from tests import tiny_corpus as tiny
 
 
 @given(st.integers(1, 200), st.integers(1, 96))

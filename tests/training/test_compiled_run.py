@@ -1,14 +1,14 @@
 """A compiled network's checkpoints are a plain one's, and the other way round."""
 
 import pytest
-import tiny_corpus as tiny
 import torch
 from lightning import Callback
 from torch import nn
 
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.training.checkpoint_file import read_checkpoint
+from brainbrr.data.windows.loader import LoaderOptions
+from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 from brainbrr.training.trainer_options import TrainerOptions
+from tests import tiny_corpus as tiny
 
 EPOCH = 3
 

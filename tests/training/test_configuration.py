@@ -4,17 +4,17 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import tiny_corpus as tiny
 import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch.loggers import Logger
 
 from brainbrr.cli.build import build, build_each
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.training.callback_set import CallbackSet
+from brainbrr.data.windows.loader import LoaderOptions
+from brainbrr.training.callbacks.callback_set import CallbackSet
 from brainbrr.training.hardware import PROFILES, apply_settings
 from brainbrr.training.parameter_groups import parameter_groups
 from brainbrr.training.trainer_options import TrainerOptions
+from tests import tiny_corpus as tiny
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GROUPS = ("loss", "optimizer", "scheduler", "augmentation", "trainer", "callbacks", "dataloader")

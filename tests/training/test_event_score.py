@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-import tiny_corpus as tiny
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.tuning import tune
 from brainbrr.training.event_score import EventScore
+from tests import tiny_corpus as tiny
 
 
 def case(onset_s, alarm_s, duration_s=600.0, rate_hz=4.0):

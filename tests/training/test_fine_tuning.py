@@ -1,8 +1,8 @@
 import pytest
-import tiny_corpus as tiny
 import torch
 
 from brainbrr.training.fine_tuning import WeightsMismatch, take_weights
+from tests import tiny_corpus as tiny
 
 
 def test_all_weights_are_taken():

@@ -1,22 +1,22 @@
 from dataclasses import replace
 
 import pytest
-import tiny_corpus as tiny
 import torch
 
-from brainbrr.data.sampler import NoSeizures
-from brainbrr.data.window_dataset import WeightedSpans
-from brainbrr.data.window_index import UnlabelledRecording
+from brainbrr.data.windows.dataset import WeightedSpans
+from brainbrr.data.windows.index import UnlabelledRecording
+from brainbrr.data.windows.sampler import NoSeizures
 from brainbrr.events.detection import Detection
-from brainbrr.training.checkpoint_file import NoCheckpoint, read_checkpoint
-from brainbrr.training.checkpoints import UnknownMonitor
-from brainbrr.training.early_stopping import EarlyStopping, InvalidPatience
-from brainbrr.training.ema import released_weights
+from brainbrr.training.callbacks.checkpoint_file import NoCheckpoint, read_checkpoint
+from brainbrr.training.callbacks.checkpoints import UnknownMonitor
+from brainbrr.training.callbacks.early_stopping import EarlyStopping, InvalidPatience
+from brainbrr.training.callbacks.ema import released_weights
 from brainbrr.training.fit import EmptySplit
 from brainbrr.training.module import step_seed
 from brainbrr.training.resume import ResumeMismatch
 from brainbrr.training.trainer_options import TrainerOptions, checkpoint_children
 from brainbrr.training.validation import NothingToValidate, ValidationScore
+from tests import tiny_corpus as tiny
 
 QUICK = TrainerOptions(max_epochs=1, accelerator="cpu", limit_train_batches=2)
 

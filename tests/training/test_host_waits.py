@@ -12,13 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tiny_corpus as tiny
 import torch
 from lightning import Callback
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import brainbrr
-from brainbrr.data.augmentation import (
+from brainbrr.data.windows.augmentation import (
     BandStop,
     ChannelDropout,
     Gain,
@@ -26,15 +25,16 @@ from brainbrr.data.augmentation import (
     Sequential,
     TimeShift,
 )
-from brainbrr.data.window_dataset import WindowBatch
-from brainbrr.models.door import check_input, values_unread
+from brainbrr.data.windows.dataset import WindowBatch
+from brainbrr.models.input_checks import check_input, values_unread
 from brainbrr.models.registry import load_model
-from brainbrr.training.finite_guard import FiniteGuard
+from brainbrr.training.callbacks.finite_guard import FiniteGuard
+from brainbrr.training.callbacks.monitoring import Monitoring, SpikeWatch
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.module import SeizureModule
-from brainbrr.training.monitoring import Monitoring, SpikeWatch
 from brainbrr.training.schedules import warmup_cosine
 from brainbrr.training.trainer_options import TrainerOptions
+from tests import tiny_corpus as tiny
 
 WAITING = {
     "_local_scalar_dense",

@@ -2,13 +2,13 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-import tiny_corpus as tiny
 import torch
 
-from brainbrr.training.finite_guard import FiniteGuard
+from brainbrr.training.callbacks.finite_guard import FiniteGuard
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.module import SeizureModule
 from brainbrr.training.schedules import warmup_cosine
+from tests import tiny_corpus as tiny
 
 
 class Scaler:

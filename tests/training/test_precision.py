@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
-import tiny_corpus as tiny
 import torch
 from lightning import Callback
 from lightning.pytorch.plugins.precision import MixedPrecision
 
-from brainbrr.training import finite_guard
-from brainbrr.training.checkpoint_file import read_checkpoint
-from brainbrr.training.ema import Ema
-from brainbrr.training.finite_guard import FiniteGuard, NonFiniteStep
+from brainbrr.training.callbacks import finite_guard
+from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
+from brainbrr.training.callbacks.ema import Ema
+from brainbrr.training.callbacks.finite_guard import FiniteGuard, NonFiniteStep
 from brainbrr.training.trainer_options import TrainerOptions
+from tests import tiny_corpus as tiny
 
 needs_scaler = pytest.mark.skipif(
     not hasattr(torch.amp, "GradScaler"), reason="this torch has no gradient scaler for processors"

@@ -3,17 +3,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tiny_corpus as tiny
 import torch
 from torch import nn
 
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.data.window_dataset import WindowDataset
-from brainbrr.models.door import check_input
+from brainbrr.data.windows.dataset import WindowDataset
+from brainbrr.data.windows.loader import LoaderOptions
+from brainbrr.models.input_checks import check_input
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import recorded_spans, stitch, window_spans
 from brainbrr.training.datamodule import WindowDataModule
 from brainbrr.training.prediction import NonFiniteLogits, predict_traces
+from tests import tiny_corpus as tiny
 
 
 class Loudness(nn.Module):

@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-import tiny_corpus as tiny
 import torch
 from lightning import Callback
 
-from brainbrr.data.augmentation import ChannelDropout, Gain, Sequential
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.training.checkpoint_file import read_checkpoint
-from brainbrr.training.ema import Ema
-from brainbrr.training.preemption import EXIT_INTERRUPTED, EXIT_PREEMPTED
+from brainbrr.data.windows.augmentation import ChannelDropout, Gain, Sequential
+from brainbrr.data.windows.loader import LoaderOptions
+from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
+from brainbrr.training.callbacks.ema import Ema
+from brainbrr.training.callbacks.preemption import EXIT_INTERRUPTED, EXIT_PREEMPTED
 from brainbrr.training.trainer_options import TrainerOptions
+from tests import tiny_corpus as tiny
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
 ROOT = PROGRAM.parents[2]

@@ -2,16 +2,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tiny_corpus as tiny
 import torch
 
-from brainbrr.data.loader import LoaderOptions
-from brainbrr.data.window_dataset import WindowDataset
+from brainbrr.data.windows.dataset import WindowDataset
+from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.events.detection import Detection
 from brainbrr.models.scaling import standardise
 from brainbrr.training.losses import BinaryCrossEntropy
 from brainbrr.training.trainer_options import TrainerOptions
 from brainbrr.training.validation import Validation, ValidationScore, gather
+from tests import tiny_corpus as tiny
 
 
 def test_its_loss_is_the_mean_over_all_recorded_samples_of_all_windows(tmp_path, rows, cache):

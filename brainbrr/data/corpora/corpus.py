@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from brainbrr.data.corpora.source import (
+from brainbrr.data.corpora.layouts.source import (
     DuplicateRecording,
     EmptyCorpus,
     LockedFolder,
@@ -16,8 +16,8 @@ from brainbrr.data.corpora.source import (
     NoSuchCorpus,
     Source,
 )
-from brainbrr.data.refusals import ARCHIVES
-from brainbrr.data.split import TooFewSubjects, canonical_split, check_disjoint
+from brainbrr.data.corpora.split import TooFewSubjects, canonical_split, check_disjoint
+from brainbrr.data.recordings.refusals import ARCHIVES
 from brainbrr.errors import BrainbrrError
 
 log = logging.getLogger(__name__)

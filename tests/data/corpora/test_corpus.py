@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.data.corpora import bids
 from brainbrr.data.corpora.corpus import Corpus, PartialSplit, UnknownPolicy
-from brainbrr.data.corpora.source import (
+from brainbrr.data.corpora.layouts import bids
+from brainbrr.data.corpora.layouts.source import (
     DuplicateRecording,
     EmptyCorpus,
     LockedFolder,
@@ -16,7 +16,7 @@ from brainbrr.data.corpora.source import (
     NoSuchCorpus,
     Source,
 )
-from brainbrr.data.split import SplitLeak, by_fractions
+from brainbrr.data.corpora.split import SplitLeak, by_fractions
 from brainbrr.events.event import Event
 
 ROOT = Path(__file__).parent

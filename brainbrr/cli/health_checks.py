@@ -1,0 +1,225 @@
+"""What `doctor` looks at: each check says what it found, and the remedy where it is broken."""
+
+import importlib.util
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from brainbrr import __version__
+from brainbrr.data.corpora.cache import open_signal
+from brainbrr.data.corpora.manifest import read_manifest
+from brainbrr.errors import BrainbrrError
+from brainbrr.export.parity import agreements
+from brainbrr.export.szcore_rehearsal import rehearse
+from brainbrr.inference.recordings import find_jobs
+from brainbrr.inference.tiling import ENCODE_ONCE
+from brainbrr.kernels.scan import ScanUnavailable, select_scan
+from brainbrr.models.mamba2 import BiMamba2
+from brainbrr.models.sequence import PreNorm
+from brainbrr.release.artifact import load_detector, selftest
+from brainbrr.release.selftest import TOLERANCE
+
+SCAN_TOLERANCE = 1e-3
+"""Largest relative difference of a gradient from the plain recurrence, in float32."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes:
+        what: what was looked at.
+        healthy: False where it is broken; None where it is absent and not needed, or a measure.
+        detail: what was found.
+        remedy: what to do; empty where nothing is.
+    """
+
+    what: str
+    healthy: bool | None
+    detail: str
+    remedy: str = ""
+
+
+def check_versions() -> Iterator[Finding]:
+    """This package, Python, torch and the processor or GPU."""
+    yield Finding("brainbrr", True, f"{__version__}, Python {platform.python_version()}")
+    device = "no GPU"
+    if torch.cuda.is_available():
+        device = f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}"
+    elif torch.backends.mps.is_available():
+        device = "Apple GPU (MPS)"
+    yield Finding(
+        "torch", True, f"{torch.__version__}, {torch.get_num_threads()} threads, {device}"
+    )
+
+
+def check_scans(device: str) -> Iterator[Finding]:
+    """Each form of the Mamba-2 scan against the plain recurrence, forward and backward."""
+    expected = _scan_and_gradients("reference", device)
+    for mode in ("chunked", "native", "kernels"):
+        what = f"scan {mode}"
+        try:
+            found = _scan_and_gradients(mode, device)
+        except ScanUnavailable as error:
+            yield Finding(what, None, f"absent ({error.expected}); auto uses another, same numbers")
+            continue
+        yield _compared(what, found, expected)
+
+
+def check_fused_layer(device: str) -> Iterator[Finding]:
+    """The narrow layer's own CUDA kernels against the plain recurrence, forward and backward."""
+    what = "fused edge layer"
+    try:
+        layer, inputs = _narrow_layer("fused", device)
+    except ScanUnavailable as error:
+        yield Finding(what, None, f"absent ({error.expected}); other forms serve it")
+        return
+    expected = _layer_and_gradients(*_narrow_layer("reference", device))
+    yield _compared(what, _layer_and_gradients(layer, inputs), expected)
+
+
+def _compared(what: str, found: list[Tensor], expected: list[Tensor]) -> Finding:
+    """A result and its gradients beside those of the recurrence."""
+    differences = [
+        float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6))
+        for ours, theirs in zip(found, expected, strict=True)
+    ]
+    return Finding(
+        what,
+        max(differences) <= SCAN_TOLERANCE,
+        f"off the recurrence by {differences[0]:.1e}, gradients {max(differences[1:]):.1e}",
+        f"Use model.scan=chunked and report this: {what} is wrong on this machine.",
+    )
+
+
+def _narrow_layer(scan: str, device: str) -> tuple[PreNorm, Tensor]:
+    """A layer of V3's edge stream, the same in each form, and its input."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layer = PreNorm(16, BiMamba2(16, d_state=8, headdim=4, scan=scan), dropout=0.0)
+        inputs = torch.randn(3, 200, 16)
+    return layer.to(device), inputs.to(device)
+
+
+def _layer_and_gradients(layer: PreNorm, inputs: Tensor) -> list[Tensor]:
+    leaf = inputs.clone().requires_grad_()
+    output = layer(leaf)
+    gradients = torch.autograd.grad(output.square().sum(), [leaf, *layer.parameters()])
+    return [tensor.detach().cpu() for tensor in (output, *gradients)]
+
+
+def _scan_and_gradients(mode: str, device: str) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    batch, length, heads, headdim, d_state = 2, 100, 8, 8, 8
+    x = torch.randn(batch, length, heads, headdim, generator=generator)
+    dt = torch.rand(batch, length, heads, generator=generator) * 0.1 + 0.01
+    A = -torch.rand(heads, generator=generator) - 0.5
+    B, C = torch.randn(2, batch, length, 1, d_state, generator=generator)
+    D = torch.randn(heads, generator=generator)
+    inputs = [tensor.to(device).requires_grad_() for tensor in (x, dt, A, B, C, D)]
+    if mode == "native" and device != "cpu":
+        raise ScanUnavailable("a CPU", device, "Use device=cpu.")
+    y, _ = select_scan(mode)(*inputs)
+    gradients = torch.autograd.grad(y.square().sum(), inputs)
+    return [tensor.detach().cpu() for tensor in (y, *gradients)]
+
+
+def check_corpora(folders: list[str]) -> Iterator[Finding]:
+    """Whether each folder exists and can be listed."""
+    for folder in folders:
+        path = Path(folder)
+        there = path.is_dir() and next(path.iterdir(), None) is not None
+        detail = "readable" if there else "missing or empty"
+        yield Finding(f"corpus {folder}", there, detail, "Mount it, or correct its path.")
+
+
+def check_caches(cache_root: str, *, verify: bool) -> Iterator[Finding]:
+    """Every manifest under the cache: its rows readable, its signals what their digests say."""
+    manifests = sorted(Path(cache_root).rglob("manifest.jsonl"))
+    if not manifests:
+        yield Finding("cache", None, f"none yet in {cache_root}")
+    for manifest in manifests:
+        rows = read_manifest(manifest)
+        stale = _refusals(lambda row, at=manifest.parent: open_signal(row, at, verify=verify), rows)
+        yield Finding(
+            f"cache {manifest.parent}",
+            not stale,
+            stale[0] if stale else f"{len(rows)} recordings{', digests right' if verify else ''}",
+            "Run `brainbrr prepare prepare.rebuild=true` on that corpus.",
+        )
+
+
+def _refusals(check: Callable[..., object], rows: list) -> list[str]:  # type: ignore[type-arg]
+    found = []
+    for row in rows:
+        try:
+            check(row)
+        except BrainbrrError as error:
+            found.append(str(error))
+    return found
+
+
+def check_detector(folder: str | None, device: str) -> Iterator[Finding]:
+    """A detector's self-test: does this machine give the probabilities its maker got?"""
+    if folder is None:
+        return
+    try:
+        difference = selftest(folder, load_detector(folder, device=device, check=False))
+    except BrainbrrError as error:
+        yield Finding("detector", False, str(error), error.remedy)
+        return
+    yield Finding(
+        "detector",
+        difference <= TOLERANCE,
+        f"self-test: largest difference {difference:.1e}",
+        "Do not trust its events here; try device=cpu, and report this.",
+    )
+
+
+def measure_ways(folder: str | None, source: str | None, device: str) -> Iterator[Finding]:
+    """What the faster ways to use a detector change on recordings, beside float32 windows."""
+    if folder is None or source is None:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as nowhere:
+            recordings = [job.source for job in find_jobs(source, nowhere)]
+        detector = load_detector(folder, device=device, check=False)
+        forms = {
+            "precision=bf16": detector.with_precision("bf16"),
+            "reading=encode_once": detector.with_reading(ENCODE_ONCE),
+        }
+        found = agreements(list(forms.values()), detector, recordings)
+    except BrainbrrError as error:
+        yield Finding("bf16, encode_once", False, str(error), error.remedy)
+        return
+    for way, difference in zip(forms, found, strict=True):
+        yield Finding(way, None, str(difference))
+
+
+def check_szcore(folder: str | None) -> Iterator[Finding]:
+    """A benchmark entry, run as the benchmark would run it."""
+    if folder is None:
+        return
+    try:
+        for step in rehearse(folder):
+            remedy = "Export it again with `brainbrr export format=szcore`."
+            yield Finding(f"szcore: {step.what}", step.passed, step.detail, remedy)
+    except BrainbrrError as error:
+        yield Finding("szcore", False, str(error), error.remedy)
+
+
+def check_modal() -> Iterator[Finding]:
+    """Whether sweeps on Modal could start from here."""
+    if importlib.util.find_spec("modal") is None:
+        yield Finding("modal", None, "not installed (needed only for sweeps on Modal)")
+        return
+    from brainbrr.sweeps.modal.account import has_token
+
+    there = has_token()
+    detail = "token found" if there else "installed, no token (needed only for sweeps on Modal)"
+    yield Finding("modal", True if there else None, detail)

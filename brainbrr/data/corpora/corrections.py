@@ -1,0 +1,205 @@
+"""What a reviewer corrected in a report: one table row for each event that was kept, dropped or
+moved.
+
+The table is tab-separated UTF-8, written by the review section of `report.html`:
+
+| column | meaning |
+|---|---|
+| `recording_id` | as in the manifest |
+| `onset`, `duration` | the event as the reviewer leaves it, in seconds; unchanged but for `move` |
+| `eventType` | HED-SCORE code of a seizure, e.g. `sz` |
+| `action` | `keep`: a seizure is here; `drop`: none is; `move`: one is, with these edges |
+| `originalOnset`, `originalDuration` | the event as it was shown, in seconds |
+| `kind` | what the report called it: `missed seizure`, `false alarm`, `hit`, `unjudged event` |
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainbrr.atomic_io import open_durable
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.annotation import Annotation
+from brainbrr.events.event import SEIZURE, Event, InvalidEvent
+
+COLUMNS = (
+    "recording_id",
+    "onset",
+    "duration",
+    "eventType",
+    "action",
+    "originalOnset",
+    "originalDuration",
+    "kind",
+)
+ACTIONS = ("keep", "drop", "move")
+
+
+class UnreadableCorrections(BrainbrrError):
+    """A corrections table that cannot be understood."""
+
+
+class UnknownAction(BrainbrrError):
+    """A correction that is neither keep, drop nor move, or that says nothing about a seizure."""
+
+
+class ContradictoryCorrection(BrainbrrError):
+    """A correction at odds with itself or with another one of the same event."""
+
+
+class CorrectionOutsideRecording(BrainbrrError):
+    """A corrected event that does not lie inside its recording."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A reviewer's word on one event.
+
+    Attributes:
+        recording_id: the manifest's name of the recording.
+        action: `keep`, `drop` or `move`.
+        event: the event as the reviewer leaves it.
+        original: the event as it was shown; equal to `event` in time unless moved.
+        kind: what the report called it; carried along, not interpreted.
+    """
+
+    recording_id: str
+    action: str
+    event: Event
+    original: Event
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS or not self.event.is_seizure:
+            raise UnknownAction(
+                f"one of {', '.join(ACTIONS)} on a seizure",
+                f"{self.action!r} on {self.event.event_type!r} in {self.recording_id}",
+                "Correct the row, or review again and download.",
+            )
+        if self.action != "move" and _edges(self.event) != _edges(self.original):
+            raise ContradictoryCorrection(
+                f"unchanged edges where the action is {self.action}",
+                f"{_edges(self.original)} s became {_edges(self.event)} s in {self.recording_id}",
+                "Use the action move for an event with new edges.",
+            )
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """The stretch the reviewer judged: from the first to the last of old and new edges."""
+        onset_s = min(self.event.onset_s, self.original.onset_s)
+        return onset_s, max(self.event.offset_s, self.original.offset_s)
+
+
+def read_corrections(path: str | Path) -> list[Correction]:
+    """Read a reviewer's corrections, in file order; rows said twice alike are taken once.
+
+    Raises:
+        UnreadableCorrections: not UTF-8, a column missing, or a value that is no usable number.
+        UnknownAction: an action other than keep, drop and move, or an event that is no seizure.
+        ContradictoryCorrection: edges changed without `move`, or two verdicts on one event.
+    """
+    path = Path(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        unique = {_correction(row): None for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableCorrections(
+            "a readable UTF-8 table", f"{path}: {error}", "Download the corrections again."
+        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidEvent) as error:
+        raise UnreadableCorrections(
+            f"tab-separated columns {', '.join(COLUMNS)} with times in seconds",
+            f"{path}: {type(error).__name__} {error}",
+            "Download the corrections again from report.html.",
+        ) from error
+    _refuse_two_verdicts(list(unique))
+    return list(unique)
+
+
+def write_corrections(corrections: Iterable[Correction], path: str | Path) -> None:
+    """Write corrections as the report's review section does, whole or not at all."""
+    with open_durable(path) as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for correction in corrections:
+            event, original = correction.event, correction.original
+            writer.writerow(
+                [
+                    correction.recording_id,
+                    f"{event.onset_s:.4f}",
+                    f"{event.duration_s:.4f}",
+                    event.event_type,
+                    correction.action,
+                    f"{original.onset_s:.4f}",
+                    f"{original.duration_s:.4f}",
+                    correction.kind,
+                ]
+            )
+
+
+def apply_corrections(annotation: Annotation, corrections: Iterable[Correction]) -> Annotation:
+    """The annotation of one recording as its reviewer sees it.
+
+    The seizures that overlap the event shown are what the verdict is about: `drop` removes them,
+    `move` puts one seizure with the new edges in their place, and `keep` leaves their edges alone,
+    or adds the event where there was no seizure.
+
+    Raises:
+        CorrectionOutsideRecording: an event that starts before or ends after the recording.
+    """
+    events = annotation.events
+    for correction in corrections:
+        _refuse_outside(correction, annotation.duration_s)
+        judged = [event for event in events if _is_about(correction, event)]
+        if correction.action == "keep" and judged:
+            continue
+        added = () if correction.action == "drop" else (correction.event,)
+        events = tuple(event for event in events if event not in judged) + added
+    return Annotation(events, annotation.duration_s, annotation.start)
+
+
+def _is_about(correction: Correction, event: Event) -> bool:
+    original = correction.original
+    overlaps = event.onset_s < original.offset_s and original.onset_s < event.offset_s
+    return event.is_seizure and overlaps
+
+
+def _edges(event: Event) -> tuple[float, float]:
+    return event.onset_s, event.duration_s
+
+
+def _correction(row: dict[str, str]) -> Correction:
+    event_type = row["eventType"].strip() or SEIZURE
+    return Correction(
+        recording_id=row["recording_id"],
+        action=row["action"].strip().lower(),
+        event=Event(float(row["onset"]), float(row["duration"]), event_type),
+        original=Event(float(row["originalOnset"]), float(row["originalDuration"]), event_type),
+        kind=row["kind"].strip(),
+    )
+
+
+def _refuse_two_verdicts(corrections: list[Correction]) -> None:
+    seen: dict[tuple[str, float, float], Correction] = {}
+    for correction in corrections:
+        key = (correction.recording_id, *_edges(correction.original))
+        first = seen.setdefault(key, correction)
+        if (first.action, first.event) != (correction.action, correction.event):
+            raise ContradictoryCorrection(
+                "one verdict for each event",
+                f"{first.action} and {correction.action} of the event at {key[1]} s in {key[0]}",
+                "Remove one of the two rows.",
+            )
+
+
+def _refuse_outside(correction: Correction, duration_s: float) -> None:
+    event = correction.event
+    rounding_s = 1e-3
+    if event.onset_s < -rounding_s or event.offset_s > duration_s + rounding_s:
+        raise CorrectionOutsideRecording(
+            f"an event inside 0 to {duration_s} s",
+            f"{event.onset_s} to {event.offset_s} s in {correction.recording_id}",
+            "Check that the corrections belong to this corpus.",
+        )

@@ -1,0 +1,209 @@
+"""CHB-MIT: children's bipolar EEG with one summary text a case and binary `.seizures` files."""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.event import Event
+
+SUBJECT_OF_CASE = {"chb21": "chb01"}
+"""Case chb21 is the child of chb01, recorded a year and a half later."""
+
+RATE_HZ = 256
+
+_RECORDING = re.compile(r"(?P<case>chb\d{2})[a-z]?_\d+\+?")
+_CLOCK = re.compile(r"(\d+):(\d+):(\d+)")
+_EDGE = re.compile(r"Seizure(?: \d+)? (Start|End) Time:\s*(\d+)\s*seconds")
+_CHANNEL = re.compile(r"Channel \d+:\s*(\S+)")
+_DAY_S = 86_400
+
+_SKIP, _AUX, _START, _STOP = 59, 63, 32, 33
+"""WFDB annotation codes; 32 and 33 mark the ends of a seizure here."""
+
+
+class LabelsDisagree(BrainbrrError):
+    """Two label files that tell different seizures of one recording."""
+
+
+@dataclass(frozen=True)
+class SummaryEntry:
+    """What a summary says of one recording.
+
+    Attributes:
+        events: its seizures.
+        duration_s: from its start and end on the clock, None where the summary tells none (chb24).
+        channels: the derivations in force at this point of the summary; `-` and `.` are unused
+            places.
+        fault: what is wrong with the entry, or ``.
+    """
+
+    events: tuple[Event, ...]
+    duration_s: float | None
+    channels: tuple[str, ...]
+    fault: str = ""
+
+
+def find_recordings(root: Path) -> Iterator[Source]:
+    """Every `chbNN*.edf` below `root`, labelled by its summary and checked by its `.seizures` file.
+
+    A recording that the summary leaves out (chb24 names those with seizures only) is free of
+    seizures where the corpus's `RECORDS-WITH-SEIZURES` leaves it out too; else it is unlabelled.
+    """
+    summaries: dict[str, SummaryEntry] = {}
+    for path in sorted(root.rglob("chb*-summary.txt")):
+        summaries |= read_summary(path)
+    with_seizures = _records_with_seizures(root)
+    for path in sorted(root.rglob("chb*.edf")):
+        match = _RECORDING.fullmatch(path.stem)
+        if match is None:
+            continue
+        entry = summaries.get(path.name)
+        events, refusal = None, None
+        try:
+            events = _labels(path, entry, with_seizures)
+        except BrainbrrError as error:
+            refusal = error
+        yield Source(
+            path.stem,
+            path,
+            SUBJECT_OF_CASE.get(match["case"], match["case"]),
+            path.stem.split("_")[0],
+            "",
+            events,
+            entry.duration_s if entry else None,
+            refusal,
+        )
+
+
+def read_summary(path: Path) -> dict[str, SummaryEntry]:
+    """All recordings of a `chbNN-summary.txt` by file name.
+
+    Understands numbered and plain seizure lines, hours beyond 24, recordings past midnight, entries
+    without times, and channel lists that change between recordings.
+
+    Raises:
+        UnreadableLabels: not a text file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="strict")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableLabels(
+            "a CHB-MIT summary", f"{path.name}: {type(error).__name__}", "Fetch it again."
+        ) from error
+    entries: dict[str, SummaryEntry] = {}
+    head, *blocks = re.split(r"^File Name:\s*", text, flags=re.MULTILINE)
+    channels = tuple(_CHANNEL.findall(head))
+    for block in blocks:
+        # A change of channels is told behind the last recording before it.
+        recording, *change = block.split("Channels changed", 1)
+        name = recording.split("\n", 1)[0].strip()
+        entries[name] = _entry(recording, channels)
+        if change:
+            channels = tuple(_CHANNEL.findall(change[0]))
+    return entries
+
+
+def read_seizures(path: Path) -> tuple[tuple[float, float], ...]:
+    """Onsets and offsets in seconds from a binary `.seizures` file (WFDB, MIT format).
+
+    Raises:
+        UnreadableLabels: the file ends within an annotation, or a seizure lacks one of its ends.
+    """
+    content = path.read_bytes()
+    position, sample = 0, 0
+    edges: list[tuple[int, int]] = []
+    try:
+        while (word := struct.unpack_from("<H", content, position)[0]) != 0:
+            position += 2
+            code, interval = word >> 10, word & 0x3FF
+            if code == _SKIP:
+                high, low = struct.unpack_from("<hH", content, position)
+                position += 4
+                sample += (high << 16) + low
+                continue
+            if code == _AUX:
+                position += interval + interval % 2
+                continue
+            sample += interval
+            if code in {_START, _STOP}:
+                edges.append((code, sample))
+    except struct.error as error:
+        raise UnreadableLabels(
+            "whole WFDB annotations", f"{path.name} cut short", "Fetch it again."
+        ) from error
+    codes = [code for code, _ in edges]
+    if codes != [_START, _STOP] * (len(codes) // 2):
+        raise UnreadableLabels(
+            "a beginning and an end of each seizure", f"{path.name}: {codes}", "Fetch it again."
+        )
+    times = [sample / RATE_HZ for _, sample in edges]
+    return tuple(zip(times[::2], times[1::2], strict=True))
+
+
+def _entry(block: str, channels: tuple[str, ...]) -> SummaryEntry:
+    clocks = {key: _clock(value) for key, value in re.findall(r"File (Start|End) Time:(.*)", block)}
+    start_s, end_s = clocks.get("Start"), clocks.get("End")
+    duration_s = None if start_s is None or end_s is None else float((end_s - start_s) % _DAY_S)
+    edges = _EDGE.findall(block)
+    stated = re.search(r"Number of Seizures in File:\s*(\d+)", block)
+    kinds = [kind for kind, _ in edges]
+    if stated is None or kinds != ["Start", "End"] * int(stated[1]):
+        return SummaryEntry((), duration_s, channels, "its seizures are not as many as it says")
+    times = [float(value) for _, value in edges]
+    try:
+        events = tuple(Event(on, off - on) for on, off in zip(times[::2], times[1::2], strict=True))
+    except BrainbrrError:
+        return SummaryEntry((), duration_s, channels, "a seizure ends before it begins")
+    return SummaryEntry(events, duration_s, channels)
+
+
+def _clock(text: str) -> int | None:
+    match = _CLOCK.search(text)
+    return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) if match else None
+
+
+def _labels(
+    path: Path, entry: SummaryEntry | None, with_seizures: set[str] | None
+) -> tuple[Event, ...] | None:
+    binary = path.with_name(path.name + ".seizures")
+    spans = read_seizures(binary) if binary.is_file() else None
+    if entry is not None and entry.fault:
+        raise UnreadableLabels(
+            "a consistent summary entry", f"{path.name}: {entry.fault}", "Fetch the summary again."
+        )
+    if entry is None and spans is not None:
+        return tuple(Event(on, off - on) for on, off in spans)
+    if entry is None:
+        listed_free = with_seizures is not None and path.name not in with_seizures
+        return () if listed_free else None
+    told = [(event.onset_s, event.offset_s) for event in entry.events]
+    if spans is not None and not _agree(told, spans):
+        raise LabelsDisagree(
+            f"the summary's seizures of {path.name} in its .seizures file",
+            f"{told} s in one, {list(spans)} s in the other",
+            "Fetch both files again.",
+        )
+    return entry.events
+
+
+def _agree(told: list[tuple[float, float]], spans: tuple[tuple[float, float], ...]) -> bool:
+    """Whether all edges agree within a second, the summary's resolution."""
+    return len(told) == len(spans) and all(
+        abs(first - second) <= 1.0
+        for pair, other in zip(told, spans, strict=True)
+        for first, second in zip(pair, other, strict=True)
+    )
+
+
+def _records_with_seizures(root: Path) -> set[str] | None:
+    """Names in `RECORDS-WITH-SEIZURES`, at the root or above a single case; None without it."""
+    for folder in (root, root.parent):
+        path = folder / "RECORDS-WITH-SEIZURES"
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").split()
+            return {line.rsplit("/", 1)[-1] for line in lines}
+    return None

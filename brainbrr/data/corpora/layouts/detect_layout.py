@@ -1,0 +1,30 @@
+"""Whatever lies under a root: the layout is told by its files."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from brainbrr.data.corpora.corpus import Finder
+from brainbrr.data.corpora.layouts import bids, chbmit, folder, siena, tusz
+from brainbrr.data.corpora.layouts.source import Source
+
+log = logging.getLogger(__name__)
+
+LAYOUTS: dict[str, Finder] = {
+    "bids": bids.find_recordings,
+    "chbmit": chbmit.find_recordings,
+    "siena": siena.find_recordings,
+    "tusz": tusz.find_recordings,
+    "folder": folder.find_recordings,
+}
+"""Tried in this order; a folder takes whatever the others leave."""
+
+
+def find_recordings(root: Path) -> Iterable[Source]:
+    """The recordings under `root` in the first layout that finds any."""
+    for name, find in LAYOUTS.items():
+        sources = list(find(root))
+        if sources:
+            log.info("%s looks like %s", root, name)
+            return sources
+    return []

@@ -1,0 +1,111 @@
+"""Any folder of recordings: labels from files beside them, their own annotations, or none."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from brainbrr.data.corpora.layouts import bids, tusz
+from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels, UnreadableSource
+from brainbrr.data.recordings.mne_reader import FOREIGN_SUFFIXES
+from brainbrr.data.recordings.read import EDF_SUFFIXES, open_recording
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.codes import seizure_code
+from brainbrr.events.event import Event
+
+SUFFIXES = (".edf.gz", ".bdf.gz", *sorted(EDF_SUFFIXES | (FOREIGN_SUFFIXES - {".mff"})))
+"""Files alone: an EGI `.mff` is a folder."""
+ANNOTATIONS = ("ignore", "positive", "complete")
+
+
+class UnknownAnnotationPolicy(BrainbrrError):
+    """A reading of EDF+ annotations that does not exist."""
+
+
+class NoSubject(BrainbrrError):
+    """A file name in which the pattern finds no subject."""
+
+
+def find_recordings(
+    root: Path, *, subject: str = r"[^/_]+", annotations: str = "positive"
+) -> Iterator[Source]:
+    """Every recording below `root`, named after its path.
+
+    Labels come from the first of `NAME_events.tsv`, `NAME.tsv` (BIDS columns), `NAME.csv_bi` (TUSZ
+    columns) that exists, else from the recording's own annotations.
+
+    Args:
+        subject: regular expression that finds the subject at the beginning of the path below
+            `root`; by default what stands before the first `/` or `_`. Recordings of one person
+            must give one subject.
+        annotations: what a recording's own annotations are worth. `ignore`: nothing. `positive`: a
+            recording that names a seizure is labelled, another one is unlabelled. `complete`: your
+            word that every seizure is annotated; a recording that names none is labelled as free of
+            them.
+
+    Raises:
+        UnknownAnnotationPolicy: another word for `annotations`.
+        NoSubject: the pattern finds nothing.
+    """
+    if annotations not in ANNOTATIONS:
+        raise UnknownAnnotationPolicy(
+            f"annotations among {', '.join(ANNOTATIONS)}", annotations, "Set data.find.annotations."
+        )
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root)
+        suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
+        if suffix == ".eeg" and path.with_suffix(".vhdr").exists():
+            continue  # BrainVision's samples, listed under their header
+        if suffix is None or path.is_dir() or any(part.startswith(".") for part in inside.parts):
+            continue
+        stem = inside.as_posix()[: -len(suffix)]
+        match = re.match(subject, stem)
+        if match is None:
+            raise NoSubject(
+                f"a subject matching {subject}", inside.as_posix(), "Set data.find.subject."
+            )
+        try:
+            events, stated_duration_s = _labels(path, path.name[: -len(suffix)], annotations)
+            refusal = None
+        except BrainbrrError as error:
+            events, stated_duration_s, refusal = None, None, error
+        except OSError as error:
+            refused = UnreadableSource(
+                "a recording that can be opened", f"{type(error).__name__}", "Grant access to it."
+            )
+            events, stated_duration_s, refusal = None, None, refused
+        yield Source(
+            stem.replace("/", "__"), path, match[0], "", "", events, stated_duration_s, refusal
+        )
+
+
+def _labels(
+    path: Path, stem: str, annotations: str
+) -> tuple[tuple[Event, ...] | None, float | None]:
+    for ending, read in (
+        ("_events.tsv", bids.read_events),
+        (".tsv", bids.read_events),
+        (".csv_bi", tusz.read_labels),
+    ):
+        table = path.with_name(stem + ending)
+        if table.is_file():
+            return read(table)
+    if annotations == "ignore":
+        return None, None
+    seizures = tuple(_seizures(path))
+    return (seizures if seizures or annotations == "complete" else None), None
+
+
+def _seizures(path: Path) -> Iterator[Event]:
+    recording = open_recording(path)
+    for event in recording.events:
+        code = seizure_code(event.event_type)
+        if code is None:
+            continue
+        # A mark without a duration is read as one sample long.
+        if event.duration_s < 1.5 / recording.rate_hz:
+            raise UnreadableLabels(
+                "an annotation with a duration for each seizure",
+                f"a seizure at {event.onset_s:g} s without one",
+                "Write the labels to a NAME_events.tsv beside the recording.",
+            )
+        yield Event(event.onset_s, event.duration_s, code)

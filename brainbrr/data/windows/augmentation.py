@@ -1,0 +1,206 @@
+"""Changes to training windows that a detector must not be misled by, drawn anew for each batch.
+
+Each is a frozen dataclass called as `change(batch, generator)`. Random numbers come from a
+generator on the CPU, so that
+one seed gives the same changes on every device; the work is done where the batch is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from brainbrr.data.windows.dataset import WindowBatch
+from brainbrr.errors import BrainbrrError
+from brainbrr.signal.electrodes import ELECTRODES, MIRROR
+from brainbrr.signal.quantisation import STEP_UV
+
+_OPPOSITE = MIRROR | {right: left for left, right in MIRROR.items()}
+MIRRORED = tuple(ELECTRODES.index(_OPPOSITE.get(name, name)) for name in ELECTRODES)
+"""For each electrode the number of the one on the other side of the head."""
+
+
+class InvalidAugmentation(BrainbrrError):
+    """A probability or strength outside its range."""
+
+
+class Augmentation(Protocol):
+    """Any change of a batch."""
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """The changed batch; the one given stays as it is."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Each electrode a little louder or softer, as impedances and amplifiers make it.
+
+    Attributes:
+        max_db: largest change in decibels.
+    """
+
+    max_db: float
+
+    def __post_init__(self) -> None:
+        _require(self.max_db >= 0, "max_db of 0 or more", f"{self.max_db}")
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """The batch with a gain for each electrode of each window."""
+        shape = batch.scale_uv.shape
+        gain_db = (2 * torch.rand(shape, generator=generator) - 1) * self.max_db
+        gain = (10 ** (gain_db / 20)).to(batch.eeg.device)[..., None]
+        center_uv = batch.center_uv[..., None]
+        return batch._replace(eeg=(microvolts(batch.eeg) - center_uv) * gain + center_uv)
+
+
+@dataclass(frozen=True)
+class ChannelDropout:
+    """Electrodes fall off: they become absent, as a missing electrode is.
+
+    Attributes:
+        probability: of each electrode in each window; one electrode always stays.
+    """
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.probability < 1, "0 <= probability < 1", f"{self.probability}")
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """The batch with fewer electrodes observed."""
+        draw = torch.rand(batch.observed.shape, generator=generator).to(batch.eeg.device)
+        kept = batch.observed & (draw >= self.probability)
+        # Where all would go, the one with the highest draw among those observed stays.
+        spared = torch.where(batch.observed, draw, draw - 2).argmax(dim=1, keepdim=True)
+        fallback = torch.zeros_like(kept).scatter(1, spared, True) & batch.observed
+        return batch._replace(observed=torch.where(kept.any(1, keepdim=True), kept, fallback))
+
+
+@dataclass(frozen=True)
+class TimeShift:
+    """The window moves along, its labels with it; what leaves at one end is cut off, not wrapped
+    round.
+
+    Attributes:
+        max_s: largest shift in seconds, either way.
+        rate_hz: samples a second.
+    """
+
+    max_s: float
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        _require(self.max_s >= 0, "max_s of 0 or more", f"{self.max_s}")
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """The batch with each window shifted by its own number of samples."""
+        size, _, length = batch.eeg.shape
+        reach = min(round(self.max_s * self.rate_hz), length - 1)
+        shift = torch.randint(-reach, reach + 1, (size, 1), generator=generator)
+        source = torch.arange(length) + shift
+        inside = ((source >= 0) & (source < length)).to(batch.eeg.device)
+        source = source.clamp(0, length - 1).to(batch.eeg.device)
+        eeg = batch.eeg.gather(2, source[:, None].expand(batch.eeg.shape))
+        return batch._replace(
+            eeg=torch.where(inside[:, None], eeg, torch.zeros_like(eeg)),
+            label=batch.label.gather(1, source) & inside,
+            valid=batch.valid.gather(1, source) & inside,
+            weight=batch.weight.gather(1, source),
+        )
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Left and right change places, the electrodes' scales and absences with them.
+
+    Attributes:
+        probability: of each window.
+    """
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """The batch with some windows mirrored."""
+        chosen = torch.rand(len(batch.eeg), generator=generator) < self.probability
+        chosen = chosen.to(batch.eeg.device)
+        changed = {
+            name: torch.where(_like(chosen, part), part[:, list(MIRRORED)], part)
+            for name in ("eeg", "observed", "center_uv", "scale_uv")
+            for part in [getattr(batch, name)]
+        }
+        return batch._replace(**changed)
+
+
+@dataclass(frozen=True)
+class BandStop:
+    """A random band is missing, as another recorder's filters would have it.
+
+    Attributes:
+        probability: of each window.
+        max_width_hz: widest band.
+        low_hz, high_hz: where the bands lie.
+        rate_hz: samples a second.
+    """
+
+    probability: float
+    max_width_hz: float
+    low_hz: float
+    high_hz: float
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        _require(
+            0 <= self.probability <= 1 and 0 < self.low_hz < self.high_hz <= self.rate_hz / 2,
+            "0 <= probability <= 1 and 0 < low_hz < high_hz <= rate_hz / 2",
+            f"{self}",
+        )
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """The batch with a band taken out of some windows, its edges a raised cosine."""
+        chosen, place, width = torch.rand((3, len(batch.eeg)), generator=generator)
+        half_hz = (width * self.max_width_hz / 2).to(batch.eeg.device)[:, None, None]
+        centre_hz = (self.low_hz + place * (self.high_hz - self.low_hz)).to(batch.eeg.device)
+        length = batch.eeg.shape[-1]
+        frequency_hz = torch.fft.rfftfreq(length, 1 / self.rate_hz, device=batch.eeg.device)
+        distance = (frequency_hz - centre_hz[:, None, None]).abs() / half_hz.clamp(min=1e-3)
+        keep = (1 - torch.cos(torch.pi * (distance - 0.5).clamp(0, 1))) / 2
+        eeg_uv = microvolts(batch.eeg)
+        stopped = torch.fft.irfft(torch.fft.rfft(eeg_uv) * keep, n=length)
+        chosen_here = (chosen < self.probability).to(batch.eeg.device)
+        return batch._replace(eeg=torch.where(_like(chosen_here, eeg_uv), stopped, eeg_uv))
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """Several changes, one after the other.
+
+    Attributes:
+        changes: in this order.
+    """
+
+    changes: Sequence[Augmentation]
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """The batch after all changes."""
+        for change in self.changes:
+            batch = change(batch, generator)
+        return batch
+
+
+def microvolts(eeg: Tensor) -> Tensor:
+    """The cache's int16 steps as float32 microvolts; what is float already is microvolts."""
+    return eeg if eeg.is_floating_point() else eeg.float() * STEP_UV
+
+
+def _like(chosen: Tensor, part: Tensor) -> Tensor:
+    return chosen.reshape(-1, *[1] * (part.ndim - 1))
+
+
+def _require(holds: bool, expected: str, got: str) -> None:
+    if not holds:
+        raise InvalidAugmentation(expected, got, "Correct the augmentation group.")

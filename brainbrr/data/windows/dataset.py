@@ -1,0 +1,205 @@
+"""Windows of prepared recordings as int16 batches, straight from the memory maps."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from brainbrr.data.corpora.cache import StaleCache, open_signal
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.index import (
+    WindowIndex,
+    Windowing,
+    bad_samples,
+    index_windows,
+    n_samples,
+    observed_in,
+    seizure_samples,
+)
+from brainbrr.signal.electrodes import N_ELECTRODES
+
+OpenSignal = Callable[[ManifestRow, Path], NDArray[np.int16]]
+OPEN_RECORDINGS = 128
+"""Memory maps a process keeps open; each costs a file descriptor, of which 1,024 is a common
+limit."""
+
+
+class WindowBatch(NamedTuple):
+    """What the network learns from; everything still in the units of the cache.
+
+    Attributes:
+        eeg: int16 steps of 0.1 uV, `(batch, electrodes, samples)`; zero behind a short window's
+            end.
+        label: True where a seizure is, `(batch, samples)`.
+        valid: True where the recording has signal, `(batch, samples)`.
+        weight: how much each sample counts in the loss, float32 `(batch, samples)`.
+        observed: electrodes that can be believed in this window, `(batch, electrodes)`.
+        center_uv, scale_uv: each electrode's robust centre and scale in microvolts, float32
+            `(batch, electrodes)`.
+        recording: position of the recording in the list of rows, int64 `(batch,)`.
+        start: first sample of the window in its recording, int64 `(batch,)`.
+        window: position of the window in the index, int64 `(batch,)`.
+    """
+
+    eeg: Tensor
+    label: Tensor
+    valid: Tensor
+    weight: Tensor
+    observed: Tensor
+    center_uv: Tensor
+    scale_uv: Tensor
+    recording: Tensor
+    start: Tensor
+    window: Tensor
+
+
+class WeightedSpans(NamedTuple):
+    """Stretches of one recording whose samples count more or less than others.
+
+    Attributes:
+        samples: `(n, 2)` first and last-plus-one samples.
+        weight: the factor of the loss there.
+    """
+
+    samples: NDArray[np.int64]
+    weight: float
+
+
+def open_mapped(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
+    """The prepared signal of a recording, `(electrodes, samples)` int16, mapped and not read.
+
+    Its content was compared with its digest when the corpus was prepared; doing so again would read
+    every file in every worker.
+    """
+    return open_signal(row, cache_folder, verify=False)
+
+
+class WindowDataset(Dataset[WindowBatch]):
+    """Windows by their number; `__getitems__` builds one batch without an intermediate copy a
+    window.
+
+    Args:
+        rows: the recordings.
+        cache_folder: where their prepared signals lie.
+        windowing: how they are cut up.
+        weights: stretches of recordings that count more or less, by recording id.
+        open_signal: maps a recording's prepared signal.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[ManifestRow],
+        cache_folder: Path,
+        windowing: Windowing,
+        *,
+        weights: dict[str, WeightedSpans] | None = None,
+        open_signal: OpenSignal = open_mapped,
+    ) -> None:
+        self.rows = list(rows)
+        self.cache_folder = Path(cache_folder)
+        self.windowing = windowing
+        self.index: WindowIndex = index_windows(self.rows, windowing)
+        self._open_signal = open_signal
+        self._seizures = [seizure_samples(row, windowing.rate_hz) for row in self.rows]
+        self._bad = [bad_samples(row.bad_spans, windowing.rate_hz) for row in self.rows]
+        self._weights = [(weights or {}).get(row.recording_id) for row in self.rows]
+        shape = (-1, N_ELECTRODES)
+        self._observed = np.array([row.observed for row in self.rows], dtype=bool).reshape(shape)
+        self._center_uv = np.array([row.center_uv for row in self.rows], np.float32).reshape(shape)
+        self._scale_uv = np.array([row.scale_uv for row in self.rows], np.float32).reshape(shape)
+        self._signals: OrderedDict[int, NDArray[np.int16]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, window: int) -> WindowBatch:
+        """A batch of one."""
+        return self.__getitems__([window])
+
+    def __getitems__(self, windows: Sequence[int]) -> WindowBatch:
+        """The batch of these windows, in this order."""
+        chosen = np.asarray(windows, dtype=np.int64)
+        recordings, spans = self.index.recording[chosen], self.index.span[chosen]
+        size, length = len(chosen), self.windowing.length
+        eeg = np.zeros((size, N_ELECTRODES, length), dtype=np.int16)
+        label = np.zeros((size, length), dtype=bool)
+        weight = np.ones((size, length), dtype=np.float32)
+        observed = np.empty((size, N_ELECTRODES), dtype=bool)
+        for place, (recording, span) in enumerate(zip(recordings, spans, strict=True)):
+            start, stop = span
+            eeg[place, :, : stop - start] = self._signal(recording)[:, start:stop]
+            _fill(label[place], self._seizures[recording], span, True)
+            if (weighted := self._weights[recording]) is not None:
+                _fill(weight[place], weighted.samples, span, weighted.weight)
+            observed[place] = self._usable(recording, span)
+        valid = np.arange(length) < (spans[:, 1] - spans[:, 0])[:, None]
+        arrays = (
+            eeg, label, valid, weight, observed, self._center_uv[recordings],
+            self._scale_uv[recordings],
+            recordings.astype(np.int64), spans[:, 0].copy(), chosen,
+        )  # fmt: skip
+        return WindowBatch(*(torch.from_numpy(array) for array in arrays))
+
+    def blind(self) -> NDArray[np.bool_]:
+        """Windows in which no electrode can be believed, `(windows,)`: no network is asked about
+        them."""
+        found = ~np.asarray(self._observed.any(axis=1))[self.index.recording]
+        for recording in (number for number, bad in enumerate(self._bad) if bad):
+            own = np.flatnonzero(self.index.recording == recording)
+            usable = observed_in(
+                self._observed[recording],
+                self._bad[recording],
+                self.index.span[own],
+                self.windowing.max_bad_fraction,
+            )
+            found[own] = ~usable.any(1)
+        return found
+
+    def __getstate__(self) -> dict[str, object]:
+        """Workers map the files themselves; a map does not travel between processes."""
+        return self.__dict__ | {"_signals": OrderedDict()}
+
+    def _usable(self, recording: int, span: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if not self._bad[recording]:
+            return self._observed[recording]
+        limit = self.windowing.max_bad_fraction
+        return observed_in(self._observed[recording], self._bad[recording], span[None], limit)[0]
+
+    def _signal(self, recording: int) -> NDArray[np.int16]:
+        if recording in self._signals:
+            self._signals.move_to_end(recording)
+            return self._signals[recording]
+        if len(self._signals) >= OPEN_RECORDINGS:
+            self._signals.popitem(last=False)
+        row = self.rows[recording]
+        signal = self._open_signal(row, self.cache_folder)
+        expected = n_samples(row, self.windowing.rate_hz)
+        if signal.shape[1] != expected:
+            raise StaleCache(
+                f"{expected} samples of {row.recording_id}, as in its manifest row",
+                f"{signal.shape[1]}",
+                "Prepare the corpus again: brainbrr prepare prepare.rebuild=true.",
+            )
+        self._signals[recording] = signal
+        return signal
+
+
+def whole_batch(batch: WindowBatch) -> WindowBatch:
+    """What the loader does to a batch that the dataset already put together: nothing."""
+    return batch
+
+
+def _fill(
+    row: NDArray[Any], stretches: NDArray[np.int64], span: NDArray[np.int64], value: float
+) -> None:
+    """Write `value` into a window wherever one of the recording's stretches lies."""
+    start, stop = span
+    for first, last in stretches:
+        if first < stop and last > start:
+            row[max(first - start, 0) : min(last, stop) - start] = value

@@ -1,0 +1,134 @@
+"""Batches in a fixed order that can be taken up again in the middle of an epoch, with any number of
+workers."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from brainbrr.data.windows.dataset import WindowBatch, WindowDataset, whole_batch
+from brainbrr.data.windows.sampler import Balance, BalancedSampler
+from brainbrr.errors import BrainbrrError
+
+
+class LoaderMismatch(BrainbrrError):
+    """A place in an epoch that does not exist in this one."""
+
+
+@dataclass(frozen=True)
+class LoaderOptions:
+    """How batches reach the device.
+
+    Attributes:
+        batch_size: windows in a training batch of one process.
+        eval_batch_size: windows in a batch without gradients.
+        num_workers: processes that read ahead; 0 reads in the training process.
+        pin_memory: page-locked host memory, for faster copies to a CUDA device.
+        persistent_workers: keep workers from one epoch to the next.
+        prefetch_factor: batches that each worker reads ahead.
+        balance: how many windows of each kind an epoch learns from.
+    """
+
+    batch_size: int = 8
+    eval_batch_size: int = 16
+    num_workers: int = 0
+    pin_memory: bool = False
+    persistent_workers: bool = False
+    prefetch_factor: int = 2
+    balance: Balance = field(default_factory=Balance)
+
+    def loader(self, dataset: WindowDataset, batches: object) -> DataLoader[WindowBatch]:
+        """A loader of these batches; its order and values do not depend on these options."""
+        return DataLoader(
+            dataset,
+            batch_sampler=batches,  # type: ignore[arg-type]
+            collate_fn=whole_batch,  # type: ignore[arg-type]
+            num_workers=self.num_workers,
+            pin_memory=self.pin_memory,
+            persistent_workers=self.persistent_workers and self.num_workers > 0,
+            prefetch_factor=self.prefetch_factor if self.num_workers else None,
+            # A generator of its own: worker seeds must not use up the one that dropout draws from.
+            generator=torch.Generator().manual_seed(0),
+        )
+
+
+class ResumableLoader:
+    """The training batches of one epoch after another, with a memory of how many were handed out.
+
+    Args:
+        dataset: the windows.
+        sampler: which windows each epoch's batches hold.
+        options: how they are read.
+    """
+
+    def __init__(
+        self, dataset: WindowDataset, sampler: BalancedSampler, options: LoaderOptions
+    ) -> None:
+        self.dataset = dataset
+        self.balanced = sampler
+        self.sampler = self
+        """Where Lightning looks for `set_epoch`."""
+        self.epoch = 0
+        self.handed_out = 0
+        self.waited_s = 0.0
+        """Seconds in which whoever learns had to wait for a batch."""
+        self._remaining = _Remaining()
+        self._loader = options.loader(dataset, self._remaining)
+
+    def __len__(self) -> int:
+        return self.balanced.n_batches
+
+    def __iter__(self) -> Iterator[WindowBatch]:
+        """The batches of the current epoch that are still to come.
+
+        The work starts with the first batch: an iterator may be made before the epoch's number is
+        set.
+        """
+        self._remaining.batches = self.balanced.batches(self.epoch)[self.handed_out :]
+        asked_s = time.perf_counter()
+        for batch in self._loader:
+            self.waited_s += time.perf_counter() - asked_s
+            self.handed_out += 1
+            yield batch
+            asked_s = time.perf_counter()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch; its beginning, unless it is the one already under way."""
+        if epoch != self.epoch:
+            self.epoch, self.handed_out = epoch, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the next batch lies."""
+        return {"epoch": self.epoch, "handed_out": self.handed_out, "n_batches": len(self)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go where `state_dict` was taken.
+
+        Raises:
+            LoaderMismatch: that epoch had another number of batches.
+        """
+        if state["n_batches"] != len(self):
+            raise LoaderMismatch(
+                f"a run of {len(self)} batches an epoch",
+                f"a checkpoint of {state['n_batches']}",
+                "Resume with the same data, batch size and number of processes.",
+            )
+        self.epoch, self.handed_out = state["epoch"], state["handed_out"]
+
+
+class _Remaining:
+    """A batch sampler whose batches are replaced between epochs, so that persistent workers can
+    stay."""
+
+    def __init__(self) -> None:
+        self.batches: list[NDArray[np.int64]] = []
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (batch.tolist() for batch in self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)

@@ -1,0 +1,167 @@
+"""An entry to the SzCORE benchmark: a folder from which a container is built.
+
+The container holds the detector as ONNX and the half of this package that reads, prepares and
+stitches; no torch, no compiler, nothing to download when it runs. The interface is the benchmark's:
+INPUT and OUTPUT name files under /data and /output (github.com/esl-epfl/szcore).
+"""
+
+import datetime
+import platform
+import re
+import shutil
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+
+from brainbrr import __version__
+from brainbrr.atomic_io import open_durable
+from brainbrr.errors import BrainbrrError
+from brainbrr.export.export import check_request, export_file
+from brainbrr.inference.detector import Detector
+
+TEMPLATES = Path(__file__).parent / "entry"
+PACKAGE = Path(__file__).parents[1]
+PARTS = ("events", "signal", "data", "inference", "release", "export")
+MODULES = ("__init__.py", "errors.py", "atomic_io.py", "file_lock.py")
+LEFT_OUT = {"layouts", "entry", "__pycache__"}
+NEEDS = ("numpy", "scipy", "edfio", "pyyaml", "onnxruntime")
+
+REQUIRED = {"title", "short_title", "image", "authors", "license"}
+ALLOWED = REQUIRED | {"abstract", "datasets", "date_released", "repository", "version"}
+PERSON = {"given_names", "family_names", "affiliation", "email"}
+IMAGE = re.compile(r".+/.+:.+")
+DATE = re.compile(r"\d{4}-(0[1-9]|1[012])-(0[1-9]|[12]\d|3[01])")
+
+ABSTRACT = (
+    "The {family} detector of brainbrr: 60 s of 19-electrode EEG at 256 Hz to the probability of a "
+    "seizure, thresholds tuned on validation subjects. Runs on the CPU in ONNX Runtime."
+)
+
+
+class InvalidEntry(BrainbrrError):
+    """A benchmark entry whose description its checks would refuse."""
+
+
+def write_entry(detector: Detector, folder: str | Path, labels: Mapping[str, str]) -> Path:
+    """Write the container's context: Containerfile, requirements, algorithm.yaml, app/.
+
+    Args:
+        detector: what the container runs, in ONNX.
+        folder: must not exist.
+        labels: `image`, `title`, `short_title`, `given_names`, `family_names`, `licence`.
+
+    Raises:
+        InvalidEntry: the benchmark would refuse the description.
+        OutputExists, ExportUnavailable, NotExportable, ExportDiffers: see `export_file`.
+    """
+    folder = check_request("szcore", folder, None)
+    algorithm = algorithm_of(detector, labels)
+    check_algorithm(algorithm)
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        app = staging / "app"
+        export_file(detector, "onnx", app / "detector.onnx")
+        shutil.copy(TEMPLATES / "run.py", app / "run.py")
+        _copy_package(app / "brainbrr")
+        python = ".".join(platform.python_version_tuple()[:2])
+        recipe = Template((TEMPLATES / "Containerfile").read_text(encoding="utf-8"))
+        _write(staging / "Containerfile", recipe.substitute(python=python, image=labels["image"]))
+        _write(staging / "requirements.txt", "\n".join(pinned(NEEDS)) + "\n")
+        _write(staging / "algorithm.yaml", yaml.safe_dump(algorithm, sort_keys=False))
+        staging.replace(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return folder
+
+
+def _copy_package(target: Path) -> None:
+    """The half of this package that annotates; what trains, models and reports stays behind."""
+    target.mkdir(parents=True)
+    for name in MODULES:
+        shutil.copy(PACKAGE / name, target / name)
+    for part in PARTS:
+        shutil.copytree(
+            PACKAGE / part, target / part, ignore=lambda _, names: LEFT_OUT & set(names)
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    with open_durable(path) as file:
+        file.write(text)
+
+
+def algorithm_of(detector: Detector, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The benchmark's description of an algorithm, as plain values."""
+    values = {
+        "title": labels["title"],
+        "short_title": labels["short_title"],
+        "image": labels["image"],
+        "version": __version__,
+        "date_released": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "authors": [{"given_names": labels["given_names"], "family_names": labels["family_names"]}],
+        "license": labels["licence"],
+        "abstract": ABSTRACT.format(family=detector.model["family"]),
+    }
+    trained_on = detector.provenance.get("trained_on")
+    return values | ({"datasets": [str(trained_on)]} if trained_on else {})
+
+
+def check_algorithm(values: Any) -> None:
+    """Refuse what the benchmark's schema refuses.
+
+    Raises:
+        InvalidEntry: a key too many or one missing, an image without registry or tag, a date that
+            is none, an author without a name.
+    """
+    keys = set(values) if isinstance(values, dict) else set()
+    if not keys >= REQUIRED or keys - ALLOWED:
+        wrong = sorted((REQUIRED - keys) | (keys - ALLOWED))
+        raise _refused(
+            f"{', '.join(sorted(REQUIRED))} and at most {', '.join(sorted(ALLOWED - REQUIRED))}",
+            f"{', '.join(map(repr, wrong))} missing or unknown",
+        )
+    texts = {key: value for key, value in values.items() if key not in {"authors", "datasets"}}
+    if empty := [key for key, value in texts.items() if not isinstance(value, str) or not value]:
+        raise _refused("words in every field", f"none in {', '.join(empty)}")
+    if not IMAGE.fullmatch(values["image"]):
+        raise _refused("an image as registry/name:tag", values["image"])
+    if not DATE.fullmatch(values.get("date_released", "2000-01-01")):
+        raise _refused("date_released as YYYY-MM-DD", values["date_released"])
+    authors = values["authors"]
+    named = isinstance(authors, list) and all(
+        isinstance(author, dict) and set(author) <= PERSON and all(author.values())
+        for author in authors
+    )
+    if not authors or not named:
+        raise _refused(f"authors with {', '.join(sorted(PERSON))}", f"{authors}")
+
+
+def _refused(expected: str, got: str) -> InvalidEntry:
+    return InvalidEntry(expected, got, "Correct szcore.*, or the entry's algorithm.yaml.")
+
+
+def pinned(names: tuple[str, ...]) -> list[str]:
+    """These distributions and all they need, as `name==version` of what is installed here."""
+    from packaging.requirements import Requirement
+
+    found: dict[str, str] = {}
+    waiting = list(names)
+    while waiting:
+        distribution = metadata.distribution(waiting.pop())
+        name = distribution.metadata["Name"].lower().replace("_", "-")
+        if name in found:
+            continue
+        # A local label (+cpu) names a build that the public index does not have.
+        found[name] = distribution.version.split("+", maxsplit=1)[0]
+        requirements = map(Requirement, distribution.requires or [])
+        waiting += [
+            requirement.name
+            for requirement in requirements
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        ]
+    return [f"{name}=={version}" for name, version in sorted(found.items())]

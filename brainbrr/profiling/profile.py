@@ -1,0 +1,222 @@
+"""How long a network takes, part by part, beside what this machine could do at best.
+
+Variants take turns in one process, so that a busy machine slows all of them alike. Seconds by the
+clock are what a user waits; seconds of the processor, summed over threads, are steadier where other
+programs run.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from brainbrr.models.detector import V3Detector
+from brainbrr.profiling.arithmetic import part_gflop
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one call took.
+
+    Attributes:
+        clock_s: least seconds by the clock.
+        median_s: median seconds by the clock.
+        processor_s: least seconds of the processor, over all threads.
+    """
+
+    clock_s: float
+    median_s: float
+    processor_s: float
+
+
+@dataclass(frozen=True)
+class MachineRates:
+    """What this machine reaches at best: the floors' rates.
+
+    Attributes:
+        gflop_per_s: of a large float32 matrix product.
+        gbyte_per_s: read and written by a large copy.
+    """
+
+    gflop_per_s: float
+    gbyte_per_s: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a network, run by itself on what it gets within the whole.
+
+    Attributes:
+        gflop: arithmetic of one forward pass.
+        gbyte: input, output and weights, each moved once.
+        floor_s: the longer of the two at the machine's own rates.
+        forward: one pass without gradients.
+        train: forward and backward; None where the part has no gradient.
+    """
+
+    gflop: float
+    gbyte: float
+    floor_s: float
+    forward: Timing
+    train: Timing | None
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain numbers for a file."""
+        return asdict(self)
+
+
+def take_turns(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
+    """Time each function `rounds` times, one call of each at a time, after one that warms up."""
+    clock: dict[str, list[float]] = {name: [] for name in functions}
+    busy: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(rounds + 1):
+        for name, function in functions.items():
+            _wait()
+            began_s, began_busy_s = time.perf_counter(), time.process_time()
+            function()
+            _wait()
+            if turn:
+                clock[name].append(time.perf_counter() - began_s)
+                busy[name].append(time.process_time() - began_busy_s)
+    return {
+        name: Timing(min(clock[name]), statistics.median(clock[name]), min(busy[name]))
+        for name in functions
+    }
+
+
+def machine_rates(device: str = "cpu", size: int = 1024, mbyte: int = 256) -> MachineRates:
+    """Measure a large matrix product and a large copy."""
+    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+    source = torch.ones(mbyte * 2**18, device=device)
+    target = torch.empty_like(source)
+    timed = take_turns(
+        {"product": lambda: torch.mm(a, b), "copy": lambda: target.copy_(source)}, rounds=10
+    )
+    return MachineRates(
+        gflop_per_s=2 * size**3 / timed["product"].clock_s / 1e9,
+        gbyte_per_s=2 * source.nbytes / timed["copy"].clock_s / 1e9,
+    )
+
+
+def forward_pass(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
+    """One pass as in use: no gradients, no dropout."""
+
+    def run() -> None:
+        network.eval()
+        with torch.inference_mode():
+            network(eeg)
+
+    return run
+
+
+def training_step(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
+    """Forward and backward as in training; the optimiser's own step is left out."""
+
+    def run() -> None:
+        network.train()
+        network.zero_grad(set_to_none=True)
+        network(eeg).mean().backward()
+
+    return run
+
+
+def profile_parts(
+    network: nn.Module, eeg: Tensor, rates: MachineRates, rounds: int
+) -> dict[str, Part]:
+    """Time each child of the network by itself, on the input it gets within the whole."""
+    calls = _calls(network, eeg)
+    gflop = part_gflop(network, eeg)
+    network.eval()
+    forward = take_turns({name: _forward_of(*call) for name, call in calls.items()}, rounds)
+    learning = {name: call for name, call in calls.items() if isinstance(call[0], nn.Module)}
+    network.train()
+    train = take_turns({name: _step_of(*call) for name, call in learning.items()}, rounds)
+    parts = {}
+    for name, (function, arguments) in calls.items():
+        gbyte = _traffic(function, arguments) / 1e9
+        floor_s = max(gflop.get(name, 0.0) / rates.gflop_per_s, gbyte / rates.gbyte_per_s)
+        parts[name] = Part(gflop.get(name, 0.0), gbyte, floor_s, forward[name], train.get(name))
+    return parts
+
+
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+@torch.no_grad()
+def _calls(network: nn.Module, eeg: Tensor) -> dict[str, Call]:
+    """What each child is called with during one forward pass, in order."""
+    calls: dict[str, Call] = {}
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+            calls[name] = (module, arguments)
+
+        return hook
+
+    hooks = [
+        child.register_forward_pre_hook(keep(name)) for name, child in network.named_children()
+    ]
+    try:
+        network.eval()
+        network(eeg)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if isinstance(network, V3Detector):
+        adjacency = calls["graph"][1][1]
+        observed = torch.ones(eeg.shape[:2], dtype=torch.bool, device=eeg.device)
+        calls["laplacian"] = (network.encode_positions, (adjacency, observed))
+    return calls
+
+
+def _forward_of(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], object]:
+    def run() -> None:
+        with torch.inference_mode():
+            function(*arguments)
+
+    return run
+
+
+def _step_of(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], object]:
+    leaves = [_as_leaf(argument) for argument in arguments]
+
+    def run() -> None:
+        for leaf in _tensors(leaves):
+            leaf.grad = None
+        learnt = [tensor for tensor in _tensors(function(*leaves)) if tensor.requires_grad]
+        torch.autograd.backward(learnt, [torch.ones_like(tensor) for tensor in learnt])
+
+    return run
+
+
+def _as_leaf(argument: Any) -> Any:
+    if isinstance(argument, Tensor) and argument.is_floating_point():
+        return argument.detach().clone().requires_grad_()
+    return argument
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """All tensors of a nested tuple or list."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [tensor for item in value for tensor in _tensors(item)]
+    return []
+
+
+@torch.no_grad()
+def _traffic(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+    """Bytes of input, output and weights."""
+    weights = list(function.parameters()) if isinstance(function, nn.Module) else []
+    moved = [*_tensors(arguments), *_tensors(function(*arguments)), *weights]
+    return sum(tensor.nbytes for tensor in moved)
+
+
+def _wait() -> None:
+    """CUDA answers before it has computed."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

@@ -1,0 +1,101 @@
+"""The model card: what a detector is for, what it learned from, how well it does, its limits."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+
+from brainbrr.atomic_io import open_durable
+from brainbrr.scoring.alarm_budget import budget_kept
+
+CARD = Template(
+    """# Seizure detector: $family
+
+For research. Not a medical device: no clinical decision may rest on it.
+
+| | |
+|---|---|
+| input | scalp EEG, any montage that determines the 19 electrodes of the 10-20 system |
+| output | seizure probability and events (HED-SCORE TSV) |
+| trained on | $trained_on |
+| thresholds tuned on | $tuned_on |
+| scored on | $n_files recordings of $n_subjects subjects in neither |
+| written by | brainbrr $version |
+
+## Scores
+
+| SzCORE event score, mean over subjects | value | 95 % interval |
+|---|---|---|
+$rows
+
+$budget
+
+## Limits
+
+Trained and scored on the recordings above and no others: expect less on other machines, montages,
+ages and states. The graph and the stitching look 60 s at a time. Sensitivity to short seizures and
+the false alarms of single patients are in `scores.json` and in the report.
+
+## Use
+
+```python
+import brainbrr
+annotation = brainbrr.load_detector("$folder").annotate("recording.edf")
+```
+"""
+)
+MEASURES = {
+    "f1": "F1",
+    "sensitivity": "sensitivity",
+    "precision": "precision",
+    "fp_per_day": "false alarms per 24 h",
+}
+
+
+def add_card(folder: str | Path, scores: Mapping[str, Any]) -> None:
+    """Write `card.md` and `scores.json` into a detector's folder."""
+    folder = Path(folder)
+    description = yaml.safe_load((folder / "detector.yaml").read_text(encoding="utf-8"))
+    provenance = description["provenance"]
+    with open_durable(folder / "scores.json") as file:
+        json.dump(scores, file, indent=1, allow_nan=False)
+    with open_durable(folder / "card.md") as file:
+        file.write(
+            CARD.substitute(
+                family=description["model"]["family"],
+                trained_on=provenance.get("trained_on", "not recorded"),
+                tuned_on=provenance.get("tuned_on", "not recorded"),
+                n_files=scores["files"]["scored"],
+                n_subjects=len(scores["subjects"]),
+                version=description["brainbrr"],
+                rows="\n".join(_row(scores, name, label) for name, label in MEASURES.items()),
+                budget=_budget(provenance, scores),
+                folder=folder.name,
+            )
+        )
+
+
+def _row(scores: Mapping[str, Any], name: str, label: str) -> str:
+    path = ("szcore", "event", "subject_mean", name)
+    interval: Any = scores.get("intervals_95", {})
+    value: Any = scores
+    for key in path:
+        value = value[key]
+        interval = interval.get(key, {}) if isinstance(interval, Mapping) else {}
+    shown = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval and None not in interval else "-"
+    return f"| {label} | {'undefined' if value is None else f'{value:.2f}'} | {shown} |"
+
+
+def _budget(provenance: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
+    budget = provenance.get("alarm_budget")
+    if not budget:
+        return "No alarm budget was promised: thresholds were tuned for the event score."
+    kept, n_subjects = budget_kept(scores, budget["budget_per_24h"])
+    lines = "\n".join(f"- {key}: {value}" for key, value in budget.items())
+    return (
+        f"Alarm budget, as promised when the threshold was chosen:\n\n{lines}\n"
+        f"- achieved: kept in {kept} of {n_subjects} subjects scored above"
+    )

@@ -1,0 +1,84 @@
+"""A synthetic recording as files: EDF, its event table, and the BIDS description beside them."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from edfio import Edf, EdfSignal, Patient, Recording
+
+from brainbrr.atomic_io import open_durable
+from brainbrr.events.tsv import write_tsv
+from brainbrr.synthesis.recording import SyntheticRecording
+
+# 0.1 microvolts a step over the whole int16 range.
+_PHYSICAL_UV = (-3276.8, 3276.7)
+
+
+def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) -> None:
+    """Write the signals as EDF: int16 steps of 0.1 microvolts, records of one second, no name and
+    no birth date."""
+    signals = [
+        EdfSignal(
+            np.clip(signal_uv.astype(np.float64), *_PHYSICAL_UV),
+            recording.rate_hz,
+            label=label,
+            physical_dimension="uV",
+            physical_range=_PHYSICAL_UV,
+            transducer_type="synthetic",
+        )
+        for label, signal_uv in zip(recording.labels, recording.signals_uv, strict=True)
+    ]
+    start = recording.annotation.start
+    assert start is not None
+    edf = Edf(
+        signals,
+        patient=Patient(code=participant_id),
+        recording=Recording(startdate=start.date(), equipment_code="brainbrr_synthesize"),
+        starttime=start.time(),
+        data_record_duration=1,
+    )
+    content = BytesIO()
+    edf.write(content)
+    with open_durable(path, "wb") as file:
+        file.write(content.getbuffer())
+
+
+def write_recording(
+    recording: SyntheticRecording, stem: Path, participant_id: str, mains_hz: float, montage: str
+) -> None:
+    """Write `<stem>_eeg.edf`, `<stem>_eeg.json`, `<stem>_channels.tsv` and, last,
+    `<stem>_events.tsv`."""
+    write_edf(recording, named(stem, "eeg.edf"), participant_id)
+    sidecar = {
+        "TaskName": "szMonitoring",
+        "SamplingFrequency": recording.rate_hz,
+        "PowerLineFrequency": mains_hz,
+        "EEGReference": montage,
+        "SoftwareFilters": "n/a",
+        "RecordingDuration": recording.annotation.duration_s,
+        "PlantedArtefacts": [
+            {"onset": event.onset_s, "duration": event.duration_s, "kind": event.event_type}
+            for event in recording.artefacts
+        ],
+    }
+    write_json(sidecar, named(stem, "eeg.json"))
+    with open_durable(named(stem, "channels.tsv")) as file:
+        file.write("name\ttype\tunits\n")
+        file.writelines(f"{label}\t{_kind(label)}\tuV\n" for label in recording.labels)
+    write_tsv(recording.annotation, named(stem, "events.tsv"))
+
+
+def named(stem: Path, ending: str) -> Path:
+    """`<stem>_<ending>`."""
+    return stem.with_name(f"{stem.name}_{ending}")
+
+
+def write_json(content: object, path: Path) -> None:
+    """Write indented JSON, whole or not at all."""
+    with open_durable(path) as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+
+
+def _kind(label: str) -> str:
+    return "ECG" if label.startswith("ECG") else "EEG"

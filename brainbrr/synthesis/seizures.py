@@ -1,0 +1,147 @@
+"""Seizures: a focal start that evolves in frequency, amplitude and sharpness, spreads over the
+scalp and ends abruptly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.special import ive
+
+from brainbrr.signal.electrodes import N_ELECTRODES
+from brainbrr.synthesis.noise import Signal, band_noise, slow_wander, taper
+from brainbrr.synthesis.scalp import distances_rad, field, mix, path_lengths_rad
+
+_FIELD_RAD = 0.5
+_RECRUITED_BY = 0.55
+_RECRUITMENT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Semiology:
+    """How one subject's seizures look: they resemble one another, and not those of the next
+    subject.
+
+    Attributes:
+        focus: index of the electrode over the onset zone.
+        initial_hz, final_hz: frequency of the discharge at the start and at the end.
+        sharpness: 0 for sinusoids, 1 for spikes and waves at the end.
+        reach_rad: how far over the graph of electrodes the discharge spreads at full strength.
+        initial_level: amplitude at the start, relative to the largest.
+        fast_onset: relative amplitude of the low-voltage fast activity over the focus in the first
+            seconds.
+        lag_s_per_rad: delay of the discharge with distance from the focus.
+    """
+
+    focus: int
+    initial_hz: float
+    final_hz: float
+    sharpness: float
+    reach_rad: float
+    initial_level: float
+    fast_onset: float
+    lag_s_per_rad: float
+
+
+def draw_semiology(generator: Generator) -> Semiology:
+    """A subject's way to seize; temporal foci are the most frequent."""
+    weights = np.ones(N_ELECTRODES)
+    weights[[5, 6, 7, 16, 17, 18]] = 3.0  # F7 T3 T5 and F8 T4 T6
+    return Semiology(
+        focus=int(generator.choice(N_ELECTRODES, p=weights / weights.sum())),
+        initial_hz=generator.uniform(6.0, 9.0),
+        final_hz=generator.uniform(2.2, 3.5),
+        sharpness=generator.uniform(0.7, 1.0),
+        reach_rad=generator.uniform(1.3, 2.6),
+        initial_level=generator.uniform(0.3, 0.5),
+        fast_onset=generator.uniform(0.0, 0.6),
+        lag_s_per_rad=generator.uniform(0.01, 0.04),
+    )
+
+
+def frequency_hz(semiology: Semiology, progress: Signal) -> Signal:
+    """Frequency of the discharge at `progress` 0 to 1 through the seizure: fast to slow, soonest at
+    the start."""
+    span_hz = semiology.final_hz - semiology.initial_hz
+    return np.asarray(semiology.initial_hz + span_hz * progress**0.7, dtype=np.float32)
+
+
+def recruitment_s(semiology: Semiology, duration_s: float) -> NDArray[np.float64]:
+    """When the discharge arrives at each electrode, `(electrodes,)` seconds from onset, by distance
+    over the graph."""
+    away = path_lengths_rad()[semiology.focus]
+    return _RECRUITED_BY * duration_s * away / away.max()
+
+
+def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
+    """Strength of the discharge at each electrode over time, 0 to 1, `(electrodes, samples)`.
+
+    From the start each electrode sees the focus through the scalp; once recruited it takes part
+    itself.
+    """
+    time_s = np.arange(n_samples, dtype=np.float32) / np.float32(rate_hz)
+    arrival_s = recruitment_s(semiology, n_samples / rate_hz)[:, None].astype(np.float32)
+    ramp = np.clip((time_s - arrival_s) / _RECRUITMENT_S, 0, 1)
+    beyond = np.maximum(path_lengths_rad()[semiology.focus] - semiology.reach_rad, 0.0)
+    strength = np.exp(-((beyond / 0.6) ** 2)).astype(np.float32)[:, None]
+    return np.maximum(field(semiology.focus, _FIELD_RAD)[:, None], ramp * strength)
+
+
+def discharge(phase: Signal, sharpness: Signal) -> Signal:
+    """Waveform at each phase, around 0: a sinusoid that turns into spike and slow wave as
+    `sharpness` grows to 1."""
+    kappa = 1.0 + 14.0 * sharpness
+    spike = np.exp(kappa * (np.cos(phase) - 1)) - ive(0, kappa)
+    wave = -0.8 * np.cos(phase - 1.9)
+    return (1 - sharpness) * np.cos(phase) + sharpness * (2.0 * spike + 0.75 * wave)
+
+
+def seizure(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> Signal:
+    """One whole seizure, `(electrodes, samples)` microvolts; `amplitude_uv` is its peak at full
+    strength."""
+    progress = np.arange(n_samples, dtype=np.float32) / np.float32(n_samples)
+    jitter = 1 + 0.06 * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0]
+    course_hz = frequency_hz(semiology, progress) * jitter
+    phase = 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    lag_s = semiology.lag_s_per_rad * distances_rad()[semiology.focus]
+    phases = np.mod(phase - 2 * np.pi * course_hz * lag_s[:, None], 2 * np.pi).astype(np.float32)
+    sharpness = semiology.sharpness * np.clip(progress / 0.4, 0.3, 1)
+    growth = semiology.initial_level + (1 - semiology.initial_level) * np.clip(progress / 0.5, 0, 1)
+    beat = np.exp(0.2 * slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 1.5))
+    wave = discharge(phases, sharpness.astype(np.float32))
+    wave *= involvement(semiology, n_samples, rate_hz) * beat
+    wave += _fast_onset(generator, n_samples, rate_hz, semiology)
+    return (amplitude_uv * growth * taper(n_samples, rate_hz, 1.0, 0.4) * wave).astype(np.float32)
+
+
+def _fast_onset(
+    generator: Generator, n_samples: int, rate_hz: float, semiology: Semiology
+) -> Signal:
+    buzz = band_noise(generator, 1, n_samples, rate_hz, generator.uniform(14, 22), 1.5)
+    length = min(n_samples, round(5.0 * rate_hz))
+    buzz[:, :length] *= taper(length, rate_hz, 0.5, 2.0)
+    buzz[:, length:] = 0
+    return mix(semiology.fast_onset * field(semiology.focus, 0.4)[:, None], buzz)
+
+
+def post_ictal(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    rms_uv: float,
+) -> Signal:
+    """Irregular delta that fades away after a seizure, over the regions it involved, `(electrodes,
+    samples)`."""
+    waves = band_noise(generator, N_ELECTRODES, n_samples, rate_hz, 1.5, 0.6)
+    shared = band_noise(generator, 1, n_samples, rate_hz, 1.3, 0.6)
+    reached = involvement(semiology, 2, 0.01)[:, -1:]
+    fade = np.exp(-2.5 * np.arange(n_samples, dtype=np.float32) / n_samples)
+    envelope = fade * taper(n_samples, rate_hz, 1.5, 3.0)
+    return np.asarray(rms_uv * reached * envelope * (0.6 * waves + 0.8 * shared), dtype=np.float32)

@@ -1,0 +1,120 @@
+"""Checkpoint files that are whole or absent, say themselves whether they are intact, and run no
+code when read.
+
+A file is what `torch.save` writes, a zip archive, with the SHA-256 of its bytes as the archive's
+comment: `torch.load`
+reads it as it is, and a flipped or missing byte anywhere is found.
+"""
+
+import hashlib
+import io
+import logging
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from brainbrr.atomic_io import open_durable, sync_folder
+from brainbrr.errors import BrainbrrError
+
+log = logging.getLogger(__name__)
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+_MARK = b"sha256:"
+_COMMENT_LENGTH = len(_MARK) + 64
+
+
+class DamagedCheckpoint(BrainbrrError):
+    """A checkpoint whose bytes are not those that were written."""
+
+
+class NoCheckpoint(BrainbrrError):
+    """A run folder from which nothing can be continued."""
+
+
+def write_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint durably, read it back, and only then let it take its name.
+
+    The one that had the name before becomes `previous.ckpt` where the name is `last.ckpt`.
+
+    Raises:
+        DamagedCheckpoint: the disk gave back other bytes than it was given.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    sealed = seal(buffer.getvalue())
+    fresh = path.with_name(f".{path.name}.new")
+    with open_durable(fresh, "wb") as file:
+        file.write(sealed)
+    unseal(fresh)
+    if path.name == LAST and path.exists():
+        path.replace(path.with_name(PREVIOUS))
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """Read a checkpoint after checking its digest; tensors and plain values only, no pickled code.
+
+    Raises:
+        DamagedCheckpoint: the file is cut short, changed, or not a checkpoint of this project.
+    """
+    archive = unseal(path)
+    try:
+        content: dict[str, Any] = torch.load(
+            io.BytesIO(archive), map_location=map_location, weights_only=True
+        )
+    except (RuntimeError, pickle.UnpicklingError) as error:
+        raise DamagedCheckpoint(
+            "tensors and plain values", f"{path}: {error}", "Use another checkpoint."
+        ) from error
+    return content
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """The newest intact checkpoint of a run: the last, or with a warning the one before it.
+
+    Raises:
+        NoCheckpoint: there is none, or none is intact.
+    """
+    damaged = []
+    for name in (LAST, PREVIOUS):
+        path = Path(folder) / name
+        if not path.exists():
+            continue
+        try:
+            unseal(path)
+        except DamagedCheckpoint as error:
+            damaged.append(name)
+            log.warning("Checkpoint left out: %s", error)
+            continue
+        return path
+    raise NoCheckpoint(
+        f"an intact {LAST} or {PREVIOUS}",
+        f"{', '.join(damaged)} damaged in {folder}" if damaged else f"none in {folder}",
+        "Start the run anew, or give another run folder.",
+    )
+
+
+def seal(archive: bytes) -> bytes:
+    """A zip archive without comment, as one whose comment is its digest."""
+    comment = _MARK + hashlib.sha256(archive).hexdigest().encode()
+    return archive[:-2] + len(comment).to_bytes(2, "little") + comment
+
+
+def unseal(path: Path) -> bytes:
+    """The archive of a sealed file, its digest checked.
+
+    Raises:
+        DamagedCheckpoint: the digest is absent or another.
+    """
+    content = Path(path).read_bytes()
+    archive = content[: -_COMMENT_LENGTH - 2] + b"\0\0"
+    if content[-_COMMENT_LENGTH:] != seal(archive)[-_COMMENT_LENGTH:]:
+        raise DamagedCheckpoint(
+            "a checkpoint with the digest it was written with",
+            f"{path} ({len(content)} bytes), whose digest is missing or another",
+            "Use another checkpoint; this one is damaged or was written by another program.",
+        )
+    return archive

@@ -1,0 +1,250 @@
+"""Stops a run before a number that is not finite reaches the weights, and keeps the evidence."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import torch
+from lightning import Callback
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from brainbrr.atomic_io import open_durable
+from brainbrr.data.windows.dataset import WindowBatch
+from brainbrr.errors import BrainbrrError
+from brainbrr.models.scaling import standardise
+
+log = logging.getLogger(__name__)
+
+MAX_OVERFLOWS = 25
+"""Steps in a row that a gradient scaler may leave out: from its first scale of 65,536 as many
+halvings end far below 1, where it is not float16 that overflows."""
+
+
+class NonFiniteStep(BrainbrrError):
+    """A loss or gradient that is infinite or not a number."""
+
+
+class FiniteGuard(Callback):
+    """Checks losses and gradients before each step of the optimiser; a bad one never changes a
+    weight.
+
+    Clipping does not help here: one NaN in a gradient makes its norm NaN, and clipping spreads it
+    to all of them. Under float16 a gradient that overflows is the scaler's business, until the
+    scaler has left out `MAX_OVERFLOWS` steps in a row and no longer learns.
+
+    What a bad step was made of goes to `folder`: its batches, its recordings and the first module
+    whose output is not finite.
+
+    Args:
+        folder: where evidence is written.
+        policy: `raise` ends the run; `skip` leaves the step out and goes on.
+        max_in_a_row: with `skip`, this many bad steps in a row end the run all the same.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        policy: Literal["raise", "skip"] = "raise",
+        max_in_a_row: int = 5,
+    ) -> None:
+        if policy not in {"raise", "skip"} or max_in_a_row < 1:
+            raise InvalidPolicy(
+                "policy raise or skip, and max_in_a_row of 1 or more",
+                f"{policy}, {max_in_a_row}",
+                "Correct callbacks.finite_guard.",
+            )
+        self.folder, self.policy, self.max_in_a_row = Path(folder), policy, max_in_a_row
+        self.n_skipped, self.in_a_row, self.overflows = 0, 0, 0
+        self._step = 0
+        self._batches: list[WindowBatch] = []
+        self._losses: list[Tensor] = []
+        self._buffers: dict[str, Tensor] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many steps were left out."""
+        names = ("n_skipped", "in_a_row", "overflows")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Note where the run begins or goes on."""
+        self._step = trainer.global_step
+
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: WindowBatch, batch_idx: int
+    ) -> None:
+        """Remember the statistics that the forward passes of the coming step will change."""
+        if not self._batches:
+            self._buffers = {
+                name: value.clone() for name, value in pl_module.network.named_buffers()
+            }
+
+    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:
+        """Remember the loss and what it came from; reading it here would make the device wait."""
+        self._losses.append(loss.detach())
+        self._batches.append(pl_module.seen)
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:
+        """Let a finite step pass; leave out or refuse any other."""
+        network = pl_module.network
+        losses, batches = torch.stack(self._losses), self._batches
+        self._losses, self._batches = [], []
+        norm = gradient_norm(network)
+        # A gradient scaler expects overflow and handles it; a loss must be finite under it as well.
+        finite = torch.isfinite(losses).all()
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        if scaler is None:
+            finite = finite & torch.isfinite(norm)
+        if trainer.strategy.reduce_boolean_decision(bool(finite), all=True):
+            self.in_a_row = 0
+            return
+        if scaler is not None:
+            losses = losses / scaler.get_scale()
+        report = self._keep_evidence(trainer, network, losses, norm, batches)
+        for name, buffer in network.named_buffers():
+            buffer.copy_(self._buffers[name])
+        optimizer.zero_grad(set_to_none=True)
+        self.n_skipped, self.in_a_row = self.n_skipped + 1, self.in_a_row + 1
+        if self.policy == "raise" or self.in_a_row >= self.max_in_a_row:
+            self._refuse(report, "callbacks.finite_guard.policy=skip leaves such steps out.")
+        log.warning("Step %d left out: %s", report["step"], report)
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: WindowBatch, batch_idx: int
+    ) -> None:
+        """Count the steps that a gradient scaler left out one after another."""
+        if trainer.global_step == self._step:
+            return
+        self._step = trainer.global_step
+        self.overflows = 0 if pl_module.stepped else self.overflows + 1
+        if self.overflows >= MAX_OVERFLOWS:
+            network, loss = pl_module.network, outputs["loss"].detach()[None]
+            norm = gradient_norm(network)
+            report = self._keep_evidence(trainer, network, loss, norm, [pl_module.seen])
+            self._refuse(report, "The last steps were all left out: try trainer.precision=32-true.")
+
+    def _refuse(self, report: dict[str, Any], remedy: str) -> NoReturn:
+        raise NonFiniteStep(
+            "a finite loss and gradient",
+            f"loss {report['losses']}, gradient norm {report['gradient_norm']} at step "
+            f"{report['step']}, first in {report['first_non_finite']}",
+            f"Look at {self.folder}; {remedy}",
+        )
+
+    def _keep_evidence(
+        self,
+        trainer: Any,
+        network: nn.Module,
+        losses: Tensor,
+        norm: Tensor,
+        batches: list[WindowBatch],
+    ) -> dict[str, Any]:
+        rows = trainer.datamodule.dataset.rows
+        report = {
+            "step": trainer.global_step,
+            "epoch": trainer.current_epoch,
+            # Text, because JSON cannot spell what is not a number. Lightning divides the loss by
+            # the number of gathered batches.
+            "losses": [str(loss) for loss in (losses * trainer.accumulate_grad_batches).tolist()],
+            "gradient_norm": str(norm.item()),
+            "first_non_finite": first_non_finite(
+                network, batches, trainer.precision_plugin.forward_context
+            ),
+            "windows": [
+                {"recording": rows[recording].recording_id, "start_sample": start}
+                for batch in batches
+                for recording, start in zip(
+                    batch.recording.tolist(), batch.start.tolist(), strict=True
+                )
+            ],
+        }
+        stem = f"step-{trainer.global_step:08d}-rank-{trainer.global_rank}"
+        with open_durable(self.folder / f"{stem}.json") as file:
+            json.dump(report, file, indent=1)
+        with open_durable(self.folder / f"{stem}.pt", "wb") as file:
+            torch.save([[part.cpu() for part in batch] for batch in batches], file)
+        return report
+
+
+class InvalidPolicy(BrainbrrError):
+    """A guard told to do what it cannot."""
+
+
+def gradient_norm(network: nn.Module) -> Tensor:
+    """Length of the gradient over all parameters, on the device."""
+    norms = [p.grad.detach().norm() for p in network.parameters() if p.grad is not None]
+    return torch.stack(norms).norm() if norms else torch.zeros(())
+
+
+def first_non_finite(
+    network: nn.Module,
+    batches: list[WindowBatch],
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> str:
+    """Name of the first module, in the order of computing, whose output is not finite for one of
+    the batches.
+
+    `input` where the EEG itself is not; the first parameter whose gradient is not where the
+    forward pass is finite.
+
+    Args:
+        autocast: makes the context of reduced precision in which it happened.
+    """
+    for batch in batches:
+        eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
+        if not torch.isfinite(eeg).all():
+            return "input"
+        with torch.no_grad(), autocast(), _watch(network) as found:
+            network(eeg, batch.observed)
+        if found:
+            return found[0]
+    for name, parameter in network.named_parameters():
+        if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+            return f"gradient of {name}"
+    return "nothing that a second pass shows"
+
+
+@contextmanager
+def _watch(network: nn.Module) -> Iterator[list[str]]:
+    found: list[str] = []
+    handles: list[RemovableHandle] = []
+    for name, module in network.named_modules():
+
+        def look(_: nn.Module, __: Any, output: Any, name: str = name or "network") -> None:
+            parts = output if isinstance(output, tuple | list) else [output]
+            if any(isinstance(part, Tensor) and not torch.isfinite(part).all() for part in parts):
+                found.append(name)
+
+        handles.append(module.register_forward_hook(look))
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def stop_at_non_finite(network: nn.Module) -> None:
+    """Check every module's output from now on and refuse the first that is not finite, by the
+    module's name.
+
+    Each check waits for the device: for looking at a defect, not for training.
+    """
+    for name, module in network.named_modules():
+
+        def look(_: nn.Module, __: Any, output: Any, name: str = name or "network") -> None:
+            parts = output if isinstance(output, tuple | list) else [output]
+            if any(isinstance(part, Tensor) and not torch.isfinite(part).all() for part in parts):
+                raise NonFiniteStep(
+                    "finite outputs of every module", f"one in {name} that is not", "Look there."
+                )
+
+        module.register_forward_hook(look)

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+import torch
+
+from brainbrr.data.windows.augmentation import (
+    MIRRORED,
+    BandStop,
+    ChannelDropout,
+    Gain,
+    InvalidAugmentation,
+    Mirror,
+    Sequential,
+    TimeShift,
+    microvolts,
+)
+from brainbrr.data.windows.dataset import WindowDataset
+from brainbrr.signal.electrodes import ELECTRODES
+from tests import tiny_corpus as tiny
+
+CHANGES = [
+    Gain(3.0),
+    ChannelDropout(0.3),
+    TimeShift(1.0, tiny.RATE_HZ),
+    Mirror(0.5),
+    BandStop(0.7, 4.0, 1.0, 12.0, tiny.RATE_HZ),
+]
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    return WindowDataset(tiny.corpus(folder), folder, tiny.WINDOWING).__getitems__(range(4, 20))
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("change", [*CHANGES, Sequential(CHANGES)], ids=lambda c: type(c).__name__)
+def test_the_same_seed_gives_the_same_change_and_leaves_the_batch_alone(change, batch):
+    kept = [part.clone() for part in batch]
+    one, same = change(batch, generator()), change(batch, generator())
+    other = change(batch, generator(1))
+    assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(batch, kept, strict=True))
+    assert all(a.shape == b.shape for a, b in zip(one, batch, strict=True))
+
+
+def test_gain_is_one_factor_an_electrode_within_its_bound(batch):
+    louder = Gain(6.0)(batch, generator())
+    before, after = microvolts(batch.eeg), louder.eeg
+    ratio = (after.norm(dim=2) / before.norm(dim=2)).log10() * 20
+    assert ratio.abs().max() <= 6.0 and ratio.std() > 1.0
+    scaled = before * (after[:, :, :1] / before[:, :, :1])
+    told = before[:, :, :1].abs() > 1.0
+    assert torch.allclose(scaled[told.expand_as(scaled)], after[told.expand_as(after)], rtol=1e-3)
+
+
+def test_dropout_takes_electrodes_away_but_never_all(batch):
+    fewer = ChannelDropout(0.3)(batch, generator())
+    assert not (fewer.observed & ~batch.observed).any()
+    assert 0.5 < fewer.observed.float().mean() < 0.9
+    hardly = ChannelDropout(0.999)(batch, generator())
+    assert (hardly.observed.sum(1) >= 1).all() and hardly.observed.float().mean() < 0.2
+    one_left = batch._replace(observed=torch.zeros_like(batch.observed))
+    one_left.observed[:, 3] = True
+    assert torch.equal(ChannelDropout(0.999)(one_left, generator()).observed, one_left.observed)
+
+
+def test_a_shift_moves_signal_and_labels_together(batch):
+    marked = batch._replace(eeg=batch.label[:, None].expand(batch.eeg.shape).to(torch.int16))
+    shifted = TimeShift(2.0, tiny.RATE_HZ)(marked, generator())
+    assert torch.equal(shifted.eeg[:, 0] > 0, shifted.label)
+    assert not torch.equal(shifted.label, batch.label)
+    lost = batch.valid.sum(1) - shifted.valid.sum(1)
+    assert lost.max() > 0 and lost.max() <= 2.0 * tiny.RATE_HZ
+    assert not shifted.eeg[(~shifted.valid)[:, None].expand(shifted.eeg.shape)].any()
+
+
+def test_mirroring_swaps_sides_and_twice_is_nothing(batch):
+    mirrored = Mirror(1.0)(batch, generator())
+    left, right = ELECTRODES.index("T3"), ELECTRODES.index("T4")
+    assert torch.equal(mirrored.eeg[:, left], batch.eeg[:, right])
+    assert torch.equal(
+        mirrored.eeg[:, ELECTRODES.index("Cz")], batch.eeg[:, ELECTRODES.index("Cz")]
+    )
+    twice = Mirror(1.0)(mirrored, generator())
+    assert all(torch.equal(a, b) for a, b in zip(twice, batch, strict=True))
+    assert sorted(MIRRORED) == list(range(len(ELECTRODES)))
+
+
+def test_a_band_stop_removes_power_in_its_band_only(batch):
+    stopped = BandStop(1.0, 4.0, 7.9999, 8.0001, tiny.RATE_HZ)(batch, generator())
+    before, after = (
+        np.abs(np.fft.rfft(eeg.numpy())) for eeg in (microvolts(batch.eeg), stopped.eeg)
+    )
+    frequency_hz = np.fft.rfftfreq(batch.eeg.shape[-1], 1 / tiny.RATE_HZ)
+    share = after.mean((0, 1)) / before.mean((0, 1))
+    assert share[np.abs(frequency_hz - 8.0) < 0.01].max() < 0.1
+    assert np.allclose(share[np.abs(frequency_hz - 8.0) > 3.1], 1.0, atol=1e-4)
+
+
+def test_no_changes_are_none(batch):
+    assert Sequential([])(batch, generator()) is batch
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Gain(-1.0),
+        lambda: ChannelDropout(1.0),
+        lambda: TimeShift(-1.0, 256.0),
+        lambda: Mirror(1.5),
+        lambda: BandStop(0.5, 4.0, 10.0, 5.0, 256.0),
+    ],
+)
+def test_impossible_settings_are_refused(make):
+    with pytest.raises(InvalidAugmentation, match="Correct the augmentation group"):
+        make()

@@ -1,0 +1,281 @@
+"""An ONNX file that lies, points elsewhere, or is not one, is refused by name before it runs."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from brainbrr.export import onnx_file
+from brainbrr.export.load import load_detector
+from brainbrr.export.onnx_detector import KINDS
+from brainbrr.export.portable import KEY
+from brainbrr.export.refusals import (
+    ExternalData,
+    InvalidExport,
+    LyingMetadata,
+    OversizedExport,
+)
+from brainbrr.release.refusals import InvalidDetector
+
+LENGTH = 512
+Change = Callable[[onnx.ModelProto], None]
+
+
+def described() -> dict[str, Any]:
+    """What `export` writes, without a network to export."""
+    from dataclasses import asdict
+
+    from brainbrr.data.preparation.preparation import Preparation
+    from brainbrr.data.windows.index import Windowing
+    from brainbrr.events.calibration import Calibration
+    from brainbrr.events.detection import Detection
+    from brainbrr.release.schema import SCHEMA, with_digest
+    from brainbrr.signal.electrodes import ELECTRODES
+
+    values = {
+        "schema": SCHEMA,
+        "brainbrr": "0.1.0",
+        "model": {"family": "v3"},
+        "montage": list(ELECTRODES),
+        "preparation": asdict(Preparation()),
+        "windowing": asdict(Windowing(256.0, 2.0, 1.0)),
+        "detection": asdict(Detection()),
+        "calibration": asdict(Calibration()),
+        "provenance": {},
+        "files": {},
+    }
+    return {"detector": with_digest(values), "export": {"format": "onnx"}}
+
+
+def small_model() -> onnx.ModelProto:
+    """Probability as the sigmoid of the mean over electrodes."""
+    types = [TensorProto.INT16, TensorProto.BOOL, TensorProto.FLOAT, TensorProto.FLOAT]
+    shapes = [["batch", 19, LENGTH], *[["batch", 19]] * 3]
+    inputs = [
+        helper.make_tensor_value_info(name, kind, shape)
+        for name, kind, shape in zip(KINDS, types, shapes, strict=True)
+    ]
+    output = helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch", LENGTH])
+    gain = numpy_helper.from_array(np.array([0.1], np.float32), "gain")
+    nodes = [
+        helper.make_node("Cast", ["eeg"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("Mul", ["mean", "gain"], ["odds"]),
+        helper.make_node("Sigmoid", ["odds"], ["probability"]),
+    ]
+    graph = helper.make_graph(nodes, "detector", inputs, [output], [gain])
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    describe(model, json.dumps(described()))
+    return model
+
+
+def describe(model: onnx.ModelProto, text: str | None) -> None:
+    model.ClearField("metadata_props")
+    if text is not None:
+        helper.set_model_props(model, {KEY: text})
+
+
+def say(change: Callable[[dict[str, Any]], None]) -> Change:
+    """A change of the description, its digest left as it was."""
+
+    def apply(model: onnx.ModelProto) -> None:
+        values = described()
+        change(values)
+        describe(model, json.dumps(values))
+
+    return apply
+
+
+def resigned(change: Callable[[dict[str, Any]], None]) -> Change:
+    """A change of the detector's numbers by someone who knows how to sign them."""
+    from brainbrr.release.schema import with_digest
+
+    def apply(model: onnx.ModelProto) -> None:
+        values = described()
+        change(values["detector"])
+        del values["detector"]["digest"]
+        values["detector"] = with_digest(values["detector"])
+        describe(model, json.dumps(values))
+
+    return apply
+
+
+def external(location: str) -> Change:
+    def apply(model: onnx.ModelProto) -> None:
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+
+    return apply
+
+
+def external_in_a_subgraph(model: onnx.ModelProto) -> None:
+    inner = numpy_helper.from_array(np.array([1.0], np.float32), "inner")
+    external("weights.bin")(model)
+    inner.CopyFrom(model.graph.initializer[0])
+    model.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(np.array([0.1], np.float32), "gain")
+    )
+    value = helper.make_tensor_value_info("inner", TensorProto.FLOAT, [1])
+    branch = helper.make_graph([], "branch", [], [value], [inner])
+    condition = numpy_helper.from_array(np.array(True), "condition")
+    model.graph.initializer.append(condition)
+    model.graph.node.append(
+        helper.make_node("If", ["condition"], ["unused"], then_branch=branch, else_branch=branch)
+    )
+
+
+def external_constant(model: onnx.ModelProto) -> None:
+    tensor = numpy_helper.from_array(np.array([1.0], np.float32), "value")
+    tensor.external_data.add(key="location", value="../../etc/passwd")
+    model.graph.node.append(helper.make_node("Constant", [], ["unused"], value=tensor))
+
+
+def shorter_windows(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 256
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 256
+
+
+def other_kind(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT32
+
+
+def foreign_operator(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Shell", ["eeg"], ["unused"], domain="evil"))
+    model.opset_import.append(helper.make_opsetid("evil", 1))
+
+
+def fewer_electrodes(model: onnx.ModelProto) -> None:
+    for entry in model.graph.input:
+        entry.type.tensor_type.shape.dim[1].dim_value = 18
+
+
+ATTACKS: dict[str, tuple[Change, type[InvalidDetector], str]] = {
+    "no description": (lambda m: describe(m, None), InvalidExport, "brainbrr export"),
+    "no JSON": (lambda m: describe(m, "{"), LyingMetadata, "plain JSON"),
+    "a list": (lambda m: describe(m, "[1]"), LyingMetadata, "the parts detector, export"),
+    "a megabyte": (lambda m: describe(m, " " * 10**6), LyingMetadata, "1000000 characters"),
+    "deep": (lambda m: describe(m, "[" * 10**5), LyingMetadata, "plain JSON"),
+    "changed threshold": (
+        say(lambda v: v["detector"]["detection"].update(on_threshold=0.1)),
+        InvalidDetector,
+        "a changed value",
+    ),
+    "a target": (
+        resigned(lambda v: v["model"].update(_target_="os.system")),
+        InvalidDetector,
+        "a word or a short list",
+    ),
+    "infinite threshold": (
+        resigned(lambda v: v["detection"].update(on_threshold=float("inf"))),
+        InvalidDetector,
+        "on_threshold between",
+    ),
+    "no thresholds": (resigned(lambda v: v.pop("detection")), InvalidDetector, "thresholds"),
+    "newer schema": (resigned(lambda v: v.update(schema=99)), InvalidDetector, "schema 99"),
+    "another montage": (
+        resigned(lambda v: v.update(montage=v["montage"][::-1])),
+        InvalidDetector,
+        "the 19 electrodes",
+    ),
+    "another rate": (
+        resigned(lambda v: v["windowing"].update(rate_hz=128.0, window_s=4.0)),
+        InvalidDetector,
+        "recordings are prepared to",
+    ),
+    "windows longer than the graph's": (
+        resigned(lambda v: v["windowing"].update(window_s=60.0)),
+        LyingMetadata,
+        "probabilities of 15360 samples",
+    ),
+    "graph of shorter windows": (shorter_windows, InvalidDetector, "256|ONNX Runtime reads"),
+    "graph of other numbers": (other_kind, LyingMetadata, "int32"),
+    "graph of fewer electrodes": (fewer_electrodes, LyingMetadata, "18"),
+    "weights elsewhere": (external("weights.bin"), ExternalData, "another file"),
+    "weights above": (external("../../etc/passwd"), ExternalData, "another file"),
+    "weights at the root": (external("/etc/passwd"), ExternalData, "another file"),
+    "weights elsewhere, in a branch": (external_in_a_subgraph, ExternalData, "another file"),
+    "a constant elsewhere": (external_constant, ExternalData, "another file"),
+    "an operator of its own": (foreign_operator, InvalidExport, "operators of ONNX itself"),
+}
+
+
+def test_the_model_the_attacks_change_is_sound(tmp_path: Path) -> None:
+    path = tmp_path / "d.onnx"
+    path.write_bytes(small_model().SerializeToString())
+    model = load_detector(path).window_model
+    eeg = np.random.default_rng(0).integers(-99, 99, (3, 19, LENGTH), dtype=np.int16)
+    rest = np.ones((3, 19), np.float32)
+    found = model(eeg, rest > 0, rest, rest)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-0.1 * eeg.mean(1))), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_attack_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    change, refusal, match = ATTACKS[name]
+    model = small_model()
+    change(model)
+    path = tmp_path / "d.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(refusal, match=match):
+        load_detector(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no model", b"\x80" * 40, b"\x3a\xff\xff\xff\x7f", b"PK\x03\x04"]
+)
+def test_other_bytes_are_no_model(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "d.onnx"
+    path.write_bytes(content)
+    with pytest.raises(InvalidExport, match="ONNX"):
+        load_detector(path)
+
+
+def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
+    content = small_model().SerializeToString()
+    path = tmp_path / "d.onnx"
+    generator = np.random.default_rng(0)
+    for cut in generator.integers(1, len(content), 40):
+        path.write_bytes(content[:cut])
+        with pytest.raises(InvalidDetector):
+            load_detector(path)
+
+
+def test_an_oversized_file_and_a_pipe_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "d.onnx"
+    path.write_bytes(small_model().SerializeToString())
+    monkeypatch.setattr(onnx_file, "MAX_ONNX_BYTES", 100)
+    with pytest.raises(OversizedExport, match="at most 100 bytes"):
+        load_detector(path)
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(InvalidExport, match="a regular file"):
+        onnx_file.read_onnx(tmp_path / "pipe.onnx")
+
+
+def test_graphs_nested_without_end_are_refused(tmp_path: Path) -> None:
+    # Nodes (1) with attributes (5) that are graphs (6), one inside the other.
+    message = b""
+    for depth in range(150):
+        message = field((6, 5, 1)[depth % 3], message)
+    path = tmp_path / "d.onnx"
+    path.write_bytes(field(7, message))
+    with pytest.raises(LyingMetadata, match="nested graphs"):
+        load_detector(path)
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A protobuf field that holds bytes."""
+    length, size = len(content), b""
+    while length >= 0x80:
+        size, length = size + bytes([length & 0x7F | 0x80]), length >> 7
+    return bytes([number << 3 | 2]) + size + bytes([length]) + content

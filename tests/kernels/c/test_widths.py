@@ -1,0 +1,132 @@
+"""The kernels on lesser processors than this one: narrower vectors, the same numbers."""
+
+import platform
+
+import pytest
+import torch
+
+from brainbrr.kernels.c import build as native_build
+from brainbrr.kernels.c.binding import native_available, native_scan
+from brainbrr.kernels.c.block import BlockWeights, native_block
+from brainbrr.kernels.c.build import load_library
+from brainbrr.kernels.c.edge_io import native_lift, native_read
+from brainbrr.kernels.c.eigen import native_eigenvectors
+from brainbrr.kernels.c.norm import native_norm
+from brainbrr.models.mamba2 import BiMamba2
+from brainbrr.models.sequence import PreNorm
+
+pytestmark = [
+    pytest.mark.skipif(not native_available(), reason="no C compiler on this machine"),
+    pytest.mark.skipif(
+        platform.machine() not in {"x86_64", "AMD64"}, reason="names of x86 processors"
+    ),
+]
+
+
+@pytest.fixture(params=["-march=x86-64", "-march=x86-64-v3"], ids=["4 lanes", "8 lanes"])
+def lesser_processor(request, monkeypatch):
+    """The functions of this test compile for, and run as on, an older processor."""
+    if request.param.endswith("v3") and torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("this processor has no AVX2")
+
+    def compile_for_it() -> None:
+        monkeypatch.setattr(native_build, "CPU_FLAGS", ((request.param,),))
+        load_library.cache_clear()
+
+    yield compile_for_it
+    load_library.cache_clear()
+
+
+def with_gradients(function, arguments):
+    leaves = [a.clone().requires_grad_() for a in arguments]
+    output = function(*leaves)
+    return [output, *torch.autograd.grad(output.square().sum(), leaves)]
+
+
+def assert_same(function, arguments, compile_for_it):
+    wanted = with_gradients(function, arguments)
+    compile_for_it()
+    got = with_gradients(function, arguments)
+    for value, want in zip(got, wanted, strict=True):
+        error = (value - want).abs().max() / want.abs().max()
+        assert error < 1e-5
+    return got, wanted
+
+
+@pytest.mark.parametrize(
+    "heads, headdim, d_state", [(8, 4, 8), (3, 5, 12), (2, 16, 8), (1, 64, 16)]
+)
+def test_scan(lesser_processor, heads, headdim, d_state):
+    generator = torch.Generator().manual_seed(0)
+    arguments = [
+        torch.randn(2, 70, heads, headdim, generator=generator),
+        torch.rand(2, 70, heads, generator=generator),
+        -torch.rand(heads, generator=generator) - 0.1,
+        torch.randn(2, 70, 1, d_state, generator=generator),
+        torch.randn(2, 70, 1, d_state, generator=generator),
+        torch.randn(heads, generator=generator),
+    ]
+    assert_same(lambda *a: native_scan(*a)[0], arguments, lesser_processor)
+
+
+@pytest.mark.parametrize(
+    "heads, headdim, d_state", [(8, 4, 8), (3, 5, 12), (2, 16, 8), (1, 64, 16)]
+)
+def test_block(lesser_processor, heads, headdim, d_state):
+    generator = torch.Generator().manual_seed(0)
+    inner, mixed = heads * headdim, heads * headdim + 2 * d_state
+    shapes = [(2, 70, 16), (inner + mixed + heads, 16), (mixed, 1, 4), (mixed,), (heads,)]
+    shapes += [(heads,), (heads,), (inner,), (16, inner)]
+    arguments = [torch.randn(shape, generator=generator) / 3 for shape in shapes]
+    arguments[5] = -arguments[5].abs() - 0.1
+    assert_same(lambda x, *w: native_block(x, BlockWeights(*w)), arguments, lesser_processor)
+
+
+def test_norm(lesser_processor):
+    generator = torch.Generator().manual_seed(0)
+    arguments = [torch.randn(shape, generator=generator) for shape in ((2, 7, 90), (7,), (7,))]
+    assert_same(lambda *a: native_norm(*a, floor=1.0, activate=True), arguments, lesser_processor)
+
+
+def test_norm_of_bfloat16(lesser_processor):
+    signal = torch.randn(2, 7, 90, generator=torch.Generator().manual_seed(0)).bfloat16()
+    weight, bias = torch.ones(7), torch.zeros(7)
+    wanted = native_norm(signal, weight, bias, floor=1.0, activate=False)
+    lesser_processor()
+    assert torch.equal(native_norm(signal, weight, bias, floor=1.0, activate=False), wanted)
+
+
+@pytest.mark.parametrize("width", [16, 11])
+def test_lift_and_read(lesser_processor, width):
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((3, 50), (width,), (width,), (width,), ())
+
+    def through(numbers, weight, bias, read_weight, constant):
+        rows = native_lift(numbers, weight, bias, scale=2.0, dtype=torch.float32)
+        return native_read(rows, read_weight, constant, eps=1e-5)
+
+    arguments = [torch.randn(shape, generator=generator) / 2 for shape in shapes]
+    assert_same(through, arguments, lesser_processor)
+
+
+def test_eigenvectors(lesser_processor):
+    generator = torch.Generator().manual_seed(0)
+    matrices = torch.randn(37, 19, 19, generator=generator)
+    matrices = matrices + matrices.mT
+    lesser_processor()
+    vectors = native_eigenvectors(matrices, 19)
+    turned = vectors.mT @ matrices @ vectors
+    expected = torch.diag_embed(torch.linalg.eigvalsh(matrices))
+    assert (turned - expected).abs().max() < 1e-4
+
+
+def test_layer_of_bfloat16(lesser_processor):
+    torch.manual_seed(0)
+    layer = PreNorm(16, BiMamba2(16, d_state=8, headdim=4, scan="native"), 0.0)
+    rows = torch.randn(3, 70, 16).bfloat16()
+    exact = layer(rows.float())
+    lesser_processor()
+    got = layer(rows)
+    assert got.dtype == torch.bfloat16
+    # Without products of bfloat16 only what is stored is rounded.
+    assert (got.float() - exact).abs().max() < 2**-8 * exact.abs().max()

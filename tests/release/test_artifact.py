@@ -1,0 +1,229 @@
+"""A released detector is numbers only, loads to the same numbers, and is refused when changed."""
+
+import logging
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from brainbrr.atomic_io import replace_folder
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.recordings.recording import Recording
+from brainbrr.data.windows.index import Windowing
+from brainbrr.events.calibration import Calibration
+from brainbrr.events.detection import Detection
+from brainbrr.inference.detector import TRACE_RATE_HZ, Detector
+from brainbrr.models.registry import build_model, read_model
+from brainbrr.release.artifact import load_detector, save_detector, selftest
+from brainbrr.release.refusals import NoSuchDetector, SelftestFailed
+from brainbrr.release.released_files import WEIGHTS, read_file
+from brainbrr.release.schema import SCHEMA
+from brainbrr.signal.electrodes import ELECTRODES
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of one's own, where passed self-tests are remembered."""
+    monkeypatch.setattr("brainbrr.release.selftest.cache_folder", lambda: tmp_path / "c/native")
+    return tmp_path / "c" / "selftests"
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    torch.manual_seed(0)
+    family, numbers = read_model("v3_tiny")
+    return Detector(
+        build_model(family, **numbers).eval(),
+        {"family": family, **numbers},
+        Preparation(),
+        Windowing(256.0, 10.0, 5.0),
+        Detection(on_threshold=0.6, off_threshold=0.3),
+        {"tuned_on": "nothing"},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_detector(detector, tmp_path_factory.mktemp("release") / "detector")
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "detector"))
+
+
+def recording(seconds: float = 25.0) -> Recording:
+    generator = np.random.default_rng(3)
+    eeg_uv = generator.standard_normal((19, round(256 * seconds))).cumsum(axis=1)
+    return Recording(eeg_uv.astype(np.float32), 256.0, ELECTRODES)
+
+
+def test_loads_to_the_same_trace_and_events(detector: Detector, folder: Path) -> None:
+    loaded = load_detector(folder)
+    ours, theirs = detector.trace(recording()), loaded.trace(recording())
+    np.testing.assert_array_equal(ours.probability, theirs.probability)
+    assert loaded.detection == detector.detection
+    assert loaded.annotate(recording()) == detector.annotate(recording())
+
+
+def test_trace_covers_the_recording_at_its_stated_rate(detector: Detector) -> None:
+    trace = detector.trace(recording(25.0))
+    assert trace.rate_hz == TRACE_RATE_HZ
+    assert trace.duration_s == pytest.approx(25.0, abs=1 / TRACE_RATE_HZ)
+    assert 0 < trace.probability.min() <= trace.probability.max() < 1
+
+
+def test_a_recording_shorter_than_a_window_is_annotated(detector: Detector) -> None:
+    assert detector.trace(recording(4.0)).duration_s == pytest.approx(4.0, abs=1 / TRACE_RATE_HZ)
+
+
+def test_selftest_agrees_here_and_sees_changed_weights(detector: Detector, folder: Path) -> None:
+    assert selftest(folder, load_detector(folder)) == 0.0
+    changed = load_detector(folder)
+    with torch.no_grad():
+        next(changed.network.parameters()).mul_(1.5)
+    assert selftest(folder, changed) > 1e-6
+
+
+def test_run_folder_is_accepted_in_place_of_its_detector(folder: Path) -> None:
+    assert load_detector(folder.parent).detection == Detection(on_threshold=0.6, off_threshold=0.3)
+
+
+def test_saving_again_replaces_and_leaves_nothing_else(detector: Detector, copy: Path) -> None:
+    save_detector(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), copy)
+    assert load_detector(copy).detection.on_threshold == 0.9
+    assert [path.name for path in copy.parent.iterdir()] == ["detector"]
+
+
+@pytest.fixture
+def later(detector: Detector, copy: Path) -> Path:
+    """Another release, beside the one it is to replace."""
+    changed = replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9))
+    return save_detector(changed, copy.with_name("later"))
+
+
+def test_a_release_whose_successor_never_stood_is_found_and_named(
+    copy: Path, later: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def die(self: Path, target: Path) -> None:
+        if self == later:
+            raise KeyboardInterrupt
+        os.rename(self, target)  # noqa: PTH104
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "rename", die)
+        replace_folder(later, copy)
+    assert not copy.exists()
+    for path in (copy, copy.parent):
+        assert load_detector(path).detection.on_threshold == 0.6
+        assert "detector was being replaced; the former one is read" in caplog.text
+        caplog.clear()
+
+
+def test_a_release_replaced_while_it_is_read_is_read_again(
+    copy: Path, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced_before_the_weights(folder: Path, name: str, *, root: Path | None) -> bytes:
+        if name == WEIGHTS and later.exists():
+            replace_folder(later, copy)
+        return read_file(folder, name, root=root)
+
+    changed = load_detector(later)
+    with torch.no_grad():
+        next(changed.network.parameters()).mul_(1.5)
+    save_detector(changed, later)
+    monkeypatch.setattr("brainbrr.release.artifact.read_file", replaced_before_the_weights)
+    assert load_detector(copy).detection.on_threshold == 0.9
+
+
+def test_saving_through_a_link_replaces_what_it_leads_to(detector: Detector, copy: Path) -> None:
+    link = copy.with_name("latest")
+    link.symlink_to(copy)
+    save_detector(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), link)
+    assert link.is_symlink()
+    assert load_detector(copy).detection.on_threshold == 0.9
+
+
+def test_preparation_survives_the_round_trip(detector: Detector, folder: Path) -> None:
+    loaded = load_detector(folder).preparation
+    assert loaded == detector.preparation
+    assert loaded.digest == detector.preparation.digest
+
+
+def test_nothing_in_a_release_can_run(folder: Path) -> None:
+    text = (folder / "detector.yaml").read_text()
+    assert "_target_" not in text
+    assert "!" not in text
+    assert {file.suffix for file in folder.iterdir()} <= {".safetensors", ".yaml", ".md", ".json"}
+
+
+def test_missing_detector_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchDetector, match="nowhere"):
+        load_detector(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("schema", range(1, SCHEMA + 1))
+def test_a_golden_detector_of_each_schema_gives_its_stored_probabilities(
+    schema: int, marks: Path
+) -> None:
+    folder = GOLDEN / f"schema_{schema}"
+    loaded = load_detector(folder)
+    # Other processors and versions of torch differ in the last bits.
+    assert selftest(folder, loaded) < 1e-5
+    assert loaded.detection == Detection(on_threshold=0.6, off_threshold=0.3)
+    assert loaded.calibration == (Calibration(1.5, -0.25) if schema > 1 else Calibration())
+
+
+def test_a_detector_of_the_first_schema_is_saved_in_todays(marks: Path, tmp_path: Path) -> None:
+    first = load_detector(GOLDEN / "schema_1")
+    again = load_detector(save_detector(first, tmp_path / "again"))
+    np.testing.assert_array_equal(
+        first.trace(recording()).probability, again.trace(recording()).probability
+    )
+    assert f"schema: {SCHEMA}" in (tmp_path / "again" / "detector.yaml").read_text()
+
+
+def test_golden_detectors_are_small() -> None:
+    assert sum(file.stat().st_size for file in GOLDEN.rglob("*.*")) < 300_000
+
+
+def test_first_load_on_a_machine_says_the_largest_difference(
+    marks: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    load_detector(GOLDEN / "schema_2")
+    assert "self-test: largest difference" in caplog.text
+    assert len(list(marks.iterdir())) == 1
+    caplog.clear()
+    load_detector(GOLDEN / "schema_2")
+    assert "self-test" not in caplog.text
+    load_detector(GOLDEN / "schema_2", scan="chunked")
+    assert "self-test: largest difference" in caplog.text
+
+
+def test_a_machine_that_computes_otherwise_is_told_and_not_remembered(
+    marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brainbrr.release.selftest.TOLERANCE", -1.0)
+    with pytest.raises(SelftestFailed, match="on cpu"):
+        load_detector(GOLDEN / "schema_2")
+    assert not marks.exists()
+    assert load_detector(GOLDEN / "schema_2", check=False)
+
+
+def test_an_unwritable_cache_costs_the_memory_not_the_test(
+    marks: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "c").write_text("a file where a folder belongs")
+    load_detector(GOLDEN / "schema_2")
+    assert "not remembered" in caplog.text
+
+
+def test_others_may_read_a_release(folder: Path) -> None:
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in [folder, *folder.iterdir()])

@@ -1,0 +1,156 @@
+"""A folder of runs as a table, a picture and a measure of what mattered."""
+
+import csv
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from brainbrr.reporting.scoreboard import Measure
+from brainbrr.sweeps.importance import importances
+from brainbrr.sweeps.page import sweep_columns, write_sweep_csv, write_sweep_page
+from brainbrr.sweeps.parallel_coordinates import parallel_coordinates
+from brainbrr.sweeps.runs_table import NoRuns, SweepRun, read_sweep, varied_options
+
+METRIC = "szcore.event.subject_mean.f1"
+
+
+def write_run(
+    folder, *, typed=(), settings=None, values=(), f1=None, outcome=None, monitor="val/m"
+):
+    folder.mkdir(parents=True)
+    content = {"monitor": monitor, "run_dir": str(folder), **(settings or {})}
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    if typed:
+        (folder / ".hydra").mkdir()
+        (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(list(typed)))
+        (folder / ".hydra" / "config.yaml").write_text("{}")
+    rows = [f"{step},val/m,{value}" for step, value in enumerate(values)]
+    (folder / "metrics.csv").write_text("\n".join(["step,name,value", "1,train/loss,9", *rows]))
+    if f1 is not None:
+        place = {"szcore": {"event": {"subject_mean": {"f1": f1}}}}
+        interval = {"szcore": {"event": {"subject_mean": {"f1": [f1 - 0.1, f1 + 0.1]}}}}
+        (folder / "scores.json").write_text(json.dumps({**place, "intervals_95": interval}))
+    if outcome:
+        (folder / "outcome.json").write_text(json.dumps(outcome))
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    folder = tmp_path / "sweep"
+    done = {"state": "finished", "seconds": 12.5}
+    write_run(folder / "0", typed=["optimizer.lr=1e-4", "model=v3", "seed=1"],
+              values=[0.2, 0.5, 0.4], f1=0.6, outcome=done)  # fmt: skip
+    write_run(folder / "1", typed=["optimizer.lr=1e-2", "model=v3", "seed=1"],
+              values=[0.7], outcome={"state": "pruned", "error": "RunPruned: x"})  # fmt: skip
+    write_run(folder / "2", typed=["optimizer.lr=-1", "model=v3", "seed=1"],
+              outcome={"state": "failed", "error": "ValueError: no <b>"})  # fmt: skip
+    write_run(folder / "3", typed=["+optimizer.lr=3e-4", "model=unet", "seed=1", "run_dir=x"],
+              values=[0.1, "nan"], f1=0.9)  # fmt: skip
+    write_run(folder / "4", typed=["optimizer.lr=5e-4", "model=v3", "seed=1"])
+    return folder
+
+
+def test_every_run_stands_with_its_state_the_best_by_validation_first(sweep):
+    runs = read_sweep(sweep, METRIC)
+    assert [run.name for run in runs] == ["1", "0", "3", "2", "4"]
+    assert [run.state for run in runs] == ["pruned", "finished", "finished", "failed", "unfinished"]
+    assert [run.validation for run in runs] == [0.7, 0.5, 0.1, None, None]
+    assert runs[1].test == Measure(0.6, 0.5, 0.7) and runs[1].seconds == 12.5
+    assert runs[3].error == "ValueError: no <b>" and runs[0].error is None
+
+
+def test_only_what_varies_has_a_column(sweep):
+    options = varied_options(read_sweep(sweep, METRIC))
+    assert options == {
+        "model": ["v3", "v3", "unet", "v3", "v3"],
+        "optimizer.lr": [1e-2, 1e-4, 3e-4, -1, 5e-4],
+    }
+
+
+def test_off_is_a_name_and_not_false(tmp_path):
+    for number, name in enumerate(("off", "light")):
+        write_run(tmp_path / str(number), typed=[f"augmentation={name}"])
+    assert varied_options(read_sweep(tmp_path, METRIC)) == {"augmentation": ["off", "light"]}
+
+
+def test_without_what_was_typed_configurations_are_compared(tmp_path):
+    for number, (lr, width) in enumerate([(0.1, 8), (0.2, 8), (0.1, 16)]):
+        settings = {"optimizer": {"lr": lr}, "model": {"width": width, "narrow": width // 2}}
+        write_run(tmp_path / str(number), settings=settings | {"resume": str(number)})
+    # Widths change together: one stands for both.
+    assert varied_options(read_sweep(tmp_path, METRIC)) == {
+        "model.width": [8, 8, 16],
+        "optimizer.lr": [0.1, 0.2, 0.1],
+    }
+
+
+def test_a_sweep_that_came_home_says_what_was_typed_in_its_outcome(tmp_path):
+    for number, lr in enumerate(("1e-3", "1e-4")):
+        write_run(tmp_path / str(number), outcome={"overrides": [f"optimizer.lr={lr}"]})
+    assert varied_options(read_sweep(tmp_path, METRIC)) == {"optimizer.lr": [1e-3, 1e-4]}
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    with pytest.raises(NoRuns, match="got none"):
+        read_sweep(tmp_path, METRIC)
+    with pytest.raises(NoRuns, match="no such folder"):
+        read_sweep(tmp_path / "nowhere", METRIC)
+
+
+def test_the_table_in_both_files(sweep, tmp_path):
+    runs = read_sweep(sweep, METRIC)
+    columns = sweep_columns(runs, METRIC)
+    write_sweep_csv(tmp_path / "sweep.csv", columns)
+    write_sweep_page(tmp_path / "sweep.html", runs, columns, "A & B")
+    with (tmp_path / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[1]["optimizer.lr"] == "0.0001" and rows[1]["low_95"] == "0.5"
+    assert rows[4][METRIC] == "" and rows[4]["state"] == "unfinished"
+    page = (tmp_path / "sweep.html").read_text()
+    assert "A &amp; B" in page and "ValueError: no &lt;b&gt;" in page
+    assert not re.search(r"(src|href)=", page)
+
+
+def test_one_line_a_run_and_one_axis_an_option(sweep):
+    picture = ElementTree.fromstring(parallel_coordinates(read_sweep(sweep, METRIC), "val/m"))
+    space = "{http://www.w3.org/2000/svg}"
+    lines = [each for each in picture.iter(f"{space}path") if "run" in each.get("class").split()]
+    assert len(lines) == 5
+    assert [each.find(f"{space}title").text for each in lines][-1] == "1: 0.7, pruned"
+    corners = [each.get("d").count("L") + 1 for each in lines]
+    assert corners == [2, 2, 3, 3, 3]
+    names = [each.text for each in picture.iter(f"{space}text") if each.get("class") == "axis-name"]
+    assert names == ["model", "optimizer.lr", "val/m"]
+
+
+def test_a_sweep_in_which_nothing_ended_has_a_picture_too(tmp_path):
+    for number in range(2):
+        write_run(tmp_path / str(number), typed=[f"seed={number}"])
+    assert "2 without val/m" in parallel_coordinates(read_sweep(tmp_path, METRIC), "val/m")
+
+
+def run_of(number, score, **options):
+    return SweepRun(str(number), "finished", options, {}, validation=score)
+
+
+def test_what_decides_the_score_is_told_from_what_does_not():
+    runs = [
+        run_of(n, n * n / 100, lr=10.0 ** (n - 9), model="ab"[n % 2], noise=(n * 7) % 10)
+        for n in range(10)
+    ]
+    found = {each.name: each for each in importances(runs)}
+    assert found["lr"].share == pytest.approx(1.0) and found["lr"].n_runs == 10
+    # Of ten ranks, the odd and the even ones' means differ by 1: 0.25 / 8.25 of the variance.
+    assert found["model"].share == pytest.approx(0.25 / 8.25)
+    assert found["model"].share < found["model"].by_chance
+    assert 0.3 < found["noise"].by_chance < 0.5
+    assert next(iter(found)) == "lr"
+
+
+def test_too_few_runs_say_nothing():
+    assert importances([run_of(0, 0.1, lr=1), run_of(1, 0.2, lr=2)]) == []
+    equal = [run_of(n, 0.5, lr=n) for n in range(4)]
+    assert importances(equal)[0].share == 0.0
