@@ -64,21 +64,3 @@ def test_every_former_target_is_built_under_its_present_name() -> None:
     for former, present in TARGETS.items():
         module, name = present.rsplit(".", 1)
         assert hasattr(import_module(module), name), present
-        assert find_spec_or_none(former) is None, f"{former} still exists"
-
-
-def find_spec_or_none(target: str) -> object | None:
-    try:
-        return find_spec(target.rsplit(".", 1)[0])
-    except ModuleNotFoundError:
-        return None
-
-
-def test_a_stored_configuration_of_the_former_version_builds() -> None:
-    node = OmegaConf.create(
-        {
-            "_target_": "brainbrr.data.augmentation.Sequential",
-            "changes": [{"_target_": "brainbrr.data.augmentation.Gain", "max_db": 3.0}],
-        }
-    )
-    assert isinstance(build(node), Sequential)

@@ -167,7 +167,7 @@ def examine(source: Source, *, root: Path, preparation: Preparation) -> Examined
         if source.refusal is not None:
             raise source.refusal
     except BrainbrrError as error:
-        detail = f"expected {error.expected}; got {error.got}. {error.remedy}"
+        detail = error.detail
         return replace(examined, reason=type(error).__name__, detail=detail)
     except OSError as error:
         return replace(examined, reason="UnreadableSource", detail=type(error).__name__)

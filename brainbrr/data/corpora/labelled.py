@@ -54,7 +54,7 @@ def label(
     place = source.path.relative_to(root).as_posix()
     if source.refusal is not None:
         error = source.refusal
-        detail = f"expected {error.expected}; got {error.got}. {error.remedy}"
+        detail = error.detail
         return Quarantined(source.recording_id, place, type(error).__name__, detail)
     entry = read_entry(entry_path(folder, source.recording_id))
     if entry is None:

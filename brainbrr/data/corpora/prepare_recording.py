@@ -151,7 +151,7 @@ def _prepared(job: Job) -> Entry:
     try:
         header = prepare_file(job.path, job.preparation, target)
     except BrainbrrError as error:
-        detail = f"expected {error.expected}; got {error.got}. {error.remedy}"
+        detail = error.detail
         detail = detail.replace(str(job.path), job.source)
         return _refused(stamp, type(error).__name__, detail)
     row = _row(job, header, source_sha256, file_sha256(target))
