@@ -9,7 +9,7 @@ from typing import overload
 
 
 class BrainbrrError(Exception):
-    """An error that states the problem and its remedy; the command line exits with 2 after one line.
+    """An error that states the problem and its remedy: one line and exit code 2 on the terminal.
 
     Args:
         parts: for a value `expected, got, remedy`; for a state `what happened, remedy`.
