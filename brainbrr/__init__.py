@@ -16,6 +16,11 @@ _HOMES = {
     "Event": "brainbrr.events.event",
     "Trace": "brainbrr.events.trace",
     "Recording": "brainbrr.data.recordings.recording",
+    "SeizureModule": "brainbrr.training.module",
+    "WindowDataModule": "brainbrr.training.datamodule",
+    "FocalLoss": "brainbrr.training.losses",
+    "Windowing": "brainbrr.data.windows.index",
+    "LoaderOptions": "brainbrr.data.windows.loader",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  the names are those of the lazy table
 

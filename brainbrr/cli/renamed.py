@@ -22,6 +22,7 @@ TARGETS = {
     "brainbrr.data.split.by_fractions": "brainbrr.data.corpora.split.by_fractions",
     "brainbrr.data.split.by_leaving_out": "brainbrr.data.corpora.split.by_leaving_out",
     "brainbrr.data.window_index.Windowing": "brainbrr.data.windows.index.Windowing",
+    "brainbrr.training.callbacks.monitoring.SpikeWatch": "brainbrr.training.callbacks.monitoring.LossSpikeMonitor",
     "brainbrr.training.callback_set.CallbackSet": "brainbrr.training.callbacks.callback_set.CallbackSet",
     "brainbrr.training.checkpoints.DurableCheckpoints": "brainbrr.training.callbacks.checkpoints.DurableCheckpoints",
     "brainbrr.training.early_stopping.EarlyStopping": "brainbrr.training.callbacks.early_stopping.EarlyStopping",
@@ -30,9 +31,14 @@ TARGETS = {
     "brainbrr.training.hard_negatives.HardNegatives": "brainbrr.training.callbacks.hard_negatives.HardNegatives",
     "brainbrr.training.metrics_file.MetricsFile": "brainbrr.training.callbacks.metrics_file.MetricsFile",
     "brainbrr.training.monitoring.Monitoring": "brainbrr.training.callbacks.monitoring.Monitoring",
-    "brainbrr.training.monitoring.SpikeWatch": "brainbrr.training.callbacks.monitoring.SpikeWatch",
+    "brainbrr.training.monitoring.SpikeWatch": "brainbrr.training.callbacks.monitoring.LossSpikeMonitor",
     "brainbrr.training.preemption.Preemption": "brainbrr.training.callbacks.preemption.Preemption",
     "brainbrr.training.progress.ProgressLine": "brainbrr.training.callbacks.progress.ProgressLine",
     "brainbrr.training.validation_figures.ValidationFigures": "brainbrr.training.callbacks.validation_figures.ValidationFigures",
 }
 """`_target_` of runs trained before the package had its present rooms."""
+
+OPTIONS = {
+    "spike_watch": "loss_spike_monitor",
+}
+"""Options of runs that were trained before they had their present names."""

@@ -36,9 +36,9 @@ from brainbrr.release.card import add_card
 from brainbrr.reporting.table import answer_table
 from brainbrr.training.callbacks.ema import released_weights
 from brainbrr.training.event_score import EventScore
-from brainbrr.training.fine_tuning import take_weights
 from brainbrr.training.fit import FitResult, train
 from brainbrr.training.hardware import apply_settings
+from brainbrr.training.parameters import load_pretrained
 from brainbrr.training.processes import together
 from brainbrr.training.resume import data_digest
 from brainbrr.training.run_record import run_record, write_run_record
@@ -112,7 +112,7 @@ def fit(
     windowing: Windowing = build(cfg.signal.windowing)
     network: nn.Module = build(cfg.model)
     if cfg.init_from and not resuming:
-        take_weights(network, load_detector(cfg.init_from).network.state_dict())
+        load_pretrained(network, load_detector(cfg.init_from).network.state_dict())
     result = train(
         network=network,
         rows=prepared.rows,

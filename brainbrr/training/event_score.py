@@ -1,5 +1,6 @@
-"""What validation traces are worth: thresholds tuned on them, and the score with these."""
+"""Event scores of validation traces, with detection thresholds tuned on the same traces."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from brainbrr.data.corpora.manifest import ManifestRow
@@ -16,11 +17,11 @@ MEASURES = {"event_f1": "f1", "event_sensitivity": "sensitivity", "fp_per_24h": 
 
 
 class EventScore:
-    """Tunes the detection on validation recordings and scores it by the function that judges a
+    """Tunes the detection on validation recordings and scores it with the function that scores a
     release.
 
     Args:
-        rows: the validation recordings, in the order in which their traces will come.
+        rows: the validation recordings, in the order of their traces.
         tune: `brainbrr.scoring.tuning.tune` with its settings.
     """
 
@@ -32,14 +33,14 @@ class EventScore:
     def __call__(
         self, traces: Sequence[Trace], references: Sequence[Annotation]
     ) -> ValidationScore:
-        """SzCORE event scores by name, and the detection they were reached with."""
+        """Return SzCORE event scores by name, NaN if undefined, and the tuned detection."""
         by_name = dict(zip(self._names, traces, strict=True))
         truth = dict(zip(self._names, references, strict=True))
         tuned = self._tune(by_name, truth, split="val", subjects=self._subjects)
-        found = {name: detect(trace, tuned.detection) for name, trace in by_name.items()}
+        detected = {name: detect(trace, tuned.detection) for name, trace in by_name.items()}
         scores = score_corpus(
             truth,
-            found,
+            detected,
             by_name,
             subjects=self._subjects,
             detection=tuned.detection,
@@ -52,10 +53,8 @@ class EventScore:
         metrics = {name: event[measure] for name, measure in MEASURES.items()}
         metrics |= {name: samples[name] for name in ("average_precision", "auroc")}
         metrics |= {f"sensitivity_at_{rate}fa": value for rate, value in at_rates.items()}
-        # Undefined where no subject has a seizure or an alarm: as low as a score can be.
-        defined = {name: value or 0.0 for name, value in metrics.items()}
         return ValidationScore(
-            defined,
+            {name: math.nan if value is None else value for name, value in metrics.items()},
             tuned.detection,
             scores,
             tuned.table.get("alarm_budget"),

@@ -1,4 +1,4 @@
-"""Train a network: one function from built parts to checkpoints, scores and tuned thresholds."""
+"""Train a network: from built parts to checkpoints, scores and tuned thresholds."""
 
 import logging
 import math
@@ -15,7 +15,6 @@ from brainbrr.data.windows.augmentation import Augmentation
 from brainbrr.data.windows.dataset import OpenSignal, WeightedSpans, open_mapped
 from brainbrr.data.windows.index import Windowing
 from brainbrr.data.windows.loader import LoaderOptions
-from brainbrr.errors import BrainbrrError
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.training.batch_size import with_fitting_batch
@@ -27,9 +26,8 @@ from brainbrr.training.callbacks.checkpoint_file import (
     read_checkpoint,
 )
 from brainbrr.training.callbacks.checkpoints import DurableCheckpoints
-from brainbrr.training.callbacks.curves import purge_curves
-from brainbrr.training.callbacks.metrics_file import MetricsFile
-from brainbrr.training.datamodule import WindowDataModule
+from brainbrr.training.callbacks.metrics_file import MetricsFile, purge_curves
+from brainbrr.training.datamodule import WindowDataModule, rows_of_split
 from brainbrr.training.losses import Loss
 from brainbrr.training.module import MakeOptimizer, MakeScheduler, SeizureModule
 from brainbrr.training.resume import Fingerprint, fingerprint_of
@@ -39,23 +37,20 @@ from brainbrr.training.validation import ScoreTraces, Validation
 log = logging.getLogger(__name__)
 
 
-class EmptySplit(BrainbrrError):
-    """A split without recordings."""
-
-
 @dataclass(frozen=True)
 class FitResult:
-    """What a training run leaves.
+    """The result of a training run.
 
     Attributes:
-        best_checkpoint: of the epoch with the highest monitored metric.
+        best_checkpoint: of the epoch with the highest monitored metric, or the last checkpoint if
+            there is no best metric.
         last_checkpoint: of the last step.
-        best_metric: that highest value, or None where nothing was monitored.
+        best_metric: that highest value; None if nothing was monitored or it was never defined.
         detection: thresholds tuned on the validation recordings for the best checkpoint.
-        alarm_budget: what they promise of a new patient's alarms, or None.
+        alarm_budget: their promise for a new patient's alarms, or None.
         calibration: fitted on the same recordings with the same weights.
-        history: one entry a validation: epoch, step and all metrics.
-        seizure_fraction: share of seizure in the sampled windows.
+        history: one entry per validation: epoch, step and all metrics.
+        seizure_fraction: fraction of seizure in the sampled windows.
     """
 
     best_checkpoint: Path
@@ -90,26 +85,26 @@ def train(
     resume: bool = False,
     open_signal: OpenSignal = open_mapped,
 ) -> FitResult:
-    """Train on the rows of split `train`, validate on those of split `val`, and keep the newest and
-    the best.
+    """Train on the split `train`, validate on the split `val`, and keep the newest and the best
+    checkpoint.
 
     Args:
-        network: freshly built; its weights are replaced where a run is resumed.
+        network: freshly built; its weights are replaced when a run is resumed.
         rows: the manifest.
-        cache_folder: where prepared signals lie.
-        run_dir: where checkpoints go, and validation's traces for as long as they are needed.
-        windowing: how recordings are cut up.
-        weights: stretches of recordings that count more or less in the loss, by recording id.
+        cache_folder: the folder of the prepared signals.
+        run_dir: the folder of checkpoints and, temporarily, of validation traces.
+        windowing: how recordings are cut into windows.
+        weights: segments of recordings with another weight in the loss, by recording id.
         configuration: the resolved configuration as plain values, stored in each checkpoint.
         seed: of windows, augmentation and dropout.
-        resume: continue from the newest intact checkpoint of `run_dir`.
+        resume: resume from the newest intact checkpoint of `run_dir`.
 
     Raises:
-        EmptySplit: no recording in a split.
-        NoSeizures: nothing to learn in the training split.
-        NoCheckpoint, ResumeMismatch: nothing to continue, or another run than this one.
+        NotFound: no recording in a split, or no checkpoint to resume from.
+        NoSeizures: no seizure in the training split.
+        InvalidInput: the checkpoint is of another run.
     """
-    fitting, validating = (_split(rows, name) for name in ("train", "val"))
+    fitting, validating = (rows_of_split(rows, name) for name in ("train", "val"))
     checkpoints = callbacks.checkpoints(configuration=configuration)
     start = newest_checkpoint(checkpoints.folder) if resume else None
     stored = None if start is None else rewind(loggers, start)
@@ -118,7 +113,7 @@ def train(
             network, trainer, dataloader, windowing.length, stored
         )
     data = WindowDataModule(
-        fitting, cache_folder, windowing=windowing, options=dataloader,
+        cache_folder, fitting, windowing=windowing, options=dataloader,
         seed=seed, weights=weights, open_signal=open_signal,
     )  # fmt: skip
     fraction = data.seizure_fraction
@@ -129,9 +124,9 @@ def train(
         scratch=run_dir, open_signal=open_signal,
     )  # fmt: skip
     identity = Fingerprint()
-    acting = [identity, validation, *callbacks.others, checkpoints]
+    active = [identity, validation, *callbacks.others, checkpoints]
     with quiet_lightning():
-        lightning = trainer.trainer(run_dir, acting, list(loggers))
+        lightning = trainer.trainer(run_dir, active, list(loggers))
     prepare_network(network, trainer)
     n_steps = trainer.n_steps(data.sampler(0, lightning.world_size).n_batches)
     module = SeizureModule(
@@ -141,7 +136,7 @@ def train(
         network, fitting + validating, seed=seed, n_steps=n_steps, n_ranks=lightning.world_size,
         batch_size=dataloader.batch_size, windowing=windowing, balance=dataloader.balance,
         accumulate=trainer.accumulate_grad_batches,
-        callbacks=sorted(callback.state_key for callback in acting if callback.state_dict()),
+        callbacks=sorted(callback.state_key for callback in active if callback.state_dict()),
     )  # fmt: skip
     if start is not None and stored is not None:
         identity.check(stored, start)
@@ -152,7 +147,7 @@ def train(
 
 
 def rewind(loggers: Sequence[Logger], start: Path) -> dict[str, Any]:
-    """Let metrics and curves forget what lies behind a checkpoint; the checkpoint's content."""
+    """Drop metrics and curves after a checkpoint, and return its content."""
     content = read_checkpoint(start)
     step = int(content["global_step"])
     for logger in loggers:
@@ -168,23 +163,11 @@ def note_outcome(
     configuration: dict[str, Any] | None,
     checkpoints: DurableCheckpoints,
 ) -> None:
-    """Put the configuration beside the best metric into TensorBoard's table of runs."""
+    """Log the configuration with the best metric to TensorBoard's table of runs."""
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger) and checkpoints.best_metric is not None:
             best = {f"best/{checkpoints.monitor}": checkpoints.best_metric}
             logger.log_hyperparams(configuration or {}, best)
-
-
-def _split(rows: Sequence[ManifestRow], name: str) -> list[ManifestRow]:
-    chosen = [row for row in rows if row.split == name]
-    if not chosen:
-        found = ", ".join(sorted({row.split or "none" for row in rows})) or "no recordings"
-        raise EmptySplit(
-            f"recordings in the split {name}",
-            f"splits: {found}",
-            "Prepare the corpus with a split.",
-        )
-    return chosen
 
 
 def _result(checkpoints: DurableCheckpoints, validation: Validation, fraction: float) -> FitResult:

@@ -1,10 +1,8 @@
-"""How wrong a prediction is, from logits, exact however sure the network is.
+"""Losses of logits, exact at any logit.
 
 All losses take `(logits, label, weight)`, each `(batch, samples)`, and return the mean over samples
-weighted by `weight`,
-which is 0 where a window is padding. Computed with log-sigmoid in float32, they stay finite and
-exact at logits of +-40
-and beyond, where `log(sigmoid(x))` has long been minus infinity.
+weighted by `weight`, which is 0 in the padding of a window. Computed with log-sigmoid in float32,
+they stay finite and exact at logits of +-40 and beyond, where `log(sigmoid(x))` is minus infinity.
 """
 
 from dataclasses import dataclass, replace
@@ -14,25 +12,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from brainbrr.errors import BrainbrrError
-
-
-class InvalidLoss(BrainbrrError):
-    """A weight or exponent outside its range."""
+from brainbrr.errors import InvalidOption
 
 
 class Loss(Protocol):
-    """What every loss of this module offers."""
+    """The interface of a loss."""
 
     def __call__(self, logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        """Mean loss over the weighted samples, a scalar."""
+        """Return the mean loss over the weighted samples, a scalar."""
 
     def for_seizure_fraction(self, fraction: float) -> Self:
-        """The loss suited to data of which this fraction is seizure."""
+        """Return the loss for data of which this fraction is seizure."""
 
 
 def positive_weight_of(fraction: float) -> float:
-    """`sqrt((1 - f) / f)`: rare seizures count more, but less than their rarity would have it."""
+    """Return `sqrt((1 - f) / f)`: rare seizures count more, but less than by their rarity."""
     return float(((1.0 - fraction) / fraction) ** 0.5)
 
 
@@ -41,11 +35,10 @@ class BinaryCrossEntropy:
     """Binary cross-entropy.
 
     Attributes:
-        positive_weight: factor of seizure samples; None takes it from the sampled windows.
-        boundary_s: samples closer than this to a seizure's onset or offset are boundary, in
-            seconds; 0 for none.
-        boundary_weight: factor of boundary samples; below 1 forgives what annotators disagree on.
-        rate_hz: samples a second.
+        positive_weight: factor of seizure samples; None derives it from the sampled windows.
+        boundary_s: samples closer than this to an onset or offset are boundary, in seconds.
+        boundary_weight: factor of boundary samples; below 1 where annotators disagree.
+        rate_hz: samples per second.
     """
 
     positive_weight: float | None = None
@@ -54,30 +47,28 @@ class BinaryCrossEntropy:
     rate_hz: float = 256.0
 
     def __call__(self, logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        """Mean cross-entropy over the weighted samples."""
+        """Return the mean cross-entropy over the weighted samples."""
         label, logits = label.float(), logits.float()
         loss = -_log_likelihood(logits, label) * _positive(label, self.positive_weight)
         return _mean(loss, weight * _boundary(label, self))
 
     def for_seizure_fraction(self, fraction: float) -> Self:
-        """The same with the positive weight that this fraction of seizure asks for, where none was
-        given."""
+        """Return the loss with the positive weight for this fraction, if none was given."""
         return replace(self, positive_weight=_positive_weight(self, fraction))
 
 
 @dataclass(frozen=True)
 class FocalLoss:
-    """Focal loss (Lin et al., 2017, eq. 5): samples the network is already sure and right about
+    """Focal loss (Lin et al., 2017, eq. 5): samples that are already classified with confidence
     hardly count.
 
     Attributes:
-        alpha: share of the loss that seizure samples carry, from 0 to 1; 0.5 favours neither.
+        alpha: fraction of the loss on seizure samples, from 0 to 1; 0.5 is balanced.
         gamma: how steeply easy samples lose weight; 0 is cross-entropy times alpha.
-        positive_weight: further factor of seizure samples; None takes it from the sampled windows.
-        boundary_s: samples closer than this to a seizure's onset or offset are boundary, in
-            seconds; 0 for none.
+        positive_weight: further factor of seizure samples; None derives it from the windows.
+        boundary_s: samples closer than this to an onset or offset are boundary, in seconds.
         boundary_weight: factor of boundary samples.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
     """
 
     alpha: float = 0.5
@@ -89,40 +80,37 @@ class FocalLoss:
 
     def __post_init__(self) -> None:
         if not (0.0 <= self.alpha <= 1.0 and self.gamma >= 0.0):
-            raise InvalidLoss(
+            raise InvalidOption(
                 "alpha from 0 to 1 and gamma of 0 or more",
                 f"alpha {self.alpha}, gamma {self.gamma}",
                 "Correct loss.alpha or loss.gamma.",
             )
 
     def __call__(self, logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        """Mean focal loss over the weighted samples."""
+        """Return the mean focal loss over the weighted samples."""
         label, logits = label.float(), logits.float()
         log_right = _log_likelihood(logits, label)
-        # 1 - p_right is the sigmoid of the logit's other sign: exact where 1 - exp(log_right) would
-        # be 0.
+        # 1 - p_right is the sigmoid of the negated logit: exact where 1 - exp(log_right) is 0.
         wrong = torch.sigmoid(torch.where(label > 0, -logits, logits))
         alpha = torch.where(label > 0, self.alpha, 1.0 - self.alpha)
         loss = -alpha * wrong**self.gamma * log_right * _positive(label, self.positive_weight)
         return _mean(loss, weight * _boundary(label, self))
 
     def for_seizure_fraction(self, fraction: float) -> Self:
-        """The same with the positive weight that this fraction of seizure asks for, where none was
-        given."""
+        """Return the loss with the positive weight for this fraction, if none was given."""
         return replace(self, positive_weight=_positive_weight(self, fraction))
 
 
 @dataclass(frozen=True)
 class TverskyLoss:
-    """Tversky loss (Salehi et al., 2017): one minus the overlap of prediction and truth, misses and
-    alarms weighed.
+    """Tversky loss (Salehi et al., 2017): one minus the overlap of prediction and truth, with
+    weights of misses and false alarms.
 
     Attributes:
         miss_weight: weight of missed seizure samples.
-        alarm_weight: weight of falsely alarmed samples; 0.5 and 0.5 is the Dice loss.
-        smooth: samples added above and below, so that windows without seizure have a slope.
-        cross_entropy: share of plain cross-entropy mixed in, from 0 to 1: a gradient where there is
-            no overlap at all.
+        alarm_weight: weight of false alarm samples; 0.5 and 0.5 is the Dice loss.
+        smooth: samples added to both sides of the ratio, for a gradient without any seizure.
+        cross_entropy: fraction of plain cross-entropy, from 0 to 1: a gradient without overlap.
     """
 
     miss_weight: float = 0.7
@@ -134,14 +122,14 @@ class TverskyLoss:
         if not (min(self.miss_weight, self.alarm_weight) >= 0 < self.smooth) or not (
             0 <= self.cross_entropy <= 1
         ):
-            raise InvalidLoss(
+            raise InvalidOption(
                 "weights of 0 or more, smooth above 0, cross_entropy from 0 to 1",
                 f"{self}",
                 "Correct the loss.",
             )
 
     def __call__(self, logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
-        """Tversky loss over all weighted samples of the batch together."""
+        """Return the Tversky loss over all weighted samples of the batch together."""
         label, logits = label.float(), logits.float()
         log_alarm, log_quiet = F.logsigmoid(logits), F.logsigmoid(-logits)
         hit = (weight * label * log_alarm.exp()).sum()
@@ -154,7 +142,7 @@ class TverskyLoss:
         return (1 - self.cross_entropy) * (1 - overlap) + self.cross_entropy * entropy
 
     def for_seizure_fraction(self, fraction: float) -> Self:
-        """The loss itself: overlap does not depend on how rare seizures are."""
+        """Return the loss itself: overlap does not depend on how rare seizures are."""
         return self
 
 
@@ -184,5 +172,5 @@ def _boundary(label: Tensor, loss: BinaryCrossEntropy | FocalLoss) -> Tensor | f
 
 
 def _mean(loss: Tensor, weight: Tensor) -> Tensor:
-    # A batch of nothing but padding has no loss, and its gradient is zero rather than undefined.
+    # The loss of a batch of padding is 0, and its gradient zero instead of undefined.
     return (loss * weight).sum() / weight.sum().clamp(min=1.0)

@@ -1,4 +1,4 @@
-"""Whether a checkpoint belongs to the run that wants to continue it."""
+"""Check that a checkpoint belongs to the run that resumes from it."""
 
 import hashlib
 import json
@@ -13,39 +13,35 @@ from torch import nn
 from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.windows.index import Windowing
 from brainbrr.data.windows.sampler import Balance
-from brainbrr.errors import BrainbrrError
-
-
-class ResumeMismatch(BrainbrrError):
-    """A checkpoint of another network, other data or another course of training."""
+from brainbrr.errors import InvalidInput
 
 
 class Fingerprint(Callback):
-    """Stores in each checkpoint what a run must have in common with the one that continues it."""
+    """Stores in each checkpoint what a run must have in common with the one that resumes it."""
 
     def __init__(self) -> None:
         self.content: dict[str, Any] = {}
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Put the fingerprint into the checkpoint."""
+        """Add the fingerprint to the checkpoint."""
         checkpoint["fingerprint"] = self.content
 
     def check(self, checkpoint: dict[str, Any], path: Path) -> None:
         """Compare with a checkpoint.
 
         Raises:
-            ResumeMismatch: naming what differs.
+            InvalidInput: naming what differs.
         """
-        theirs = checkpoint.get("fingerprint", {})
+        stored = checkpoint.get("fingerprint", {})
         different = [
-            f"{name}: {theirs.get(name)} in the checkpoint, {value} here"
+            f"{name}: {stored.get(name)} in the checkpoint, {value} here"
             for name, value in self.content.items()
-            if theirs.get(name) != value
+            if stored.get(name) != value
         ]
         if different:
-            raise ResumeMismatch(
+            raise InvalidInput(
                 "the run that wrote the checkpoint",
-                f"{path.name} with another {'; '.join(different)}",
+                f"{path.name}, which differs in {'; '.join(different)}",
                 "Resume with the run's stored configuration, or start a new run with init_from=.",
             )
 
@@ -58,7 +54,7 @@ def fingerprint_of(
     balance: Balance,
     **others: int | list[str],
 ) -> dict[str, Any]:
-    """What decides which bits a run computes next: network, data, windows, and the rest given."""
+    """Collect what determines the next bits of a run: network, data, windows, given values."""
     shapes = [(name, list(value.shape)) for name, value in network.state_dict().items()]
     return {
         "network": _digest(shapes),
@@ -69,7 +65,7 @@ def fingerprint_of(
 
 
 def data_digest(rows: Sequence[ManifestRow]) -> str:
-    """Of the recordings' signals, splits and events, in any order."""
+    """Compute a digest of the recordings' signals, splits and events, in any order."""
     parts = [[row.recording_id, row.split, row.cache_sha256, row.events] for row in rows]
     return _digest(sorted(parts, key=lambda part: str(part[0])))
 

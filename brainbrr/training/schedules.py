@@ -1,29 +1,25 @@
-"""How the learning rate moves over a run, step by step of the optimiser."""
+"""Learning-rate schedules, advanced at each optimizer step."""
 
 import math
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from brainbrr.errors import BrainbrrError
-
-
-class InvalidSchedule(BrainbrrError):
-    """Fractions outside 0 to 1, or a run without steps."""
+from brainbrr.errors import InvalidOption
 
 
 def warmup_cosine(
     optimizer: Optimizer, n_steps: int, *, warmup_fraction: float, final_fraction: float
 ) -> LambdaLR:
-    """Rise in a line to the full rate, then fall along half a cosine.
+    """Rise linearly to the full rate, then fall along half a cosine.
 
     The first step is taken at the first value of the warm-up, `1 / n_warmup` of the full rate,
     never at the full rate.
 
     Args:
-        n_steps: steps of the optimiser in the whole run.
-        warmup_fraction: share of them in which the rate rises.
-        final_fraction: share of the full rate at the last step.
+        n_steps: optimizer steps in the run.
+        warmup_fraction: fraction of them in which the rate rises.
+        final_fraction: fraction of the full rate at the last step.
     """
     _check(n_steps, warmup_fraction, final_fraction)
     n_warmup = math.ceil(warmup_fraction * n_steps)
@@ -38,11 +34,11 @@ def warmup_cosine(
 
 
 def warmup_constant(optimizer: Optimizer, n_steps: int, *, warmup_fraction: float) -> LambdaLR:
-    """Rise in a line to the full rate, then stay there.
+    """Rise linearly to the full rate, then stay there.
 
     Args:
-        n_steps: steps of the optimiser in the whole run.
-        warmup_fraction: share of them in which the rate rises.
+        n_steps: optimizer steps in the run.
+        warmup_fraction: fraction of them in which the rate rises.
     """
     _check(n_steps, warmup_fraction, 0.0)
     n_warmup = math.ceil(warmup_fraction * n_steps)
@@ -51,7 +47,7 @@ def warmup_constant(optimizer: Optimizer, n_steps: int, *, warmup_fraction: floa
 
 def _check(n_steps: int, warmup_fraction: float, final_fraction: float) -> None:
     if n_steps < 1 or not (0 <= warmup_fraction < 1 and 0 <= final_fraction <= 1):
-        raise InvalidSchedule(
+        raise InvalidOption(
             "one step or more, 0 <= warmup_fraction < 1 and 0 <= final_fraction <= 1",
             f"{n_steps} steps, warm-up {warmup_fraction}, final {final_fraction}",
             "Correct the scheduler group or trainer.max_epochs.",

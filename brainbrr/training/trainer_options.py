@@ -1,4 +1,4 @@
-"""How long, where and how precisely to train."""
+"""Length, device and precision of a training run."""
 
 import logging
 import math
@@ -17,45 +17,45 @@ from torch.utils.checkpoint import checkpoint
 
 from brainbrr.training.callbacks.checkpoints import DurableCheckpointIO
 from brainbrr.training.callbacks.finite_guard import stop_at_non_finite
-from brainbrr.training.parameter_groups import freeze
+from brainbrr.training.parameters import freeze
 
 log = logging.getLogger(__name__)
 
-MEANT_SO = (
+EXPECTED_WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     "The number of training batches",
     "Found .* module.* in eval mode at the start of training",
     "Checkpoint directory .* exists and is not empty",
 )
-"""Beginnings of Lightning's warnings: its own use of torch, epochs shorter than the logging
-interval, a frozen part in evaluation mode, a resumed run's folder."""
+"""Prefixes of Lightning's warnings: its own use of torch, epochs shorter than the logging
+interval, a frozen part in evaluation mode, the folder of a resumed run."""
 
 
 @dataclass(frozen=True)
 class TrainerOptions:
-    """How long, where and how precisely to train.
+    """Length, device and precision of a training run.
 
     Attributes:
         max_epochs: passes over the balanced windows.
         accelerator, devices, strategy: as Lightning names them (`auto`, `gpu`, `cpu`; 2; `ddp`).
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
-        accumulate_grad_batches: batches whose gradients make one step; the effective batch is this
-            times the batch size.
-        gradient_clip_norm: longest gradient; 0 for no limit.
+        accumulate_grad_batches: batches per optimizer step; the effective batch is this times the
+            batch size.
+        gradient_clip_norm: maximum gradient norm; 0 for no limit.
         log_every_n_steps: steps from one logged loss to the next.
-        limit_train_batches: batches of an epoch, or share of them where it is a fraction of 1.
+        limit_train_batches: batches per epoch (int), or the fraction of them (float).
         matmul_precision: `highest`, `high` (TF32 on Ampere and newer) or `medium`.
-        benchmark: let cuDNN search its fastest algorithm.
+        benchmark: let cuDNN search for its fastest algorithm.
         deterministic: refuse algorithms whose result depends on timing.
-        compile_network: translate the network with torch.compile; the first steps take minutes,
-            and EEG that is not finite is noticed by its loss, no longer at the network's door.
-        checkpoint_gradients: recompute each child of the network in the backward pass: less memory,
-            more time.
-        freeze: names of parameters to hold, as shell patterns.
-        watch_modules: stop at the first module whose output is not finite; slow.
-        fit_batch: find the largest batch that fits the device and gather accordingly.
-        detect_anomaly: let torch name the operation whose gradient is not a number; very slow.
-        plugins: of Lightning, besides this project's own.
+        compile_network: compile the network with torch.compile; the first steps take minutes, and
+            non-finite EEG is detected by its loss, no longer by the network's input checks.
+        checkpoint_gradients: recompute each child of the network in the backward pass, for less
+            memory.
+        freeze: names of parameters to freeze, as shell patterns.
+        watch_modules: stop at the first module with a non-finite output; slow.
+        fit_batch: find the largest batch that fits the device, and accumulate accordingly.
+        detect_anomaly: let torch name the operation whose gradient is NaN; very slow.
+        plugins: further plugins of Lightning.
     """
 
     max_epochs: int
@@ -79,8 +79,7 @@ class TrainerOptions:
     plugins: tuple[Any, ...] = ()
 
     def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
-        """Lightning's trainer with this project's checkpoints, and without what the project does
-        itself."""
+        """Make Lightning's trainer, with this project's checkpoints, validation and progress."""
         return Trainer(
             max_epochs=self.max_epochs,
             accelerator=self.accelerator,
@@ -106,7 +105,7 @@ class TrainerOptions:
         )
 
     def n_steps(self, n_batches: int) -> int:
-        """Optimiser steps in the whole run of epochs of this many batches."""
+        """Compute the optimizer steps of the run from the batches per epoch."""
         limit = self.limit_train_batches
         used = min(n_batches, limit) if isinstance(limit, int) else int(n_batches * limit)
         return self.max_epochs * math.ceil(used / self.accumulate_grad_batches)
@@ -114,18 +113,17 @@ class TrainerOptions:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silence the notes in which Lightning explains itself, and its warnings about what is meant
-    so; other warnings stay."""
+    """Silence Lightning's notes and its warnings about intended settings; others stay."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        for message in MEANT_SO:
+        for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message)
         yield
 
 
 def prepare_network(network: nn.Module, options: TrainerOptions) -> None:
-    """Freeze, watch, recompute or compile, as the options say."""
+    """Freeze, watch, checkpoint or compile a network according to the options."""
     torch.set_float32_matmul_precision(options.matmul_precision)
     if options.freeze:
         log.info("Frozen: %d values", freeze(network, options.freeze))
@@ -138,8 +136,8 @@ def prepare_network(network: nn.Module, options: TrainerOptions) -> None:
 
 
 def checkpoint_children(network: nn.Module) -> None:
-    """Let each child of a network recompute its forward pass in the backward one, instead of
-    keeping it in memory.
+    """Let each child of a network recompute its forward pass in the backward pass, instead of
+    keeping its activations in memory.
 
     Parameter names stay as they are.
     """

@@ -15,6 +15,7 @@ from brainbrr.cli.build import (
 from brainbrr.cli.renamed import TARGETS
 from brainbrr.data.windows.augmentation import Sequential
 from brainbrr.events.detection import Detection, ThresholdsOutOfOrder
+from brainbrr.training.callbacks.monitoring import LossSpikeMonitor
 
 DETECTION = "brainbrr.events.detection.Detection"
 
@@ -73,3 +74,16 @@ def test_a_stored_configuration_of_a_former_version_builds() -> None:
         }
     )
     assert isinstance(build(node), Sequential)
+
+
+def test_an_option_of_a_former_version_reaches_its_present_name() -> None:
+    node = OmegaConf.create(
+        {
+            "_target_": "brainbrr.training.callback_set.CallbackSet",
+            "validation": None,
+            "checkpoints": None,
+            "spike_watch": {"_target_": "brainbrr.training.monitoring.SpikeWatch", "factor": 4.0},
+        }
+    )
+    monitor = build(node).loss_spike_monitor
+    assert isinstance(monitor, LossSpikeMonitor) and monitor.factor == 4.0

@@ -26,7 +26,7 @@ from brainbrr.training.callbacks.early_stopping import EarlyStopping
 from brainbrr.training.callbacks.ema import Ema, released_weights
 from brainbrr.training.callbacks.finite_guard import FiniteGuard
 from brainbrr.training.callbacks.metrics_file import MetricsFile, read_metrics
-from brainbrr.training.callbacks.monitoring import Monitoring, SpikeWatch
+from brainbrr.training.callbacks.monitoring import LossSpikeMonitor, Monitoring
 from brainbrr.training.callbacks.preemption import Preemption
 from brainbrr.training.callbacks.progress import ProgressLine
 from brainbrr.training.trainer_options import TrainerOptions
@@ -101,7 +101,7 @@ def main(folder: Path, options: dict[str, Any]) -> None:
         options.get("every_minutes", 0.0),
         early_stopping=EarlyStopping(monitor, patience=2, min_delta=1.0),
         finite_guard=FiniteGuard(run_dir / "guard"),
-        spike_watch=SpikeWatch(memory=3),
+        loss_spike_monitor=LossSpikeMonitor(memory=3),
         ema=Ema(decay=0.9),
         preemption=Preemption(),
         progress=ProgressLine(),

@@ -12,7 +12,7 @@ from brainbrr.cli.build import build, build_each
 from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.training.callbacks.callback_set import CallbackSet
 from brainbrr.training.hardware import PROFILES, apply_settings
-from brainbrr.training.parameter_groups import parameter_groups
+from brainbrr.training.parameters import parameter_groups
 from brainbrr.training.trainer_options import TrainerOptions
 from tests import tiny_corpus as tiny
 

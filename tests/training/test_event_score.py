@@ -42,3 +42,10 @@ def test_a_network_that_says_nothing_scores_lowest():
     cases = [case([100.0], [])]
     result = EventScore([tiny.row(0, "val", 600.0, [])], tune)(*zip(*cases, strict=True))
     assert result.metrics["event_f1"] == result.metrics["event_sensitivity"] == 0.0
+
+
+def test_what_no_seizure_defines_is_undefined_and_not_zero():
+    result = EventScore([tiny.row(0, "val", 600.0, [])], tune)(*zip(case([], []), strict=True))
+    defined = {name: value for name, value in result.metrics.items() if not np.isnan(value)}
+    assert defined == {"fp_per_24h": 0.0}
+    assert {"event_f1", "event_sensitivity", "sensitivity_at_10fa"} <= result.metrics.keys()

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -6,14 +7,13 @@ import torch
 from brainbrr.data.windows.dataset import WeightedSpans
 from brainbrr.data.windows.index import UnlabelledRecording
 from brainbrr.data.windows.sampler import NoSeizures
+from brainbrr.errors import InvalidInput, InvalidOption, NotFound
 from brainbrr.events.detection import Detection
-from brainbrr.training.callbacks.checkpoint_file import NoCheckpoint, read_checkpoint
-from brainbrr.training.callbacks.checkpoints import UnknownMonitor
-from brainbrr.training.callbacks.early_stopping import EarlyStopping, InvalidPatience
+from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
+from brainbrr.training.callbacks.early_stopping import EarlyStopping
 from brainbrr.training.callbacks.ema import released_weights
-from brainbrr.training.fit import EmptySplit
+from brainbrr.training.callbacks.metrics_file import MetricsFile, read_metrics
 from brainbrr.training.module import step_seed
-from brainbrr.training.resume import ResumeMismatch
 from brainbrr.training.trainer_options import TrainerOptions, checkpoint_children
 from brainbrr.training.validation import NothingToValidate, ValidationScore
 from tests import tiny_corpus as tiny
@@ -55,6 +55,28 @@ def test_the_best_checkpoint_is_the_best_epoch_s_with_its_thresholds(tmp_path, r
     assert read_checkpoint(result.last_checkpoint)["global_step"] == 12
 
 
+def test_an_undefined_score_is_logged_as_such_and_is_worse_than_any(tmp_path, rows, cache, caplog):
+    options = TrainerOptions(max_epochs=3, accelerator="cpu", limit_train_batches=1)
+    score = Scripted(math.nan, 0.0, math.nan)
+    metrics = MetricsFile(tmp_path / "metrics.csv")
+    result = tiny.run(tmp_path, rows, cache, trainer=options, score=score, loggers=[metrics])
+    assert result.best_metric == 0.0 and result.detection.on_threshold == pytest.approx(0.2)
+    logged = [value for _, name, value in read_metrics(metrics.path) if name == "val/event_f1"]
+    assert logged == pytest.approx([math.nan, 0.0, math.nan], nan_ok=True)
+    assert caplog.text.count("val/event_f1 is undefined at step") == 2
+
+
+def test_a_run_whose_score_is_never_defined_keeps_its_last_weights(tmp_path, rows, cache):
+    options = TrainerOptions(max_epochs=5, accelerator="cpu", limit_train_batches=1)
+    callbacks = tiny.callback_set(
+        tmp_path, early_stopping=EarlyStopping("val/event_f1", patience=2)
+    )
+    score = Scripted(math.nan, math.nan)
+    result = tiny.run(tmp_path, rows, cache, trainer=options, score=score, callbacks=callbacks)
+    assert result.best_metric is None and result.best_checkpoint == result.last_checkpoint
+    assert len(result.history) == 2
+
+
 def test_a_finished_run_resumed_gives_the_same_result_and_trains_no_more(tmp_path, rows, cache):
     first = tiny.run(tmp_path, rows, cache, trainer=QUICK)
     network = tiny.TinyNetwork()
@@ -90,7 +112,7 @@ def test_validation_every_other_epoch_does_not_use_up_patience(tmp_path, rows, c
 
 def test_a_monitor_that_does_not_exist_is_refused(tmp_path, rows, cache):
     callbacks = tiny.callback_set(tmp_path, "val/evnt_f1")
-    with pytest.raises(UnknownMonitor, match="val/event_f1.*got monitor val/evnt_f1"):
+    with pytest.raises(InvalidOption, match="val/event_f1.*got monitor val/evnt_f1"):
         tiny.run(tmp_path, rows, cache, callbacks=callbacks, trainer=QUICK)
 
 
@@ -98,7 +120,7 @@ def test_splits_without_what_they_need_are_refused(tmp_path, rows, cache):
     def run(rows):
         tiny.run(tmp_path, rows, cache, trainer=QUICK)
 
-    with pytest.raises(EmptySplit, match="recordings in the split val; got splits: train"):
+    with pytest.raises(NotFound, match="recordings in the split val; got splits: train"):
         run([row for row in rows if row.split == "train"])
     with pytest.raises(NoSeizures, match="at least one window with a seizure"):
         run([row if row.split == "val" else replace(row, events=[]) for row in rows])
@@ -125,12 +147,12 @@ def test_a_checkpoint_of_another_run_is_not_continued(tmp_path, rows, cache, cha
     if change.get("rows") == "fewer":
         change = {"rows": rows[1:]}
     given = {"rows": rows, "trainer": QUICK} | change
-    with pytest.raises(ResumeMismatch, match=told):
+    with pytest.raises(InvalidInput, match=told):
         tiny.run(tmp_path, given.pop("rows"), cache, resume=True, **given)
 
 
 def test_nothing_to_resume_is_refused(tmp_path, rows, cache):
-    with pytest.raises(NoCheckpoint, match="none in"):
+    with pytest.raises(NotFound, match="none in"):
         tiny.run(tmp_path, rows, cache, trainer=QUICK, resume=True)
 
 
@@ -191,5 +213,5 @@ def test_seeds_of_neighbouring_steps_have_nothing_in_common():
 
 
 def test_patience_below_one_is_refused():
-    with pytest.raises(InvalidPatience, match="patience of 1 or more"):
+    with pytest.raises(InvalidOption, match="patience of 1 or more"):
         EarlyStopping("val/event_f1", patience=0)

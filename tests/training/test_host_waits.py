@@ -29,7 +29,7 @@ from brainbrr.data.windows.dataset import WindowBatch
 from brainbrr.models.input_checks import check_input, values_unread
 from brainbrr.models.registry import load_model
 from brainbrr.training.callbacks.finite_guard import FiniteGuard
-from brainbrr.training.callbacks.monitoring import Monitoring, SpikeWatch
+from brainbrr.training.callbacks.monitoring import LossSpikeMonitor, Monitoring
 from brainbrr.training.losses import FocalLoss
 from brainbrr.training.module import SeizureModule
 from brainbrr.training.schedules import warmup_cosine
@@ -63,7 +63,7 @@ READS_A_STEP = {
     # The one number that decides whether the weights may change, before they do.
     ("finite_guard", "on_before_optimizer_step"): 1,
     # The loss of the step just taken, for the log.
-    ("monitoring", "_look"): 1,
+    ("monitoring", "_compare"): 1,
 }
 
 
@@ -183,7 +183,7 @@ def test_callbacks_read_what_is_named_once_a_step(tmp_path, rows, cache, reads):
     callbacks = tiny.callback_set(
         tmp_path,
         finite_guard=FiniteGuard(tmp_path),
-        spike_watch=SpikeWatch(),
+        loss_spike_monitor=LossSpikeMonitor(),
         monitoring=Monitoring(),
         extra=[counting],
     )

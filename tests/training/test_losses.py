@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainbrr.errors import InvalidOption
 from brainbrr.training.losses import (
     BinaryCrossEntropy,
     FocalLoss,
-    InvalidLoss,
     TverskyLoss,
     positive_weight_of,
 )
@@ -113,7 +113,7 @@ def test_dice_is_a_special_case_of_tversky():
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(InvalidLoss, match="alpha from 0 to 1"):
+    with pytest.raises(InvalidOption, match="alpha from 0 to 1"):
         FocalLoss(alpha=1.5)
-    with pytest.raises(InvalidLoss, match="smooth above 0"):
+    with pytest.raises(InvalidOption, match="smooth above 0"):
         TverskyLoss(smooth=0.0)

@@ -8,10 +8,11 @@ import torch
 from lightning import Callback
 from lightning.pytorch.plugins.precision import MixedPrecision
 
+from brainbrr.errors import Failed
 from brainbrr.training.callbacks import finite_guard
 from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 from brainbrr.training.callbacks.ema import Ema
-from brainbrr.training.callbacks.finite_guard import FiniteGuard, NonFiniteStep
+from brainbrr.training.callbacks.finite_guard import FiniteGuard
 from brainbrr.training.trainer_options import TrainerOptions
 from tests import tiny_corpus as tiny
 
@@ -128,7 +129,7 @@ def test_a_resumed_run_goes_on_with_its_scaler(tmp_path, rows, cache):
 def test_a_scaler_that_leaves_out_every_step_ends_the_run(tmp_path, rows, cache, monkeypatch):
     monkeypatch.setattr(finite_guard, "MAX_OVERFLOWS", 4)
     guard, steps = FiniteGuard(tmp_path / "guard"), Steps()
-    with pytest.raises(NonFiniteStep, match=r"at step 6, first in .*32-true"):
+    with pytest.raises(Failed, match=r"at step 6, first in .*32-true"):
         run(tmp_path, rows, cache, Half(**EIGHT_STEPS), Overflow(range(2, 9)), steps, guard=guard)
     assert steps.stepped == [True, True, False, False, False]
     assert list((tmp_path / "guard").glob("*.json"))
@@ -142,5 +143,5 @@ def test_a_loss_that_is_no_number_is_refused_under_a_scaler_too(tmp_path, rows, 
                 batch.weight[0, 0] = float("nan")
 
     guard = FiniteGuard(tmp_path / "guard")
-    with pytest.raises(NonFiniteStep, match="loss .*nan.* at step 3, first in gradient of"):
+    with pytest.raises(Failed, match="loss .*nan.* at step 3, first in gradient of"):
         run(tmp_path, rows, cache, Half(**EIGHT_STEPS), Poison(), guard=guard)

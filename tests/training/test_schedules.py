@@ -4,7 +4,8 @@ import math
 import pytest
 import torch
 
-from brainbrr.training.schedules import InvalidSchedule, warmup_constant, warmup_cosine
+from brainbrr.errors import InvalidOption
+from brainbrr.training.schedules import warmup_constant, warmup_cosine
 
 
 def rates(make, n_steps, **numbers):
@@ -47,5 +48,5 @@ def test_its_state_holds_plain_values_only():
 def test_impossible_settings_are_refused(numbers):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
     n_steps, warmup, final = numbers
-    with pytest.raises(InvalidSchedule, match="Correct the scheduler group"):
+    with pytest.raises(InvalidOption, match="Correct the scheduler group"):
         warmup_cosine(optimizer, n_steps, warmup_fraction=warmup, final_fraction=final)

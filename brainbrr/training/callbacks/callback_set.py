@@ -1,4 +1,4 @@
-"""What happens besides the training itself."""
+"""The callbacks of a run, in the order in which they act."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from brainbrr.training.validation import Validation
 
 @dataclass(frozen=True)
 class CallbackSet:
-    """What happens besides the training itself; each may be absent but the first two.
+    """The callbacks of a run; all but the first two are optional.
 
     Attributes:
-        validation: makes the `Validation`, given what only the run knows.
-        checkpoints: makes the `DurableCheckpoints`, given the configuration.
+        validation: makes the `Validation` from what only the run knows.
+        checkpoints: makes the `DurableCheckpoints` from the configuration.
         extra: any other Lightning callbacks.
     """
 
@@ -23,7 +23,7 @@ class CallbackSet:
     checkpoints: Callable[..., DurableCheckpoints]
     early_stopping: Callback | None = None
     finite_guard: Callback | None = None
-    spike_watch: Callback | None = None
+    loss_spike_monitor: Callback | None = None
     ema: Callback | None = None
     figures: Callback | None = None
     hard_negatives: Callback | None = None
@@ -35,10 +35,10 @@ class CallbackSet:
 
     @property
     def others(self) -> list[Callback]:
-        """All that need nothing more, in the order in which they act."""
-        every = (
-            self.finite_guard, self.ema, self.figures, self.spike_watch, self.monitoring,
+        """The callbacks that are already built, in the order in which they act."""
+        optional = (
+            self.finite_guard, self.ema, self.figures, self.loss_spike_monitor, self.monitoring,
             self.hard_negatives, self.early_stopping, self.progress, self.preemption, self.pruning,
             *self.extra,
         )  # fmt: skip
-        return [callback for callback in every if callback is not None]
+        return [callback for callback in optional if callback is not None]

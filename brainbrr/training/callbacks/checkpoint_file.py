@@ -1,9 +1,7 @@
-"""Checkpoint files that are whole or absent, say themselves whether they are intact, and run no
-code when read.
+"""Checkpoint files: written atomically, verified by a digest, read without running code.
 
 A file is what `torch.save` writes, a zip archive, with the SHA-256 of its bytes as the archive's
-comment: `torch.load`
-reads it as it is, and a flipped or missing byte anywhere is found.
+comment: `torch.load` reads it as it is, and a flipped or missing byte anywhere is detected.
 """
 
 import hashlib
@@ -16,7 +14,7 @@ from typing import Any
 import torch
 
 from brainbrr.atomic_io import open_durable, sync_folder
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidFile, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -25,21 +23,17 @@ _MARK = b"sha256:"
 _COMMENT_LENGTH = len(_MARK) + 64
 
 
-class DamagedCheckpoint(BrainbrrError):
+class DamagedCheckpoint(InvalidFile):
     """A checkpoint whose bytes are not those that were written."""
 
 
-class NoCheckpoint(BrainbrrError):
-    """A run folder from which nothing can be continued."""
-
-
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint durably, read it back, and only then let it take its name.
+    """Write a checkpoint atomically: to disk, read back and verified, then renamed.
 
-    The one that had the name before becomes `previous.ckpt` where the name is `last.ckpt`.
+    A `last.ckpt` that is replaced becomes `previous.ckpt`.
 
     Raises:
-        DamagedCheckpoint: the disk gave back other bytes than it was given.
+        DamagedCheckpoint: the disk returned other bytes than were written.
     """
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -55,10 +49,10 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Read a checkpoint after checking its digest; tensors and plain values only, no pickled code.
+    """Read a checkpoint after verifying its digest; tensors and plain values only, no pickled code.
 
     Raises:
-        DamagedCheckpoint: the file is cut short, changed, or not a checkpoint of this project.
+        DamagedCheckpoint: the file is truncated, changed, or not a checkpoint of this project.
     """
     archive = unseal(path)
     try:
@@ -73,10 +67,10 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
 
 
 def newest_checkpoint(folder: Path) -> Path:
-    """The newest intact checkpoint of a run: the last, or with a warning the one before it.
+    """Return the newest intact checkpoint of a run: the last, or with a warning the one before.
 
     Raises:
-        NoCheckpoint: there is none, or none is intact.
+        NotFound: there is none, or none is intact.
     """
     damaged = []
     for name in (LAST, PREVIOUS):
@@ -87,34 +81,34 @@ def newest_checkpoint(folder: Path) -> Path:
             unseal(path)
         except DamagedCheckpoint as error:
             damaged.append(name)
-            log.warning("Checkpoint left out: %s", error)
+            log.warning("Checkpoint ignored: %s", error)
             continue
         return path
-    raise NoCheckpoint(
+    raise NotFound(
         f"an intact {LAST} or {PREVIOUS}",
         f"{', '.join(damaged)} damaged in {folder}" if damaged else f"none in {folder}",
-        "Start the run anew, or give another run folder.",
+        "Start the run again, or give another run folder.",
     )
 
 
 def seal(archive: bytes) -> bytes:
-    """A zip archive without comment, as one whose comment is its digest."""
+    """Append the digest of a zip archive without comment as its comment."""
     comment = _MARK + hashlib.sha256(archive).hexdigest().encode()
     return archive[:-2] + len(comment).to_bytes(2, "little") + comment
 
 
 def unseal(path: Path) -> bytes:
-    """The archive of a sealed file, its digest checked.
+    """Return the archive of a sealed file after verifying its digest.
 
     Raises:
-        DamagedCheckpoint: the digest is absent or another.
+        DamagedCheckpoint: the digest is missing or differs.
     """
     content = Path(path).read_bytes()
     archive = content[: -_COMMENT_LENGTH - 2] + b"\0\0"
     if content[-_COMMENT_LENGTH:] != seal(archive)[-_COMMENT_LENGTH:]:
         raise DamagedCheckpoint(
             "a checkpoint with the digest it was written with",
-            f"{path} ({len(content)} bytes), whose digest is missing or another",
+            f"{path} ({len(content)} bytes), whose digest is missing or differs",
             "Use another checkpoint; this one is damaged or was written by another program.",
         )
     return archive

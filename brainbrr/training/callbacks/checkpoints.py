@@ -1,7 +1,7 @@
-"""Saving a run so that it can be continued from any instant: the newest two checkpoints, and the
-best."""
+"""Save a run so that it can be resumed from any step: the newest two checkpoints, and the best."""
 
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.training.callbacks.checkpoint_file import (
     BEST,
     LAST,
@@ -20,18 +20,14 @@ from brainbrr.training.callbacks.checkpoint_file import (
 log = logging.getLogger(__name__)
 
 
-class UnknownMonitor(BrainbrrError):
-    """A metric to follow that the run does not measure."""
-
-
 class DurableCheckpointIO(CheckpointIO):
-    """Lightning's door to `checkpoint_file`: what it saves is fsynced, verified and free of pickled
+    """Lightning's checkpoints as `checkpoint_file` writes them: fsynced, verified, without pickled
     code."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint whole or not at all."""
+        """Write a checkpoint atomically."""
         write_checkpoint(checkpoint, Path(path))
 
     def load_checkpoint(
@@ -48,13 +44,16 @@ class DurableCheckpointIO(CheckpointIO):
 class DurableCheckpoints(Checkpoint):
     """Saves by time within an epoch and after each epoch's validation; remembers the best.
 
-    A checkpoint is only taken right after a step of the optimiser, where no half-gathered gradient
+    A checkpoint is only taken right after an optimizer step, when no partly accumulated gradient
     would be lost.
+
+    An undefined metric (NaN) counts as worse than any value: it is never the best, and if no
+    validation had a defined one the run has no `best.ckpt` and its last weights count.
 
     Args:
         folder: where `last.ckpt`, `previous.ckpt` and `best.ckpt` go.
-        monitor: the metric whose highest value is the best; None where nothing is validated.
-        every_minutes: longest time between two checkpoints within an epoch; 0 saves after every
+        monitor: the metric whose highest value is the best; None if nothing is validated.
+        every_minutes: maximum time between two checkpoints within an epoch; 0 saves after every
             step.
         configuration: the resolved configuration as plain values, stored in every checkpoint.
     """
@@ -75,23 +74,23 @@ class DurableCheckpoints(Checkpoint):
         self._step = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """What is the best so far."""
+        """Return the best metric so far and its step."""
         return {"best_metric": self.best_metric, "best_step": self.best_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the best so far."""
+        """Restore both."""
         self.best_metric, self.best_step = state_dict["best_metric"], state_dict["best_step"]
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Store the configuration beside the weights."""
+        """Store the configuration next to the weights."""
         checkpoint["configuration"] = self.configuration
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Start the clock."""
+        """Start the timer."""
         self._saved_at_s, self._step = time.monotonic(), trainer.global_step
 
     def on_train_batch_end(self, trainer: Any, *_: object) -> None:
-        """Save when the time has come; the end of an epoch has its own save, after validation."""
+        """Save when it is due; the end of an epoch is saved after its validation."""
         stepped = trainer.global_step != self._step
         self._step = trainer.global_step
         if not stepped or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
@@ -101,24 +100,29 @@ class DurableCheckpoints(Checkpoint):
             self.save_last(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Save the best, where this epoch is, and then the last, which remembers that it is."""
+        """Save the best, if this epoch is, and then the last, which records the best metric."""
         metrics = trainer.callback_metrics
         validated = float(metrics.get("val/step", -1.0)) == trainer.global_step
         if self.monitor is not None and validated:
             if self.monitor not in metrics:
-                raise UnknownMonitor(
+                raise InvalidOption(
                     f"one of {', '.join(sorted(metrics))}",
                     f"monitor {self.monitor}",
                     "Correct monitor.",
                 )
             metric = float(metrics[self.monitor])
-            if self.best_metric is None or metric > self.best_metric:
+            if math.isnan(metric):
+                log.warning(
+                    "%s is undefined at step %d: counted as worse than any value",
+                    self.monitor, trainer.global_step,
+                )  # fmt: skip
+            elif self.best_metric is None or metric > self.best_metric:
                 self.best_metric, self.best_step = metric, trainer.global_step
                 trainer.save_checkpoint(self.folder / BEST, weights_only=False)
         self.save_last(trainer)
 
     def save_last(self, trainer: Any) -> None:
-        """Save now; first what loggers hold back, which the continued run will not log again."""
+        """Save now, after flushing the loggers: a resumed run does not log these steps again."""
         for logger in trainer.loggers:
             logger.save()
         trainer.save_checkpoint(self.folder / LAST, weights_only=False)

@@ -1,4 +1,4 @@
-"""A slowly moving average of the weights, which is often better than the weights themselves."""
+"""Exponential moving average of the weights, often better than the weights themselves."""
 
 from pathlib import Path
 from typing import Any
@@ -7,43 +7,39 @@ import torch
 from lightning import Callback
 from torch import Tensor, nn
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 
 
-class InvalidDecay(BrainbrrError):
-    """A decay that would keep everything or nothing."""
-
-
 class Ema(Callback):
-    """Keeps `average = decay * average + (1 - decay) * weight` and puts it in the network's place
-    for validation.
+    """Keeps `average = decay * average + (1 - decay) * weight`, which validation evaluates instead
+    of the weights.
 
     Early on the decay is smaller, `(1 + step) / (10 + step)`, so that the random start is soon
     forgotten.
 
     Args:
-        decay: share of the average that survives a step.
+        decay: fraction of the average kept at each step.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
         if not 0.0 < decay < 1.0:
-            raise InvalidDecay("0 < decay < 1", f"{decay}", "Correct callbacks.ema.decay.")
+            raise InvalidOption("0 < decay < 1", f"{decay}", "Correct callbacks.ema.decay.")
         self.decay = decay
         self.average: dict[str, Tensor] = {}
         self.n_updates = 0
         self._step = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The average."""
+        """Return the average."""
         return {"average": self.average, "n_updates": self.n_updates}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from that average."""
+        """Restore the average."""
         self.average, self.n_updates = state_dict["average"], state_dict["n_updates"]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Begin with the weights as they are, or with the average of the run that is continued."""
+        """Start with the current weights, or with the average of the resumed run."""
         self._step = trainer.global_step
         now = pl_module.network.state_dict()
         start = self.average or now
@@ -51,7 +47,7 @@ class Ema(Callback):
 
     @torch.no_grad()
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
-        """Move the average after each step that changed the weights."""
+        """Update the average after each step that changed the weights."""
         if trainer.global_step == self._step or not pl_module.stepped:
             return
         self._step = trainer.global_step
@@ -64,14 +60,15 @@ class Ema(Callback):
                 self.average[name].copy_(value)
 
     def exchange(self, network: nn.Module) -> None:
-        """Let network and average change places; a second call undoes it."""
+        """Swap the weights of the network and the average; a second call undoes it."""
         weights = {name: value.clone() for name, value in network.state_dict().items()}
         network.load_state_dict(self.average)
         self.average = weights
 
 
 def released_weights(checkpoint: Path) -> dict[str, Tensor]:
-    """The weights that validation judged: the average where there is one, else the network's own.
+    """Read the weights that validation evaluated: the average if there is one, otherwise the
+    network's own.
 
     Returns:
         a state dict for a freshly built network.

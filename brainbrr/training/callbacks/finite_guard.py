@@ -1,4 +1,4 @@
-"""Stops a run before a number that is not finite reaches the weights, and keeps the evidence."""
+"""Stop a run before a non-finite number reaches the weights, and keep the evidence."""
 
 import json
 import logging
@@ -15,35 +15,31 @@ from torch.utils.hooks import RemovableHandle
 
 from brainbrr.atomic_io import open_durable
 from brainbrr.data.windows.dataset import WindowBatch
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import Failed, InvalidOption
 from brainbrr.models.scaling import standardise
 
 log = logging.getLogger(__name__)
 
 MAX_OVERFLOWS = 25
-"""Steps in a row that a gradient scaler may leave out: from its first scale of 65,536 as many
-halvings end far below 1, where it is not float16 that overflows."""
-
-
-class NonFiniteStep(BrainbrrError):
-    """A loss or gradient that is infinite or not a number."""
+"""Steps in a row that a gradient scaler may skip: from its first scale of 65,536 as many halvings
+end far below 1, where float16 is no longer the cause of an overflow."""
 
 
 class FiniteGuard(Callback):
-    """Checks losses and gradients before each step of the optimiser; a bad one never changes a
-    weight.
+    """Checks losses and gradients before each optimizer step, so that a non-finite one never
+    changes a weight.
 
     Clipping does not help here: one NaN in a gradient makes its norm NaN, and clipping spreads it
-    to all of them. Under float16 a gradient that overflows is the scaler's business, until the
-    scaler has left out `MAX_OVERFLOWS` steps in a row and no longer learns.
+    to all of them. Under float16 an overflowing gradient is left to the scaler, until the scaler
+    has skipped `MAX_OVERFLOWS` steps in a row and training has stalled.
 
-    What a bad step was made of goes to `folder`: its batches, its recordings and the first module
-    whose output is not finite.
+    The evidence of a bad step goes to `folder`: its batches, its recordings and the first module
+    with a non-finite output.
 
     Args:
         folder: where evidence is written.
-        policy: `raise` ends the run; `skip` leaves the step out and goes on.
-        max_in_a_row: with `skip`, this many bad steps in a row end the run all the same.
+        policy: `raise` ends the run; `skip` skips the step.
+        max_in_a_row: with `skip`, this many bad steps in a row end the run.
     """
 
     def __init__(
@@ -53,7 +49,7 @@ class FiniteGuard(Callback):
         max_in_a_row: int = 5,
     ) -> None:
         if policy not in {"raise", "skip"} or max_in_a_row < 1:
-            raise InvalidPolicy(
+            raise InvalidOption(
                 "policy raise or skip, and max_in_a_row of 1 or more",
                 f"{policy}, {max_in_a_row}",
                 "Correct callbacks.finite_guard.",
@@ -66,35 +62,35 @@ class FiniteGuard(Callback):
         self._buffers: dict[str, Tensor] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """How many steps were left out."""
+        """Return how many steps were skipped."""
         names = ("n_skipped", "in_a_row", "overflows")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Restore the counts."""
         for name, value in state_dict.items():
             setattr(self, name, value)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Note where the run begins or goes on."""
+        """Note the step from which the run starts."""
         self._step = trainer.global_step
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: WindowBatch, batch_idx: int
     ) -> None:
-        """Remember the statistics that the forward passes of the coming step will change."""
+        """Keep the buffers that the forward passes of the next step will change."""
         if not self._batches:
             self._buffers = {
                 name: value.clone() for name, value in pl_module.network.named_buffers()
             }
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:
-        """Remember the loss and what it came from; reading it here would make the device wait."""
+        """Keep the loss and its batch; reading the loss here would wait for the device."""
         self._losses.append(loss.detach())
         self._batches.append(pl_module.seen)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:
-        """Let a finite step pass; leave out or refuse any other."""
+        """Let a finite step pass; skip or refuse any other."""
         network = pl_module.network
         losses, batches = torch.stack(self._losses), self._batches
         self._losses, self._batches = [], []
@@ -115,13 +111,13 @@ class FiniteGuard(Callback):
         optimizer.zero_grad(set_to_none=True)
         self.n_skipped, self.in_a_row = self.n_skipped + 1, self.in_a_row + 1
         if self.policy == "raise" or self.in_a_row >= self.max_in_a_row:
-            self._refuse(report, "callbacks.finite_guard.policy=skip leaves such steps out.")
-        log.warning("Step %d left out: %s", report["step"], report)
+            self._refuse(report, "callbacks.finite_guard.policy=skip skips such steps.")
+        log.warning("Step %d skipped: %s", report["step"], report)
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: WindowBatch, batch_idx: int
     ) -> None:
-        """Count the steps that a gradient scaler left out one after another."""
+        """Count the steps that a gradient scaler skipped in a row."""
         if trainer.global_step == self._step:
             return
         self._step = trainer.global_step
@@ -130,14 +126,14 @@ class FiniteGuard(Callback):
             network, loss = pl_module.network, outputs["loss"].detach()[None]
             norm = gradient_norm(network)
             report = self._keep_evidence(trainer, network, loss, norm, [pl_module.seen])
-            self._refuse(report, "The last steps were all left out: try trainer.precision=32-true.")
+            self._refuse(report, "The last steps were all skipped: try trainer.precision=32-true.")
 
     def _refuse(self, report: dict[str, Any], remedy: str) -> NoReturn:
-        raise NonFiniteStep(
+        raise Failed(
             "a finite loss and gradient",
             f"loss {report['losses']}, gradient norm {report['gradient_norm']} at step "
             f"{report['step']}, first in {report['first_non_finite']}",
-            f"Look at {self.folder}; {remedy}",
+            f"See {self.folder}; {remedy}",
         )
 
     def _keep_evidence(
@@ -152,8 +148,8 @@ class FiniteGuard(Callback):
         report = {
             "step": trainer.global_step,
             "epoch": trainer.current_epoch,
-            # Text, because JSON cannot spell what is not a number. Lightning divides the loss by
-            # the number of gathered batches.
+            # Text, because JSON has no NaN. Lightning divides the loss by the number of
+            # accumulated batches.
             "losses": [str(loss) for loss in (losses * trainer.accumulate_grad_batches).tolist()],
             "gradient_norm": str(norm.item()),
             "first_non_finite": first_non_finite(
@@ -175,12 +171,8 @@ class FiniteGuard(Callback):
         return report
 
 
-class InvalidPolicy(BrainbrrError):
-    """A guard told to do what it cannot."""
-
-
 def gradient_norm(network: nn.Module) -> Tensor:
-    """Length of the gradient over all parameters, on the device."""
+    """Compute the norm of the gradient over all parameters, on the device."""
     norms = [p.grad.detach().norm() for p in network.parameters() if p.grad is not None]
     return torch.stack(norms).norm() if norms else torch.zeros(())
 
@@ -190,61 +182,66 @@ def first_non_finite(
     batches: list[WindowBatch],
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> str:
-    """Name of the first module, in the order of computing, whose output is not finite for one of
+    """Find the first module, in the order of computation, whose output is not finite for one of
     the batches.
 
-    `input` where the EEG itself is not; the first parameter whose gradient is not where the
-    forward pass is finite.
-
     Args:
-        autocast: makes the context of reduced precision in which it happened.
+        autocast: makes the context of reduced precision of the step.
+
+    Returns:
+        the module's name; `input` if the EEG itself is not finite; the first parameter with a
+        non-finite gradient if the forward pass is finite.
     """
     for batch in batches:
         eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         if not torch.isfinite(eeg).all():
             return "input"
-        with torch.no_grad(), autocast(), _watch(network) as found:
+        with torch.no_grad(), autocast(), _non_finite_modules(network) as names:
             network(eeg, batch.observed)
-        if found:
-            return found[0]
+        if names:
+            return names[0]
     for name, parameter in network.named_parameters():
         if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
             return f"gradient of {name}"
-    return "nothing that a second pass shows"
+    return "not reproduced by a second pass"
 
 
 @contextmanager
-def _watch(network: nn.Module) -> Iterator[list[str]]:
-    found: list[str] = []
-    handles: list[RemovableHandle] = []
-    for name, module in network.named_modules():
-
-        def look(_: nn.Module, __: Any, output: Any, name: str = name or "network") -> None:
-            parts = output if isinstance(output, tuple | list) else [output]
-            if any(isinstance(part, Tensor) and not torch.isfinite(part).all() for part in parts):
-                found.append(name)
-
-        handles.append(module.register_forward_hook(look))
+def _non_finite_modules(network: nn.Module) -> Iterator[list[str]]:
+    names: list[str] = []
+    handles = _on_non_finite(network, names.append)
     try:
-        yield found
+        yield names
     finally:
         for handle in handles:
             handle.remove()
 
 
 def stop_at_non_finite(network: nn.Module) -> None:
-    """Check every module's output from now on and refuse the first that is not finite, by the
-    module's name.
+    """Check the output of every module from now on, and raise `Failed` at the first that is
+    not finite.
 
-    Each check waits for the device: for looking at a defect, not for training.
+    Each check waits for the device: for debugging, not for training.
     """
+
+    def refuse(name: str) -> None:
+        raise Failed(
+            f"non-finite output of module {name}",
+            "Check its input and weights; callbacks.finite_guard keeps the batches.",
+        )
+
+    _on_non_finite(network, refuse)
+
+
+def _on_non_finite(network: nn.Module, act: Callable[[str], None]) -> list[RemovableHandle]:
+    """Call `act` with the name of each module whose output is not finite."""
+    handles = []
     for name, module in network.named_modules():
 
-        def look(_: nn.Module, __: Any, output: Any, name: str = name or "network") -> None:
+        def check(_: nn.Module, __: Any, output: Any, name: str = name or "network") -> None:
             parts = output if isinstance(output, tuple | list) else [output]
             if any(isinstance(part, Tensor) and not torch.isfinite(part).all() for part in parts):
-                raise NonFiniteStep(
-                    "finite outputs of every module", f"one in {name} that is not", "Look there."
-                )
+                act(name)
 
-        module.register_forward_hook(look)
+        handles.append(module.register_forward_hook(check))
+    return handles

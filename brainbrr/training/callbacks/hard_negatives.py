@@ -1,4 +1,4 @@
-"""Remembers which background the network takes for seizure, so that it meets it again."""
+"""Score background windows by the network's false alarms, to sample the worst again."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from torch import Tensor
 class HardNegatives(Callback):
     """Scores each training window without seizure by the mean probability the network gave it.
 
-    The scores of one epoch choose windows for the next, by the share `Balance.hard_fraction`. They
-    come from training windows only: what validation shows is never learnt from.
+    The scores of one epoch choose windows for the next, by the fraction `Balance.hard_fraction`.
+    They come from training windows only, never from validation.
     """
 
     def __init__(self) -> None:
@@ -19,15 +19,15 @@ class HardNegatives(Callback):
         self.in_force: Tensor | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Scores of the epoch under way, and those it was drawn with."""
+        """Return the scores of the current epoch, and those its windows were drawn with."""
         return {"seen": self.seen, "in_force": self.in_force}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore both."""
         self.seen, self.in_force = state_dict["seen"], state_dict["in_force"]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Begin with no scores, or with those of the run that is continued."""
+        """Start without scores, or with those of the resumed run."""
         sampler = trainer.train_dataloader.balanced
         if self.seen is None or self.in_force is None:
             self.seen = torch.from_numpy(sampler.hardness.copy())
@@ -46,7 +46,7 @@ class HardNegatives(Callback):
         self.seen[windows] = mean[background].float().cpu()
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Let the scores choose the next epoch's windows, the same in all processes."""
+        """Use the scores for the next epoch's windows, the same in all processes."""
         assert self.seen is not None
         if trainer.world_size > 1:
             shared = self.seen.to(pl_module.device)

@@ -1,4 +1,4 @@
-"""What a run writes down while it goes: loss, rate, gradient, speed, and where the time went."""
+"""Log a run in progress: loss, learning rate, gradient, speed, time spent waiting, loss spikes."""
 
 import logging
 import math
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class Monitoring(Callback):
-    """Logs scalars at every `log_every_n_steps`-th step of the optimiser.
+    """Logs scalars at every `log_every_n_steps`-th optimizer step.
 
-    `train/loss` is the mean since the last entry; `train/data_wait` the share of the time in which
-    the device waited for a batch; `train/seizure_fraction` the share of seizure in the samples
-    learned from.
+    `train/loss` is the mean since the last entry; `train/data_wait` the fraction of time in which
+    the device waited for a batch; `train/seizure_fraction` the fraction of seizure in the training
+    samples.
     """
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class Monitoring(Callback):
         self._clear()
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Start the clock."""
+        """Start the timer."""
         self._step = trainer.global_step
         self._clear()
         self._waited_s = trainer.train_dataloader.waited_s
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Leave the validation between two epochs out of the time."""
+        """Exclude the validation between two epochs from the time."""
         self._began_s += time.perf_counter() - self._ended_s
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Optimizer) -> None:
-        """Keep the gradient's length before it is clipped, where this step will be logged."""
+        """Keep the gradient norm before clipping, if this step will be logged."""
         if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:
             self._norm = gradient_norm(pl_module.network)
 
@@ -53,7 +53,7 @@ class Monitoring(Callback):
         batch: WindowBatch,
         batch_idx: int,
     ) -> None:
-        """Add up, and write after a step whose turn it is."""
+        """Accumulate, and log after each `log_every_n_steps`-th step."""
         self._ended_s = time.perf_counter()
         self._windows += len(batch.eeg)
         self._losses.append(outputs["loss"].detach())
@@ -71,7 +71,7 @@ class Monitoring(Callback):
         elapsed_s = max(self._ended_s - self._began_s, 1e-9)
         waited_s = trainer.train_dataloader.waited_s
         metrics = {
-            # Lightning hands on the loss divided by the number of accumulated batches.
+            # Lightning returns the loss divided by the number of accumulated batches.
             "train/loss": float(torch.stack(self._losses).mean()) * trainer.accumulate_grad_batches,
             "train/seizure_fraction": float(torch.stack(self._seizure).mean()),
             "train/learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
@@ -81,12 +81,12 @@ class Monitoring(Callback):
         self._waited_s = waited_s
         if self._norm is not None:
             metrics["train/gradient_norm"] = float(self._norm)
-        for guard in trainer.callbacks:
-            if isinstance(guard, FiniteGuard):
-                metrics["guard/skipped_steps"] = float(guard.n_skipped)
-                metrics["guard/overflows_in_a_row"] = float(guard.overflows)
-            if isinstance(guard, SpikeWatch):
-                metrics["guard/loss_spikes"] = float(guard.n_spikes)
+        for callback in trainer.callbacks:
+            if isinstance(callback, FiniteGuard):
+                metrics["guard/skipped_steps"] = float(callback.n_skipped)
+                metrics["guard/overflows_in_a_row"] = float(callback.overflows)
+            if isinstance(callback, LossSpikeMonitor):
+                metrics["guard/loss_spikes"] = float(callback.n_spikes)
         if torch.cuda.is_available():
             metrics["device/peak_memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
         return metrics
@@ -98,12 +98,12 @@ class Monitoring(Callback):
         self._seizure: list[Tensor] = []
 
 
-class SpikeWatch(Callback):
-    """Says in the log when a loss stands out from those before it; changes nothing.
+class LossSpikeMonitor(Callback):
+    """Logs a warning when a loss is far above those before it; changes nothing.
 
     Args:
         factor: standard deviations above the moving mean that make a spike.
-        memory: batches over which mean and deviation are taken.
+        memory: batches in the moving mean and standard deviation.
     """
 
     def __init__(self, factor: float = 6.0, memory: int = 100) -> None:
@@ -113,8 +113,13 @@ class SpikeWatch(Callback):
         self._step = 0
         self._pending: list[Tensor] = []
 
+    @property
+    def state_key(self) -> str:
+        """Return the key of the state in checkpoints, which stored runs already hold."""
+        return "SpikeWatch"
+
     def state_dict(self) -> dict[str, Any]:
-        """The moving mean and variance."""
+        """Return the moving mean and variance."""
         return {
             "n_spikes": self.n_spikes,
             "seen": self._seen,
@@ -123,7 +128,7 @@ class SpikeWatch(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore both."""
         self.n_spikes, self._seen = state_dict["n_spikes"], state_dict["seen"]
         self._mean, self._variance = state_dict["mean"], state_dict["variance"]
 
@@ -135,14 +140,14 @@ class SpikeWatch(Callback):
         batch: WindowBatch,
         batch_idx: int,
     ) -> None:
-        """Gather losses; compare them with those before once a step is complete, when the device
-        is waited for anyway."""
+        """Collect losses and compare them with those before once a step is complete, when the host
+        waits for the device anyway."""
         self._pending.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
         if trainer.global_step != self._step:
             self._step = trainer.global_step
-            self._look()
+            self._compare()
 
-    def _look(self) -> None:
+    def _compare(self) -> None:
         losses = torch.stack(self._pending).tolist() if self._pending else []
         self._pending = []
         for loss in losses:
@@ -152,9 +157,10 @@ class SpikeWatch(Callback):
             if self._seen >= self.memory and deviation > self.factor * math.sqrt(self._variance):
                 self.n_spikes += 1
                 log.warning(
-                    "Loss %.4g at step %d, where %.4g is usual", loss, self._step, self._mean
-                )
+                    "Loss %.4g at step %d; the mean of the last batches is %.4g",
+                    loss, self._step, self._mean,
+                )  # fmt: skip
             self._seen += 1
-            share = 1 / min(self._seen, self.memory)
-            self._mean += share * deviation
-            self._variance = (1 - share) * (self._variance + share * deviation**2)
+            fraction = 1 / min(self._seen, self.memory)
+            self._mean += fraction * deviation
+            self._variance = (1 - fraction) * (self._variance + fraction * deviation**2)

@@ -1,4 +1,4 @@
-"""Lets a run that is asked to go save itself first."""
+"""Save a run that is asked to end before it ends."""
 
 import logging
 import signal
@@ -21,15 +21,15 @@ EXIT_INTERRUPTED = 130
 
 
 class Preempted(SystemExit):
-    """The run was asked to end, saved itself and can be resumed; its code tells the launcher so."""
+    """The run was asked to end and can be resumed; the exit code reports it to the launcher."""
 
 
 class Preemption(Callback):
     """On SIGTERM, SIGUSR1 or Ctrl-C: finish the step, save, and exit with 75 (130 after Ctrl-C).
 
-    A second Ctrl-C ends the run at once; the last checkpoint stays. While recordings are validated,
-    or are about to be, the run ends without saving and continues from its last checkpoint: an
-    epoch's end is saved once its score is known.
+    A second Ctrl-C ends the run at once; the last checkpoint stays. During a validation, or right
+    before it, the run ends without saving and resumes from its last checkpoint: the end of an epoch
+    is saved once its score is known.
     """
 
     def __init__(self) -> None:
@@ -39,15 +39,15 @@ class Preemption(Callback):
         self._step = 0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Listen; only a process's main thread can."""
+        """Install the signal handlers; only a process's main thread can."""
         self._step = trainer.global_step
         self._validations = [each for each in trainer.callbacks if isinstance(each, Validation)]
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._note)
+                self._before[number] = signal.signal(number, self._on_signal)
 
     def on_train_batch_end(self, trainer: Any, *_: object) -> None:
-        """Where a step is complete, save and go, if any process was asked to."""
+        """Save and exit after a complete step, if any process was asked to."""
         if trainer.global_step == self._step:
             return
         self._step = trainer.global_step
@@ -58,21 +58,21 @@ class Preemption(Callback):
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, DurableCheckpoints):
                     callback.save_last(trainer)
-        self._leave()
+        self._exit()
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Give the signals back."""
+        """Restore the previous signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        insisted = number == signal.SIGINT and self.received == signal.SIGINT
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        is_second = number == signal.SIGINT and self.received == signal.SIGINT
         self.received = number
-        if insisted or any(validation.running for validation in self._validations):
-            self._leave()
+        if is_second or any(validation.running for validation in self._validations):
+            self._exit()
         log.warning("Asked to end by %s: saving at the next step", signal.Signals(number).name)
 
-    def _leave(self) -> None:
+    def _exit(self) -> None:
         interrupted = self.received == signal.SIGINT
         raise Preempted(EXIT_INTERRUPTED if interrupted else EXIT_PREEMPTED)

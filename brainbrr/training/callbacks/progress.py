@@ -1,4 +1,4 @@
-"""A line on the terminal that says how far a run is and what holds it up."""
+"""Show the progress of a run on the terminal, and the fraction of time spent waiting for data."""
 
 import logging
 import time
@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class ProgressLine(Callback):
-    """A bar where there is a terminal, a log line every so often where there is none.
+    """Shows a bar on a terminal, and a log line at intervals otherwise.
 
-    Shows the smoothed loss, windows a second, the share of the time spent waiting for data, and
+    Shows the smoothed loss, windows per second, the fraction of time spent waiting for data, and
     the time left.
 
     Args:
@@ -33,7 +33,7 @@ class ProgressLine(Callback):
         self._task: Any = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Start the clock and, on a terminal, the bar."""
+        """Start the timer and, on a terminal, the bar."""
         self._began_s = self._ended_s = self._shown_s = time.monotonic()
         self._windows, self._batches = 0, 0
         self._waited_s = trainer.train_dataloader.waited_s
@@ -55,7 +55,7 @@ class ProgressLine(Callback):
         batch: WindowBatch,
         batch_idx: int,
     ) -> None:
-        """Move on; the loss is only read from the device where it is shown."""
+        """Advance; the loss is only read from the device when it is shown."""
         self._ended_s = time.monotonic()
         self._windows += len(batch.eeg) * trainer.world_size
         self._batches += 1
@@ -67,12 +67,12 @@ class ProgressLine(Callback):
             self._show(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Show where it ended."""
+        """Show the final state."""
         if self._batches and trainer.is_global_zero:
             self._show(trainer)
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from brainbrr.atomic_io import open_durable
+from brainbrr.errors import NotFound
 from brainbrr.training.callbacks import checkpoint_file
 from brainbrr.training.callbacks.checkpoint_file import (
     LAST,
     PREVIOUS,
     DamagedCheckpoint,
-    NoCheckpoint,
     newest_checkpoint,
     read_checkpoint,
     write_checkpoint,
@@ -40,7 +40,7 @@ def test_one_flipped_bit_anywhere_is_found(tmp_path, where):
     damaged = bytearray(path.read_bytes())
     damaged[int(where * len(damaged)) if isinstance(where, float) else where] ^= 1
     path.write_bytes(damaged)
-    with pytest.raises(DamagedCheckpoint, match="whose digest is missing or another"):
+    with pytest.raises(DamagedCheckpoint, match="whose digest is missing or differs"):
         read_checkpoint(path)
 
 
@@ -62,14 +62,14 @@ def test_the_newest_two_are_kept_and_a_damaged_one_gives_way(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         found = newest_checkpoint(tmp_path)
     assert read_checkpoint(found)["epoch"] == 2
-    assert "Checkpoint left out" in caplog.text
+    assert "Checkpoint ignored" in caplog.text
     (tmp_path / PREVIOUS).write_bytes(b"")
-    with pytest.raises(NoCheckpoint, match="last.ckpt, previous.ckpt damaged"):
+    with pytest.raises(NotFound, match="last.ckpt, previous.ckpt damaged"):
         newest_checkpoint(tmp_path)
 
 
 def test_an_empty_folder_has_nothing_to_continue(tmp_path):
-    with pytest.raises(NoCheckpoint, match="an intact last.ckpt or previous.ckpt"):
+    with pytest.raises(NotFound, match="an intact last.ckpt or previous.ckpt"):
         newest_checkpoint(tmp_path)
 
 

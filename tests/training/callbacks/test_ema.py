@@ -2,7 +2,8 @@ import pytest
 import torch
 from lightning import Callback
 
-from brainbrr.training.callbacks.ema import Ema, InvalidDecay, released_weights
+from brainbrr.errors import InvalidOption
+from brainbrr.training.callbacks.ema import Ema, released_weights
 from brainbrr.training.trainer_options import TrainerOptions
 from brainbrr.training.validation import Validation
 from tests import tiny_corpus as tiny
@@ -70,5 +71,5 @@ def test_exchanging_twice_is_nothing():
 
 
 def test_an_impossible_decay_is_refused():
-    with pytest.raises(InvalidDecay, match="0 < decay < 1"):
+    with pytest.raises(InvalidOption, match="0 < decay < 1"):
         Ema(decay=1.0)

@@ -6,12 +6,11 @@ import torch
 from lightning import Callback
 
 from brainbrr.data.windows.augmentation import microvolts
+from brainbrr.errors import Failed, InvalidOption
 from brainbrr.models.input_checks import NonFiniteInput, check_input
 from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 from brainbrr.training.callbacks.finite_guard import (
     FiniteGuard,
-    InvalidPolicy,
-    NonFiniteStep,
     first_non_finite,
     gradient_norm,
     stop_at_non_finite,
@@ -87,7 +86,7 @@ def test_a_poisoned_batch_ends_the_run_with_the_weights_untouched(tmp_path, rows
     before = WeightsBefore()
     callbacks = tiny.callback_set(tmp_path, None, finite_guard=guard, extra=[before])
     network = BatchNormed()
-    with pytest.raises(NonFiniteStep, match="loss .*nan.* at step 4, first in input"):
+    with pytest.raises(Failed, match="loss .*nan.* at step 4, first in input"):
         tiny.run(
             tmp_path, rows, cache, network=network, callbacks=callbacks, augmentation=Poison(5)
         )
@@ -120,7 +119,7 @@ def test_a_network_that_refuses_the_batch_itself_is_guarded_alike(tmp_path, rows
         )  # fmt: skip
         return before
 
-    with pytest.raises(NonFiniteStep, match="loss .*nan.* at step 4, first in input"):
+    with pytest.raises(Failed, match="loss .*nan.* at step 4, first in input"):
         run("raise", FiniteGuard(tmp_path / "guard"))
     assert list((tmp_path / "guard").glob("*.pt"))
     before = run("skip", FiniteGuard(tmp_path / "other", policy="skip"))
@@ -134,21 +133,21 @@ def test_skipping_leaves_the_step_out_and_goes_on(tmp_path, rows, cache, caplog)
     with caplog.at_level(logging.WARNING):
         _, before = run(tmp_path, rows, cache, guard, poison=(5,))
     assert same(before.seen[4], before.seen[5]) and not same(before.seen[5], before.seen[6])
-    assert guard.n_skipped == 1 and "Step 4 left out" in caplog.text
+    assert guard.n_skipped == 1 and "Step 4 skipped" in caplog.text
     optimizer = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["optimizer_states"][0]
     assert {int(state["step"]) for state in optimizer["state"].values()} == {7}
 
 
 def test_skipping_has_an_end(tmp_path, rows, cache):
     guard = FiniteGuard(tmp_path / "guard", policy="skip", max_in_a_row=2)
-    with pytest.raises(NonFiniteStep, match="at step 2"):
+    with pytest.raises(Failed, match="at step 2"):
         run(tmp_path, rows, cache, guard, poison=(2, 3, 4))
     assert guard.n_skipped == 2
 
 
 def test_an_infinite_gradient_is_stopped_before_clipping_spreads_it(tmp_path, rows, cache):
     guard = FiniteGuard(tmp_path / "guard")
-    with pytest.raises(NonFiniteStep, match="gradient norm (inf|nan) at step 2.*head.weight"):
+    with pytest.raises(Failed, match="gradient norm (inf|nan) at step 2.*head.weight"):
         run(tmp_path, rows, cache, guard, extra=[InfiniteGradient(2)])
 
 
@@ -171,7 +170,7 @@ def test_without_the_guard_the_same_batch_destroys_the_network(tmp_path, rows, c
 def test_the_first_module_that_fails_is_named():
     network = tiny.TinyNetwork()
     batch = tiny.batch_of(2)
-    assert first_non_finite(network, [batch]) == "nothing that a second pass shows"
+    assert first_non_finite(network, [batch]) == "not reproduced by a second pass"
     with torch.no_grad():
         network.norm.weight[0] = float("nan")
     assert first_non_finite(network, [batch]) == "norm"
@@ -179,7 +178,7 @@ def test_the_first_module_that_fails_is_named():
     eeg[0, 0, 0] = float("inf")
     assert first_non_finite(network, [batch, batch._replace(eeg=eeg * 0)]) == "norm"
     stop_at_non_finite(network)
-    with pytest.raises(NonFiniteStep, match="one in norm that is not"):
+    with pytest.raises(Failed, match="non-finite output of module norm"):
         network(torch.zeros(1, 19, 256))
 
 
@@ -192,5 +191,5 @@ def test_gradient_norm_is_that_of_all_gradients_together():
 
 
 def test_an_unknown_policy_is_refused(tmp_path):
-    with pytest.raises(InvalidPolicy, match="policy raise or skip"):
+    with pytest.raises(InvalidOption, match="policy raise or skip"):
         FiniteGuard(tmp_path, policy="ignore")

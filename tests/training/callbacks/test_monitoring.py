@@ -9,7 +9,7 @@ from rich.console import Console
 
 from brainbrr.training.callbacks.finite_guard import FiniteGuard
 from brainbrr.training.callbacks.metrics_file import MetricsFile, read_metrics
-from brainbrr.training.callbacks.monitoring import Monitoring, SpikeWatch
+from brainbrr.training.callbacks.monitoring import LossSpikeMonitor, Monitoring
 from brainbrr.training.callbacks.progress import ProgressLine
 from brainbrr.training.trainer_options import TrainerOptions
 from tests import tiny_corpus as tiny
@@ -39,7 +39,7 @@ def test_what_is_logged_is_what_happened(tmp_path, rows, cache):
         tmp_path,
         monitoring=Monitoring(),
         finite_guard=FiniteGuard(tmp_path),
-        spike_watch=SpikeWatch(),
+        loss_spike_monitor=LossSpikeMonitor(),
         extra=[losses],
     )
     path = tmp_path / "metrics.csv"
@@ -70,17 +70,24 @@ def feed(watch, losses):
 def test_a_spike_is_told_and_ordinary_noise_is_not(caplog):
     generator = torch.Generator().manual_seed(0)
     noise = (1 + 0.1 * torch.randn(300, generator=generator)).tolist()
-    watch = SpikeWatch(memory=50)
+    watch = LossSpikeMonitor(memory=50)
     with caplog.at_level(logging.WARNING):
         feed(watch, noise)
         assert watch.n_spikes == 0 and not caplog.text
         feed(watch, [5.0, float("nan")])
-    assert watch.n_spikes == 1 and "Loss 5 at step 1, where 0.9" in caplog.text
+    assert (
+        watch.n_spikes == 1
+        and "Loss 5 at step 1; the mean of the last batches is 0.9" in caplog.text
+    )
 
 
-def test_a_watch_goes_on_where_it_was_saved():
+def test_a_monitor_resumes_where_it_was_saved():
     losses = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
-    whole, first, second = SpikeWatch(memory=3), SpikeWatch(memory=3), SpikeWatch(memory=3)
+    whole, first, second = (
+        LossSpikeMonitor(memory=3),
+        LossSpikeMonitor(memory=3),
+        LossSpikeMonitor(memory=3),
+    )
     feed(whole, losses)
     feed(first, losses[:3])
     second.load_state_dict(first.state_dict())
