@@ -57,7 +57,7 @@ from brainbrr.models.scaling import standardise
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.eeg_figure import clock, eeg_figure
 from brainbrr.reporting.figures import curve_figure, head_figure, reliability_figure
-from brainbrr.reporting.sections import reliability_sets
+from brainbrr.reporting.report import reliability_sets
 from brainbrr.reporting.table import score_table
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import read_window

@@ -22,8 +22,8 @@ from brainbrr.events.tsv import write_tsv
 from brainbrr.inference.detector import Annotator
 from brainbrr.inference.event_graph import graph_during
 from brainbrr.reporting.cases import select_cases
-from brainbrr.reporting.published import published_scores
 from brainbrr.reporting.report import write_report
+from brainbrr.reporting.scoreboard import published_scores
 from brainbrr.scoring.scores_file import write_scores
 from brainbrr.scoring.summary import Scores
 from brainbrr.training.run_record import code_version

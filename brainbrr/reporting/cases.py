@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import Intervals, as_intervals, clip
@@ -19,10 +19,6 @@ KINDS: tuple[Kind, ...] = ("missed seizure", "false alarm", "hit", "unjudged eve
 
 ReadEeg = Callable[[str, float, float], NDArray[np.float32]]
 ReadAdjacency = Callable[[str, float, float], NDArray[np.float32] | None]
-
-
-class InvalidCase(BrainbrrError):
-    """A case whose parts do not fit together."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Case:
             or (eeg_uv is not None and (eeg_uv.ndim != 2 or len(eeg_uv) != N_ELECTRODES))
             or (graph is not None and graph.shape != (N_ELECTRODES, N_ELECTRODES))
         ):
-            raise InvalidCase(
+            raise InvalidInput(
                 f"a kind of {', '.join(KINDS)}, EEG (19, samples), adjacency (19, 19)",
                 f"{self.kind!r}, {getattr(eeg_uv, 'shape', None)}, {getattr(graph, 'shape', None)}",
                 "Build cases with select_cases.",
@@ -139,7 +135,7 @@ def select_cases(
     )[:limit]
     chosen = [*missed, *alarms[:limit], *rest]
     return [
-        _with_excerpt(
+        with_excerpt(
             case,
             references,
             hypotheses,
@@ -203,7 +199,7 @@ def _cut(trace: Trace, start_s: float, stop_s: float) -> NDArray[np.float32]:
     return trace.probability[first:last]
 
 
-def _with_excerpt(
+def with_excerpt(
     case: Case,
     references: Mapping[str, Annotation],
     hypotheses: Mapping[str, Annotation],
@@ -212,8 +208,9 @@ def _with_excerpt(
     read_eeg: ReadEeg,
     margin_s: float,
     max_excerpt_s: float,
-    read_adjacency: ReadAdjacency | None,
+    read_adjacency: ReadAdjacency | None = None,
 ) -> Case:
+    """Add the EEG, probability, annotation and detections around a case; see `select_cases`."""
     recording_id = case.recording_id
     known = references.get(recording_id) or hypotheses[recording_id]
     start_s = max(0.0, case.onset_s - margin_s)

@@ -73,7 +73,7 @@ def curve_figure(
         drawn += _key(name, index)
     for point in published:
         x_point, y_point = _x_of_rate(point.fa_per_24h), float(_y_of_share(point.sensitivity))
-        drawn.append(svg.circle(x_point, y_point, 5, "published", point.hint))
+        drawn.append(svg.circle(x_point, y_point, 5, "published", point.hint, hollow=True))
         # Six units a letter: a label that would run out of the picture goes to the left.
         fits = x_point + 9 + 6 * len(point.label) < RIGHT
         anchor, shift = ("start", 9) if fits else ("end", -9)
@@ -90,6 +90,24 @@ def curve_figure(
     )
 
 
+def precision_figure(
+    sensitivity: NDArray[np.float64], precision: NDArray[np.float64], prevalence: float
+) -> Html:
+    """Draw precision against sensitivity of samples, with the prevalence as the chance level.
+
+    Args:
+        sensitivity, precision: one value per threshold, from the highest threshold on.
+        prevalence: fraction of seizure in the samples.
+    """
+    drawn = [*_share_axis("precision, samples"), *_linear_axis("sensitivity, samples")]
+    chance = float(_y_of_share(prevalence))
+    drawn.append(svg.line(LEFT, chance, RIGHT, chance, "ideal"))
+    x, y = LEFT + (RIGHT - LEFT) * sensitivity, _y_of_share(precision)
+    drawn.append(svg.polyline(x, y, "curve s1", COLORS[0]))
+    note = f"line: chance, {prevalence:.3f}"
+    return svg.figure(WIDTH, HEIGHT, "Precision against sensitivity", note, drawn, css_class="plot")
+
+
 def reliability_figure(sets: Mapping[str, Sequence[Mapping[str, float]]]) -> Html:
     """How often there was a seizure where the detector said so with a given probability.
 
@@ -98,14 +116,7 @@ def reliability_figure(sets: Mapping[str, Sequence[Mapping[str, float]]]) -> Htm
             samples) and `n` (samples), by name of what was done to the probabilities; bins without
             samples are left out.
     """
-    drawn = [*_share_axis("share of samples that are seizure")]
-    for share in svg.ticks(0.0, 1.0, 5):
-        drawn.append(
-            svg.text(LEFT + (RIGHT - LEFT) * share, BOTTOM + 16, f"{share:g}", "middle", "tick")
-        )
-    drawn.append(
-        svg.text((LEFT + RIGHT) / 2, BOTTOM + 36, "probability said", "middle", "axis-name")
-    )
+    drawn = [*_share_axis("share of samples that are seizure"), *_linear_axis("probability")]
     drawn.append(svg.line(LEFT, BOTTOM, RIGHT, TOP, "ideal"))
     for index, (name, bins) in enumerate(sets.items()):
         shown = [b for b in bins if b["n"] and b["confidence"] is not None]
@@ -134,8 +145,8 @@ def _reliability(name: str, bins: Sequence[Mapping[str, float]], index: int) -> 
     color = COLORS[index % len(COLORS)]
     drawn = [svg.polyline(x_all, y_all, f"curve s{index + 1}", color)]
     for b, x, y in zip(bins, x_all, y_all, strict=True):
-        said = f"said {b['confidence']:.3f}, was {b['frequency']:.3f}, {b['n']:.0f} samples"
-        drawn.append(svg.circle(x, y, 4, f"s{index + 1}", f"{name}: {said}"))
+        hint = f"predicted {b['confidence']:.3f}, was {b['frequency']:.3f}, {b['n']:.0f} samples"
+        drawn.append(svg.circle(x, y, 4, f"s{index + 1}", f"{name}: {hint}"))
     return drawn
 
 
@@ -248,6 +259,14 @@ def _share_axis(name: str) -> list[Html]:
         name=name,
     )
     return [*drawn, name_mark]
+
+
+def _linear_axis(name: str) -> list[Html]:
+    drawn = [
+        svg.text(LEFT + (RIGHT - LEFT) * share, BOTTOM + 16, f"{share:g}", "middle", "tick")
+        for share in svg.ticks(0.0, 1.0, 5)
+    ]
+    return [*drawn, svg.text((LEFT + RIGHT) / 2, BOTTOM + 36, name, "middle", "axis-name")]
 
 
 def _rate_axis() -> list[Html]:

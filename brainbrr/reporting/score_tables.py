@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from brainbrr.reporting.further_tables import further_tables
 from brainbrr.reporting.markup import Html, fill, join
-from brainbrr.reporting.published import PublishedScore
 from brainbrr.reporting.scoreboard import (
     COLUMN_LABELS,
     COLUMNS,
@@ -14,6 +12,7 @@ from brainbrr.reporting.scoreboard import (
     TARGETS_PER_24H,
     UNDEFINED,
     Measure,
+    PublishedScore,
     Scores,
     cells,
     decimals_of,
@@ -28,16 +27,42 @@ TARGETS = {
     "curve.sensitivity_at_fa_szcore": "SzCORE events, pooled",
 }
 Row = tuple[str, Sequence[Measure], str]
+# Path in scores.json, what a reader calls it, unit, decimals.
+Line = tuple[str, str, str, int]
+
+FURTHER_LINES: dict[str, tuple[Line, ...]] = {
+    "Detection against the annotated onset and end (NEDC any overlap)": (
+        ("latency_s.median", "latency, median", "s", 1),
+        ("latency_s.p90", "latency, 90th percentile", "s", 1),
+        ("latency_s.n", "seizures found", "", 0),
+        ("boundary_error_s.onset.median_absolute", "error of the onset, median", "s", 1),
+        ("boundary_error_s.offset.median", "end: late (+) or early (\u2212), median", "s", 1),
+        ("boundary_error_s.offset.median_absolute", "error of the end, median", "s", 1),
+    ),
+    "The tenth of subjects that fare worst (NEDC any overlap)": (
+        ("worst_decile.fa_per_24h", "false alarms per 24 h", "", 1),
+        ("worst_decile.noisiest", "in", "", 0),
+        ("worst_decile.sensitivity", "sensitivity", "", 3),
+        ("worst_decile.least_found", "in", "", 0),
+    ),
+    "Agreement with the annotation": (
+        ("nedc.ira.kappa", "Cohen's kappa over epochs of 0.25 s", "", 3),
+    ),
+}
+FURTHER_GROUPS = (
+    ("by_duration", "Seizures by duration", " s"),
+    ("by_type", "Seizures by type", ""),
+)
 
 
 @dataclass(frozen=True)
 class Systems:
-    """Whose scores stand side by side.
+    """The systems that are compared.
 
     Attributes:
         own: scores.json of this detector.
         baselines: scores.json of others on the same recordings, by name.
-        published: what others report on the same corpus.
+        published: reported scores of others on the same corpus.
     """
 
     own: Scores
@@ -45,17 +70,17 @@ class Systems:
     published: Sequence[PublishedScore] = ()
 
     def scored_under(self, path: str) -> dict[str, Scores]:
-        """This detector and the baselines that have scores at a dotted path."""
+        """Return this detector and the baselines that have scores at a dotted path."""
         everyone = {OWN: self.own, **self.baselines}
         return {name: one for name, one in everyone.items() if look_up(one, path) is not None}
 
     def published_under(self, path: str) -> list[PublishedScore]:
-        """Published scores of that definition."""
+        """Return the published scores of a definition."""
         return [score for score in self.published if score.definition == path]
 
 
 def score_section(systems: Systems) -> Html:
-    """Each definition's scores, this detector first; then what needs no threshold, and the rest."""
+    """Build the tables of scores: by definition, then without a threshold, then the others."""
     n_subjects = look_up(systems.own, "szcore.event.subject_mean.n_subjects.f1")
     of_subjects = "" if n_subjects is None else f" F1 is defined in {n_subjects} subjects."
     bodies = [
@@ -94,7 +119,7 @@ def score_section(systems: Systems) -> Html:
 
 
 def key_value_table(caption: str, values: Mapping[str, object]) -> Html:
-    """Two columns of names and values; nested ones by joined names, undefined ones as dashes."""
+    """Build a table of names and values; nested names are joined, undefined values are dashes."""
     rows = join(
         fill('<tr><th scope="row">$name</th><td>$value</td></tr>', name=name, value=rounded(value))
         for name, value in _flat(values).items()
@@ -177,3 +202,59 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def further_tables(scores: Scores) -> Html:
+    """Fill the small tables that the scores have numbers for: onset, edges, length and type."""
+    grouped = [
+        _grouped(caption, values, unit)
+        for key, caption, unit in FURTHER_GROUPS
+        if isinstance(values := look_up(scores, key), Mapping) and values
+    ]
+    listed = [
+        _listed(caption, lines, scores)
+        for caption, lines in FURTHER_LINES.items()
+        if any(look_up(scores, path) is not None for path, *_ in lines)
+    ]
+    return fill('<div class="figures">$tables</div>', tables=join([*grouped, *listed]))
+
+
+def _grouped(caption: str, values: Mapping[str, object], unit: str) -> Html:
+    rows = join(
+        _named_row(
+            f"{name}{unit}".replace("-", "\u2013"),
+            [rounded(look_up(group, key), 3) for key in ("n", "detected", "sensitivity")],
+        )
+        for name, group in values.items()
+    )
+    head = join(fill('<th scope="col">$label</th>', label=label) for label in
+                ("annotated", "found", "sensitivity"))  # fmt: skip
+    return _small_table(caption, fill("<thead><tr><td></td>$head</tr></thead>", head=head), rows)
+
+
+def _listed(caption: str, lines: Sequence[Line], scores: Scores) -> Html:
+    rows = join(
+        _named_row(label, [_with_unit(look_up(scores, path), unit, decimals)])
+        for path, label, unit, decimals in lines
+    )
+    return _small_table(caption, Html(""), rows)
+
+
+def _with_unit(value: object, unit: str, decimals: int) -> str:
+    shown = rounded(value, decimals).replace("-", "\u2212") if unit else rounded(value, decimals)
+    return f"{shown}\u00a0{unit}" if unit and shown != UNDEFINED else shown
+
+
+def _named_row(name: str, values: Sequence[str]) -> Html:
+    tds = join(fill("<td>$value</td>", value=value) for value in values)
+    return fill('<tr><th scope="row">$name</th>$tds</tr>', name=name, tds=tds)
+
+
+def _small_table(caption: str, head: Html, rows: Html) -> Html:
+    return fill(
+        '<div class="scroll"><table><caption>$caption</caption>$head<tbody>$rows</tbody></table>'
+        "</div>",
+        caption=caption,
+        head=head,
+        rows=rows,
+    )

@@ -1,7 +1,9 @@
-"""Which numbers of scores.json a reader sees, under which name and in which order."""
+"""The numbers of scores.json that a reader sees, with names and order, and published scores."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 
 UNDEFINED = "\u2013"
 """An en dash: what readers see where a number is undefined."""
@@ -122,3 +124,42 @@ def _keys(path: str) -> list[str]:
 
 def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """The reported score of one system.
+
+    Attributes:
+        system: its name.
+        corpus, split: what it was scored on; the split is `all` for a whole corpus.
+        definition: where the same number stands in scores.json, e.g. `nedc.ovlp`.
+        values: by name, e.g. `sensitivity`, `fa_per_24h`; only those that were reported.
+        trained_on_corpus: whether it was trained on recordings of this corpus.
+        source: publication or repository.
+        note: what else a careful reader must know.
+    """
+
+    system: str
+    corpus: str
+    split: str
+    definition: str
+    values: Mapping[str, float]
+    trained_on_corpus: bool
+    source: str
+    note: str = ""
+
+    @property
+    def remark(self) -> str:
+        """Return note and source in one line."""
+        trained = "trained on this corpus" if self.trained_on_corpus else "never trained on it"
+        return "; ".join(part for part in (self.note, trained, self.source) if part)
+
+
+def published_scores(corpus: str, split: str) -> tuple[PublishedScore, ...]:
+    """Read the published scores of a corpus: those of the same split and of all of it."""
+    text = (files("brainbrr.reporting") / "published.json").read_text(encoding="utf-8")
+    scores = (PublishedScore(**entry) for entry in json.loads(text))
+    return tuple(
+        score for score in scores if score.corpus == corpus and score.split in {split, "all"}
+    )

@@ -83,10 +83,13 @@ def text(x: float, y: float, content: str, anchor: str = "start", css_class: str
     )
 
 
-def circle(x: float, y: float, radius: float, css_class: str, hint: str = "") -> Html:
-    """A dot, with a hint shown on hovering."""
+def circle(
+    x: float, y: float, radius: float, css_class: str, hint: str = "", *, hollow: bool = False
+) -> Html:
+    """Draw a dot, with a hint shown on hovering."""
     return fill(
-        '<circle class="$c" cx="$x" cy="$y" r="$r" fill="currentColor">$hint</circle>',
+        '<circle class="$c" cx="$x" cy="$y" r="$r" $colors>$hint</circle>',
+        colors=Html('fill="none" stroke="currentColor"' if hollow else 'fill="currentColor"'),
         c=css_class,
         x=number(x),
         y=number(y),

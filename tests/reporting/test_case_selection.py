@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from brainbrr.errors import InvalidInput
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
-from brainbrr.reporting.cases import Case, InvalidCase, select_cases
+from brainbrr.reporting.cases import Case, select_cases
 from tests.reporting.report_examples import PLANTED, read_eeg
 
 
@@ -92,5 +93,5 @@ def test_touching_events_do_not_overlap():
     ],
 )
 def test_parts_that_do_not_fit_are_refused(broken):
-    with pytest.raises(InvalidCase, match="Build cases with select_cases"):
+    with pytest.raises(InvalidInput, match="Build cases with select_cases"):
         Case(**{"recording_id": "r", "kind": "hit", "onset_s": 0.0, "duration_s": 1.0} | broken)

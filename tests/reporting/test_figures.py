@@ -22,7 +22,7 @@ from brainbrr.reporting.figures import (
     head_figure,
     reliability_figure,
 )
-from brainbrr.reporting.sections import curve_section, reliability_sets
+from brainbrr.reporting.report import curve_section, reliability_sets
 from brainbrr.signal.electrodes import ELECTRODES
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from brainbrr.reporting.cases import Case
 from brainbrr.reporting.markup import Html, embedded_json, fill
-from brainbrr.reporting.published import PublishedScore, published_scores
 from brainbrr.reporting.report import write_report
+from brainbrr.reporting.scoreboard import PublishedScore, published_scores
 from tests.reporting.report_examples import PLANTED
 
 VOID = {"meta", "link", "br", "rect", "input"}

@@ -1,4 +1,4 @@
-"""What a number hides: after each validation, the worst miss, the worst false alarm, the curve."""
+"""Figures of each validation in TensorBoard: the curves, the worst miss, the worst false alarm."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,19 +7,19 @@ import numpy as np
 from lightning import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.events.detection import detect
 from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
+from brainbrr.reporting.cases import Case, Kind, with_excerpt
+from brainbrr.reporting.eeg_figure import eeg_figure
+from brainbrr.reporting.figures import curve_figure, precision_figure
+from brainbrr.reporting.raster import raster_figure
 from brainbrr.scoring.calibration import count_samples
-from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.quantisation import dequantise
 from brainbrr.training.callbacks.adjacency_figure import adjacency_figure
 from brainbrr.training.validation import Validation
-
-SPACING = 8.0
-"""Between two electrodes of a figure, in spreads of their EEG."""
 
 
 class ValidationFigures(Callback):
@@ -31,15 +31,15 @@ class ValidationFigures(Callback):
 
     Args:
         margin_s: EEG shown before and after the event, in seconds.
-        max_s: longest stretch shown.
+        max_s: longest segment shown.
     """
 
     def __init__(self, margin_s: float = 15.0, max_s: float = 90.0) -> None:
         self.margin_s, self.max_s = margin_s, max_s
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Draw what the validation of this epoch found, where there was one."""
-        boards = [each for each in trainer.loggers if isinstance(each, TensorBoardLogger)]
+        """Draw the validation of this epoch, if there was one."""
+        boards = [log for log in trainer.loggers if isinstance(log, TensorBoardLogger)]
         for validation in trainer.callbacks:
             validated = isinstance(validation, Validation) and validation.result is not None
             if validated and boards and trainer.is_global_zero:
@@ -55,98 +55,79 @@ class ValidationFigures(Callback):
                 validation.result = None
 
     def figures(self, validation: Validation) -> Iterator[tuple[str, Figure]]:
-        """Name and figure of all there is to show."""
+        """Draw all figures, with their names."""
         if validation.result is not None and "curve" in validation.result.scores:
-            yield (
-                "sensitivity_against_false_alarms",
-                curve_figure(validation.result.scores["curve"]),
-            )
-        yield "precision_against_sensitivity", precision_figure(validation)
-        for name, found in (
-            ("worst_miss", worst_miss(validation)),
-            ("worst_false_alarm", worst_false_alarm(validation)),
-        ):
-            if found is not None:
-                yield name, self.event_figure(validation, *found)
+            curve = validation.result.scores["curve"]
+            drawing = curve_figure({"NEDC OVLP": curve["ovlp"], "SzCORE events": curve["szcore"]})
+            yield "sensitivity_against_false_alarms", raster_figure(drawing)
+        precision = precision_figure(*precision_curve(validation))
+        yield "precision_against_sensitivity", raster_figure(precision)
+        miss, alarm = worst_miss(validation), worst_false_alarm(validation)
+        if miss is not None:
+            yield "worst_miss", self.event_figure(validation, *miss, "missed seizure")
+        if alarm is not None:
+            yield "worst_false_alarm", self.event_figure(validation, *alarm, "false alarm")
 
-    def event_figure(self, validation: Validation, place: int, event: Event) -> Figure:
-        """EEG around an event, with the annotated seizures shaded and the probability below."""
-        row, trace = validation.rows[place], validation.traces[place]
-        rate_hz = validation.windowing.rate_hz
-        start_s = max(0.0, event.onset_s - self.margin_s)
-        stop_s = min(row.duration_s, event.offset_s + self.margin_s, start_s + self.max_s)
-        samples = slice(round(start_s * rate_hz), round(stop_s * rate_hz))
-        signal = validation.open_signal(row, validation.cache_folder)[:, samples]
-        scale = np.array(row.scale_uv)[:, None]
-        eeg = (dequantise(np.asarray(signal)) - np.array(row.center_uv)[:, None]) / scale
-        figure = Figure(figsize=(12, 8), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
-        time_s = start_s + np.arange(eeg.shape[1]) / rate_hz
-        levels = -SPACING * np.arange(len(ELECTRODES))
-        shown = np.where(row.observed_mask[:, None], eeg, np.nan)
-        above.plot(time_s, (shown + levels[:, None]).T, color="0.2", linewidth=0.4)
-        above.set_yticks(levels, ELECTRODES)
-        above.set_title(f"{row.recording_id}, {event.onset_s:.0f} to {event.offset_s:.0f} s")
-        _draw_probability(below, trace, start_s, stop_s)
-        for axes in (above, below):
-            _shade_seizures(axes, row, start_s, stop_s)
-        return figure
+    def event_figure(self, validation: Validation, index: int, event: Event, kind: Kind) -> Figure:
+        """Draw the EEG around an event of a recording, as the report does."""
+        row, trace = validation.rows[index], validation.traces[index]
+        detection, name = validation.detection, row.recording_id
+
+        def read_eeg(_: str, start_s: float, stop_s: float) -> NDArray[np.float32]:
+            rate_hz = validation.windowing.rate_hz
+            samples = slice(round(start_s * rate_hz), round(stop_s * rate_hz))
+            signal = validation.open_signal(row, validation.cache_folder)[:, samples]
+            eeg_uv = dequantise(np.asarray(signal))
+            return np.where(row.observed_mask[:, None], eeg_uv, np.nan).astype(np.float32)
+
+        case = with_excerpt(
+            Case(name, kind, event.onset_s, event.duration_s, confidence=event.confidence),
+            {name: row.annotation},
+            {name: detect(trace, detection)} if detection else {},
+            trace,
+            read_eeg=read_eeg,
+            margin_s=self.margin_s,
+            max_excerpt_s=self.max_s,
+        )
+        return raster_figure(eeg_figure(case))
 
 
 def worst_miss(validation: Validation) -> tuple[int, Event] | None:
-    """Recording and seizure that the network noticed least."""
+    """Find the seizure whose highest probability is lowest: its recording's index and the event."""
     seizures = [
-        (_highest(trace, event), place, event)
-        for place, (row, trace) in enumerate(zip(validation.rows, validation.traces, strict=True))
+        (_highest(trace, event), index, event)
+        for index, (row, trace) in enumerate(zip(validation.rows, validation.traces, strict=True))
         for event in row.annotation.seizures
     ]
-    return min(seizures, key=lambda found: found[0])[1:] if seizures else None
+    return min(seizures, key=lambda candidate: candidate[0])[1:] if seizures else None
 
 
 def worst_false_alarm(validation: Validation) -> tuple[int, Event] | None:
-    """Recording and detection that is surest and wrong."""
+    """Find the false alarm with the highest confidence: its recording's index and the event."""
     alarms = [
-        (event.confidence or 0.0, place, event)
-        for place, (row, trace) in enumerate(zip(validation.rows, validation.traces, strict=True))
+        (event.confidence or 0.0, index, event)
+        for index, (row, trace) in enumerate(zip(validation.rows, validation.traces, strict=True))
         for event in (detect(trace, validation.detection).events if validation.detection else ())
         if not any(
             event.onset_s < truth.offset_s and truth.onset_s < event.offset_s
             for truth in row.annotation.seizures
         )
     ]
-    return max(alarms, key=lambda found: found[0])[1:] if alarms else None
+    return max(alarms, key=lambda candidate: candidate[0])[1:] if alarms else None
 
 
-def curve_figure(curve: dict[str, Any]) -> Figure:
-    """Sensitivity against false alarms in 24 h, by the rules of SzCORE and of NEDC's overlap."""
-    figure = Figure(figsize=(6, 5), layout="constrained")
-    axes = figure.subplots()
-    for rules in ("szcore", "ovlp"):
-        points = [point for point in curve[rules] if point["sensitivity"] is not None]
-        alarms, found = (
-            [point[name] for point in points] for name in ("fa_per_24h", "sensitivity")
-        )
-        axes.step(alarms, found, where="post", label=rules)
-    axes.set(xlabel="false alarms in 24 h", ylabel="sensitivity", xlim=(0, 50), ylim=(0, 1))
-    axes.legend()
-    return figure
-
-
-def precision_figure(validation: Validation) -> Figure:
-    """Share of the samples above a threshold that are seizure, against the share of seizure found
-    above it."""
+def precision_curve(
+    validation: Validation,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Compute the sensitivity and precision of samples from the highest threshold down, and the
+    prevalence of seizure."""
     references = [row.annotation for row in validation.rows]
     samples = count_samples(validation.traces, references)
     hits = np.cumsum(samples.positive[::-1])
     alarms = np.cumsum(samples.negative[::-1])
-    told = hits + alarms > 0
-    figure = Figure(figsize=(6, 5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(hits[told] / max(hits[-1], 1), hits[told] / (hits + alarms)[told])
-    axes.axhline(hits[-1] / (hits + alarms)[-1], color="0.6", linestyle=":", label="chance")
-    axes.set(xlabel="sensitivity, samples", ylabel="precision, samples", xlim=(0, 1), ylim=(0, 1))
-    axes.legend()
-    return figure
+    known = hits + alarms > 0
+    precision = hits[known] / (hits + alarms)[known]
+    return hits[known] / max(hits[-1], 1), precision, float(hits[-1] / (hits + alarms)[-1])
 
 
 def _add(boards: Sequence[TensorBoardLogger], name: str, figure: Figure | None, step: int) -> None:
@@ -157,21 +138,3 @@ def _add(boards: Sequence[TensorBoardLogger], name: str, figure: Figure | None, 
 def _highest(trace: Trace, event: Event) -> float:
     first, last = round(event.onset_s * trace.rate_hz), round(event.offset_s * trace.rate_hz)
     return float(trace.probability[first : max(last, first + 1)].max(initial=0.0))
-
-
-def _draw_probability(axes: Any, trace: Trace, start_s: float, stop_s: float) -> None:
-    first, last = round(start_s * trace.rate_hz), round(stop_s * trace.rate_hz)
-    probability = trace.probability[first:last]
-    axes.plot(start_s + np.arange(len(probability)) / trace.rate_hz, probability)
-    axes.set(ylim=(0, 1), ylabel="probability", xlabel="time (s)", xlim=(start_s, stop_s))
-
-
-def _shade_seizures(axes: Any, row: ManifestRow, start_s: float, stop_s: float) -> None:
-    for event in row.annotation.seizures:
-        if event.onset_s < stop_s and event.offset_s > start_s:
-            axes.axvspan(
-                max(event.onset_s, start_s),
-                min(event.offset_s, stop_s),
-                color="tab:red",
-                alpha=0.15,
-            )

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -9,14 +11,15 @@ from brainbrr.events.detection import Detection
 from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
 from brainbrr.models.detector import Explanation
+from brainbrr.reporting.figures import BOTTOM, TOP, curve_figure
+from brainbrr.reporting.raster import _strokes
 from brainbrr.training.callbacks.adjacency_figure import (
     adjacency_figure,
     edge_of_the_longest_seizure,
 )
 from brainbrr.training.callbacks.validation_figures import (
     ValidationFigures,
-    curve_figure,
-    precision_figure,
+    precision_curve,
     worst_false_alarm,
     worst_miss,
 )
@@ -58,14 +61,22 @@ def test_the_curve_shows_both_rules_and_leaves_out_what_is_undefined():
         {"threshold": 0.5, "sensitivity": s, "fa_per_24h": f} for s, f in ((0.2, 1), (0.8, 9))
     ]
     undefined = [{"threshold": 0.5, "sensitivity": None, "fa_per_24h": 1.0}]
-    (axes,) = curve_figure({"szcore": points, "ovlp": undefined}).axes
-    assert [list(line.get_ydata()) for line in axes.lines] == [[0.2, 0.8], []]
+    drawing = curve_figure({"szcore": points, "ovlp": undefined})
+    curves = re.findall(r'class="curve s(\d)"[^>]* d="([^"]*)"', drawing)
+    # Each curve is followed by its key; the undefined one is empty.
+    assert [number for number, _ in curves] == ["1", "1", "2", "2"] and curves[2][1] == ""
+    path = curves[0][1]
+    (points,) = _strokes(path)
+    # From one operating point to the next in steps, rate first: 0.2 at 1, then 0.8 at 9.
+    share = (BOTTOM - points[:, 1] / 2) / (BOTTOM - TOP)
+    assert share == pytest.approx([0.2, 0.2, 0.8], abs=2e-3)
+    assert points[0, 0] < points[1, 0] == points[2, 0]
 
 
 def test_precision_falls_from_the_surest_samples_to_the_share_of_seizure():
     validation = Validated([(10, 20, 0.9), (40, 50, 0.4)], [(20, 40, 0.6), (70, 80, 0.3)])
-    (axes,) = precision_figure(validation).axes
-    sensitivity, precision = axes.lines[0].get_data()
+    sensitivity, precision, prevalence = precision_curve(validation)
+    assert prevalence == pytest.approx(0.15)
     # 10 s above 0.8 are all seizure; 30 s above 0.5 hold the same 10 s.
     for found, right in ((1 / 3, 1.0), (1 / 3, 1 / 3), (2 / 3, 1 / 2), (1.0, 30 / 50)):
         assert any(np.isclose(sensitivity, found) & np.isclose(precision, right))

@@ -1,4 +1,4 @@
-from brainbrr.reporting.further_tables import further_tables
+from brainbrr.reporting.score_tables import further_tables
 
 SCORES = {
     "latency_s": {"median": 4.156, "p90": None, "n": 8},
