@@ -6,7 +6,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from brainbrr.cli.renamed import TARGETS
+from brainbrr.cli.renamed import VALUES
 from brainbrr.errors import BrainbrrError
 
 ALLOWED = ("brainbrr.", "torch.", "lightning.", "torch_geometric.")
@@ -81,10 +81,10 @@ def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
 
 
 def _renamed(node: Any) -> Any:
-    """The node with today's name for each `_target_` of a former version."""
+    """Return the node with today's names for what a former version wrote."""
     if isinstance(node, dict):
         return {
-            key: TARGETS.get(value, value) if key == "_target_" else _renamed(value)
+            key: VALUES[key].get(value, value) if key in VALUES else _renamed(value)
             for key, value in node.items()
         }
     return [_renamed(child) for child in node] if isinstance(node, list) else node

@@ -1,5 +1,7 @@
 """Names of former versions that stored configurations still hold, and what they are called now."""
 
+from brainbrr.models.registry import FORMER_SCANS
+
 TARGETS = {
     "brainbrr.data.artefact_augmentation.AddArtefact": "brainbrr.data.windows.artefact_augmentation.AddArtefact",
     "brainbrr.data.augmentation.BandStop": "brainbrr.data.windows.augmentation.BandStop",
@@ -36,3 +38,9 @@ TARGETS = {
     "brainbrr.training.validation_figures.ValidationFigures": "brainbrr.training.callbacks.validation_figures.ValidationFigures",
 }
 """`_target_` of runs trained before the package had its present rooms."""
+
+VALUES = {
+    "_target_": TARGETS,
+    "scan": FORMER_SCANS,
+}
+"""Option to its values of former versions."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from brainbrr.kernels.scan import Scan
+from brainbrr.kernels.reference import Scan
 from brainbrr.models.detector import V3Detector
 from brainbrr.models.mamba2 import Mamba2
 
