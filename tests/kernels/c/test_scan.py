@@ -1,19 +1,14 @@
 """The C scan against a float64 recurrence written here: values, gradients, bad numbers."""
 
-import warnings
-
 import pytest
 import torch
 from torch import Tensor
 
-from brainbrr.kernels.c.binding import (
-    UnsupportedScanInput,
-    native_available,
-    native_can_take,
-    native_scan,
-)
+from brainbrr.errors import InvalidInput
+from brainbrr.kernels.c import operators
+from brainbrr.kernels.c.binding import available
 
-pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 
 NAMES = ("x", "dt", "A", "B", "C", "D", "initial_state")
 # batch, length, heads, headdim, d_state: around tiles of 32, vectors of 4 to 16, slices of 8.
@@ -75,7 +70,7 @@ def assert_near(got: Tensor, wanted: Tensor, relative: float, what: str) -> None
 def test_values_and_gradients_equal_the_recurrence(shape):
     arguments = draw(*shape)
     weights = [torch.randn(arguments[0].shape), torch.randn(arguments[6].shape)]
-    outputs, grads = gradients(native_scan, arguments, weights)
+    outputs, grads = gradients(operators.scan, arguments, weights)
     wanted, wanted_grads = gradients(recurrence, [a.double() for a in arguments], weights)
     assert_near(outputs[0], wanted[0], 2e-6, "y")
     assert_near(outputs[1], wanted[1], 2e-6, "final state")
@@ -88,11 +83,11 @@ def test_no_initial_state_is_a_state_of_zeros():
     *arguments, initial = draw(70, 40, 2, 4, 8)  # more sequences than groups: memory is reused
     initial.zero_()
     upstream = [torch.randn(70, 40, 2, 4)]
-    got = gradients(lambda *a: native_scan(*a)[:1], arguments, upstream)
-    wanted = gradients(lambda *a: native_scan(*a, initial)[:1], arguments, upstream)
+    got = gradients(lambda *a: operators.scan(*a)[:1], arguments, upstream)
+    wanted = gradients(lambda *a: operators.scan(*a, initial)[:1], arguments, upstream)
     for value, want in zip((*got[0], *got[1]), (*wanted[0], *wanted[1]), strict=True):
         assert torch.equal(value, want)
-    alone = native_scan(*(a[40:41] if a.ndim > 1 else a for a in arguments))[0]
+    alone = operators.scan(*(a[40:41] if a.ndim > 1 else a for a in arguments))[0]
     assert torch.equal(got[0][0][40:41], alone)
 
 
@@ -100,16 +95,16 @@ def test_two_halves_joined_by_the_state_equal_the_whole():
     *arguments, initial = draw(2, 90, 4, 4, 8)
     first = [a[:, :50] if a.ndim > 1 else a for a in arguments]
     second = [a[:, 50:] if a.ndim > 1 else a for a in arguments]
-    y, final = native_scan(*arguments, initial)
-    y_first, middle = native_scan(*first, initial)
-    y_second, end = native_scan(*second, middle)
+    y, final = operators.scan(*arguments, initial)
+    y_first, middle = operators.scan(*first, initial)
+    y_second, end = operators.scan(*second, middle)
     torch.testing.assert_close(torch.cat([y_first, y_second], dim=1), y, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(end, final, rtol=1e-5, atol=1e-5)
 
 
 def test_only_the_final_state_is_used():
     arguments = [a.requires_grad_() for a in draw(2, 40, 2, 4, 8)]
-    native_scan(*arguments)[1].sum().backward()
+    operators.scan(*arguments)[1].sum().backward()
     doubled = [a.detach().double().requires_grad_() for a in arguments]
     recurrence(*doubled)[1].sum().backward()
     for name, got, want in zip(NAMES, arguments, doubled, strict=True):
@@ -130,9 +125,9 @@ def test_views_give_what_copies_give():
         joined[..., None, 16:24],
         joined[..., None, 24:],
     )
-    wanted = native_scan(x, dt, A, B, C, D, initial)
+    wanted = operators.scan(x, dt, A, B, C, D, initial)
     for x_view, B_view, C_view in (views, sliced):
-        got = native_scan(
+        got = operators.scan(
             x_view, dt.transpose(0, 1).contiguous().transpose(0, 1), A, B_view, C_view, D, initial
         )
         assert torch.equal(got[0], wanted[0])
@@ -143,8 +138,8 @@ def test_views_give_what_copies_give():
 def test_half_precision_is_computed_in_float32(dtype):
     arguments = [a.to(dtype) for a in draw(2, 60, 4, 4, 8)]
     leaves = [a.requires_grad_() for a in arguments]
-    y, final = native_scan(*leaves)
-    wanted, wanted_final = native_scan(*(a.detach().float() for a in arguments))
+    y, final = operators.scan(*leaves)
+    wanted, wanted_final = operators.scan(*(a.detach().float() for a in arguments))
     assert y.dtype is dtype
     assert final.dtype is torch.float32
     assert torch.equal(y, wanted.to(dtype))
@@ -157,9 +152,9 @@ def test_half_precision_is_computed_in_float32(dtype):
 @pytest.mark.parametrize("name", ["x", "dt", "B", "C"])
 def test_a_bad_number_is_not_hidden_and_does_not_reach_the_past_or_other_sequences(name, bad):
     arguments = draw(2, 70, 4, 4, 8)
-    clean, _ = native_scan(*arguments)
+    clean, _ = operators.scan(*arguments)
     arguments[NAMES.index(name)].view(2, 70, -1)[1, 40, 3] = bad
-    y, final = native_scan(*arguments)
+    y, final = operators.scan(*arguments)
     assert not torch.isfinite(y[1, 40]).all()
     assert torch.equal(y[0], clean[0])
     assert torch.equal(y[1, :40], clean[1, :40])
@@ -169,7 +164,7 @@ def test_a_bad_number_is_not_hidden_and_does_not_reach_the_past_or_other_sequenc
 
 def test_a_nan_gradient_comes_back_as_nan():
     arguments = [a.requires_grad_() for a in draw(2, 40, 2, 4, 8)]
-    y, _ = native_scan(*arguments)
+    y, _ = operators.scan(*arguments)
     upstream = torch.ones_like(y)
     upstream[1, 20] = float("nan")
     y.backward(upstream)
@@ -187,7 +182,7 @@ def test_any_number_of_threads_gives_the_same_bits():
     try:
         for threads in (1, 2, 5):
             torch.set_num_threads(threads)
-            results.append(gradients(native_scan, arguments, weights))
+            results.append(gradients(operators.scan, arguments, weights))
     finally:
         torch.set_num_threads(before)
     for outputs, grads in results[1:]:
@@ -198,7 +193,7 @@ def test_any_number_of_threads_gives_the_same_bits():
 @pytest.mark.parametrize("batch, length", [(0, 5), (2, 0)])
 def test_nothing_in_is_nothing_out(batch, length):
     arguments = [a.requires_grad_() for a in draw(batch, length, 2, 4, 8)]
-    y, final = native_scan(*arguments)
+    y, final = operators.scan(*arguments)
     assert y.shape == (batch, length, 2, 4)
     assert torch.equal(final, arguments[6])
     (y.sum() + final.sum()).backward()
@@ -209,7 +204,7 @@ def test_strong_decay_forgets_without_overflow():
     arguments = draw(1, 40, 2, 4, 8)
     arguments[1].fill_(1e4)
     arguments[2].fill_(-1e4)
-    y, final = native_scan(*arguments)
+    y, final = operators.scan(*arguments)
     wanted, wanted_final = recurrence(*(a.double() for a in arguments))
     assert_near(y, wanted, 1e-6, "y")
     assert_near(final, wanted_final, 1e-6, "final state")
@@ -217,8 +212,8 @@ def test_strong_decay_forgets_without_overflow():
 
 def test_second_derivatives_are_refused():
     arguments = [a.requires_grad_() for a in draw(1, 5, 1, 2, 8)]
-    total = native_scan(*arguments)[0].sum()
-    with pytest.raises(UnsupportedScanInput, match="first derivatives"):
+    total = operators.scan(*arguments)[0].sum()
+    with pytest.raises(InvalidInput, match="first derivatives"):
         torch.autograd.grad(total, arguments[0], create_graph=True)
 
 
@@ -239,25 +234,5 @@ def test_second_derivatives_are_refused():
 def test_unfit_tensors_are_refused(name, change, match):
     arguments = draw(2, 5, 2, 4, 8)
     arguments[NAMES.index(name)] = change(arguments[NAMES.index(name)])
-    with pytest.raises(UnsupportedScanInput, match=match):
-        native_scan(*arguments)
-
-
-def test_can_take_says_no_where_the_scan_would_refuse():
-    x = torch.zeros(1)
-    assert native_can_take(x, x.bfloat16())
-    assert not native_can_take(x, x.double())
-    assert not native_can_take(x.to("meta"))
-
-
-def test_can_take_says_no_to_a_tracer():
-    answers = []
-
-    def traced(x):
-        answers.append(native_can_take(x))
-        return x + 1
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.trace(traced, torch.zeros(1), check_trace=False)
-    assert answers == [False]
+    with pytest.raises(InvalidInput, match=match):
+        operators.scan(*arguments)

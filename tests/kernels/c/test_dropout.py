@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from brainbrr.kernels.c.binding import native_available
-from brainbrr.models.dropout import Dropout
+from brainbrr.kernels.c.binding import available
+from brainbrr.models.layers import Dropout
 
-pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 
 
 @pytest.mark.parametrize("n_values", [1, 15, 4096, 4097, 300_001])
