@@ -13,6 +13,7 @@ from brainbrr.cli.build import (
     build_each,
 )
 from brainbrr.cli.renamed import TARGETS
+from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.data.windows.augmentation import Sequential
 from brainbrr.events.detection import Detection, ThresholdsOutOfOrder
 
@@ -73,3 +74,10 @@ def test_a_stored_configuration_of_a_former_version_builds() -> None:
         }
     )
     assert isinstance(build(node), Sequential)
+
+
+@pytest.mark.parametrize(("former", "present"), [("native", "c"), ("auto", "auto")])
+def test_a_form_of_the_scan_under_its_former_name_is_the_present_one(former, present) -> None:
+    node = OmegaConf.load(CONF_FOLDER / "model" / "v3_tiny.yaml")
+    node.scan = former
+    assert build(node).node_stream.layers[0].layer.forwards.scan == present

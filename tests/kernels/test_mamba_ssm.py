@@ -7,7 +7,7 @@ import torch
 
 from brainbrr.errors import InvalidInput
 from brainbrr.kernels import mamba_ssm as kernels
-from brainbrr.kernels.reference import chunked
+from brainbrr.kernels.reference import chunked, convolve
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def test_nothing_is_available_without_a_device():
         assert not kernels.available()
 
 
-def test_the_convolution_declines_where_it_cannot_run():
-    out = kernels.kernel_convolution(torch.zeros(1, 4, 8), torch.zeros(8, 1, 4), torch.zeros(8))
-    assert out is None
+def test_without_causal_conv1d_the_convolution_is_torchs():
+    arguments = torch.randn(1, 4, 8), torch.randn(8, 1, 4), torch.randn(8)
+    assert torch.equal(kernels.convolve(*arguments), convolve(*arguments))
 
 
 @pytest.fixture

@@ -87,19 +87,17 @@ def test_a_form_may_be_a_function():
 def test_the_plain_forms_serve_every_device(device, monkeypatch):
     monkeypatch.setattr(binding, "available", lambda: False)
     model = load_model("v3_tiny", scan="auto", eigensolver="jacobi").to(device).eval()
-    signal, norm = torch.randn(2, 16, 96, device=device), model.front.encoder.norm
-    assert norm(signal[:, : norm.weight.shape[0]]).device.type == device
+    norm = model.front.encoder.norm
+    signal = torch.randn(2, norm.weight.shape[0], 96, device=device)
+    assert norm(signal).device.type == device
     weights, observed = torch.rand(2, 171, 4, device=device), torch.ones(2, 19, device=device)
     assert ops.strongest_edges(weights, observed.bool(), 3).shape == (2, 4, 19, 19)
-    rows = ops.edge_embedding(weights, torch.ones(8, 1, device=device), rows_bias(device), scale=1)
+    bias = torch.zeros(8, device=device)
+    rows = ops.edge_embedding(weights, bias[:, None], bias, scale=1)
     layer = model.edges.stream.layers[0]
     assert rows.shape == (2, 171, 4, 8)
     sequences = torch.randn(3, 5, layer.norm.weight.shape[0], device=device)
     assert layer(sequences).shape == sequences.shape
-
-
-def rows_bias(device):
-    return torch.zeros(8, device=device)
 
 
 @needs_compiler

@@ -8,6 +8,7 @@ from brainbrr.errors import InvalidOption
 from brainbrr.models.registry import (
     FAMILIES,
     build_model,
+    describe_model,
     family_of,
     load_model,
     read_model,
@@ -96,3 +97,11 @@ def test_missing_number_is_refused():
     del numbers["prior"]
     with pytest.raises(InvalidOption, match="none for prior"):
         build_model(family, **numbers)
+
+
+def test_a_release_of_a_former_version_names_the_scan_as_it_was():
+    family, numbers = read_model("v3_tiny")
+    model = build_model(family, **numbers | {"scan": "native"})
+    assert model.node_stream.layers[0].layer.forwards.scan == "c"
+    entry = OmegaConf.to_container(OmegaConf.load(CONF / "v3_tiny.yaml")) | {"scan": "fused"}
+    assert describe_model(entry)["scan"] == "triton"
