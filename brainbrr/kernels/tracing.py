@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 # Chosen once, at import: torch 2.2 cannot read a `hasattr` of a module while it compiles.
 if hasattr(torch.compiler, "is_compiling"):
@@ -21,6 +22,11 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def is_tracing() -> bool:
     """Return whether torch.compile, torch.export or torch.jit traces, which see no values."""
     return bool(_is_compiling()) or torch._C._get_tracing_state() is not None
+
+
+def readable_at_once(values: Tensor) -> bool:
+    """Return whether reading these values waits for nothing: on a CPU, and nobody traces."""
+    return values.device.type == "cpu" and not is_tracing()
 
 
 def keeps_operators() -> bool:

@@ -122,6 +122,6 @@ def test_kernels_equal_the_plain_scan_on_a_gpu(dtype, sequences, headdim):
         assert (got - want).abs().max() < tolerance * want.abs().max()
 
 
-def test_a_tensor_on_the_processor_is_refused_by_name():
+def test_a_tensor_on_the_cpu_is_refused_by_name():
     with pytest.raises(InvalidInput, match="model.scan=auto"):
         kernels.scan(*draw(1, 4))

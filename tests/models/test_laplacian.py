@@ -73,7 +73,7 @@ def test_patterns_are_orthonormal_smoothest_first():
 
 
 @pytest.mark.parametrize("solver", ["eigh", "jacobi"])
-def test_absent_electrodes_are_nought_and_disturb_no_other(solver):
+def test_absent_electrodes_are_zero_and_disturb_no_other(solver):
     adjacency = random_graph()
     observed = EVERYONE.clone()
     observed[0, [3, 11, 17, 18]] = False

@@ -102,7 +102,7 @@ def oracle(layer, inputs, mask=1.0):
 
 
 def dropped():
-    """Gradients pass through the mask of the way there."""
+    """Gradients pass through the mask of the forward pass."""
     layer, inputs = draw(*CASES["tiny"])
     torch.manual_seed(0)
     ours = results(layer, lambda model, x: fused(model, x, 0.2), inputs)

@@ -103,7 +103,7 @@ def test_values_and_gradients_equal_the_steps(shape, projected, reverse):
     upstream = torch.randn(output.shape, generator=torch.Generator().manual_seed(1))
     got = with_gradients(operators.block, inputs, weights, upstream, reverse=reverse)
     wanted = with_gradients(reference, inputs.double(), double(weights), upstream, reverse=reverse)
-    assert torch.equal(got[0], output)  # with and without keeping states for the way back
+    assert torch.equal(got[0], output)  # with and without keeping states for the backward pass
     assert_all_near(got[:1], wanted[:1], 2e-6)
     # Long sums in float32, and the norm takes a difference of like numbers.
     assert_all_near(got[1:], wanted[1:], 2e-5)

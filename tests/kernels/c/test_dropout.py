@@ -51,7 +51,7 @@ def test_the_seed_and_nothing_else_decides():
     assert not torch.equal(layer(values), masks[0])
 
 
-def test_evaluation_and_a_chance_of_nought_leave_values_alone():
+def test_evaluation_and_a_chance_of_zero_leave_values_alone():
     values = torch.randn(100)
     assert torch.equal(Dropout(0.5).eval()(values), values)
     assert torch.equal(Dropout(0.0)(values), values)

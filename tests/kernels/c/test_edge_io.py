@@ -74,7 +74,7 @@ def test_the_read_and_its_gradients_are_torchs(shape, width):
     assert near(ours, theirs, tolerance=2e-5 if shape == (1, 1, 1) else 5e-6)
 
 
-def test_tanh_is_exact_to_relative_rounding_near_nought():
+def test_tanh_is_exact_to_relative_rounding_near_zero():
     lift = EdgeEmbedding(16)
     with torch.no_grad():
         lift.weight.fill_(1.0)

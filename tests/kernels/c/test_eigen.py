@@ -60,7 +60,7 @@ def test_what_is_not_finite_hurts_its_own_matrix_only():
     assert torch.equal(hurt, clean)
 
 
-def test_a_matrix_of_noughts_has_the_axes_as_its_vectors():
+def test_a_matrix_of_zeros_has_the_axes_as_its_vectors():
     vectors = operators.eigenvectors(torch.zeros(2, 5, 5), 5)
     assert torch.equal(vectors, torch.eye(5).expand(2, 5, 5))
 
