@@ -31,8 +31,9 @@ def has_bf16_units(device_type: str) -> bool:
     return not UNITS.isdisjoint(re.split(r"\s+", PROCESSOR.read_text(encoding="utf-8")))
 
 
-def full_precision(device_type: str) -> AbstractContextManager[None]:
-    """Return a context in which autocast leaves operations on that device alone."""
+def full_precision(values: Tensor) -> AbstractContextManager[None]:
+    """Return a context in which autocast leaves operations on the values' device alone."""
+    device_type = values.device.type
     available = getattr(torch.amp, "is_autocast_available", ("cpu", "cuda").__contains__)
     # Older versions of torch refuse even to switch off what a device (MPS) does not have.
     if not available(device_type):

@@ -79,7 +79,7 @@ def recurrence(
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Compute the scan step by step: slow, and what the others are measured against."""
-    with full_precision(x.device.type):
+    with full_precision(x):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         outputs = []
         for t in range(u.shape[1]):
@@ -119,7 +119,7 @@ def chunked(
         chunk: steps computed at once; 16 on a CPU, 64 elsewhere when not given.
     """
     chunk = chunk or (CHUNK_CPU if x.device.type == "cpu" else CHUNK_CUDA)
-    with full_precision(x.device.type):
+    with full_precision(x):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         length = u.shape[1]
         # A step of size 0 neither decays nor feeds the state, so padding changes nothing.

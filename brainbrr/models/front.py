@@ -126,7 +126,7 @@ def pool(features: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
 def cosine_similarity(nodes: Tensor) -> Tensor:
     """Return how alike the electrodes' features are at each frame, `(batch, frames, electrodes,
     electrodes)`, in -1..1."""
-    with full_precision(nodes.device.type):
+    with full_precision(nodes):
         # Frame by frame in memory: otherwise each of the small products copies its matrices first.
         by_frame = nodes.float().transpose(1, 2).contiguous()
         unit = F.normalize(by_frame, dim=-1, eps=1e-6)

@@ -62,7 +62,7 @@ def laplacian_encoding(
     Returns:
         `(batch, frames, electrodes, n_eigenvectors)`, detached.
     """
-    with full_precision(adjacency.device.type):
+    with full_precision(adjacency):
         laplacian = normalized_laplacian(adjacency.float())
         n = laplacian.shape[-1]
         order = torch.arange(1, n + 1, device=laplacian.device, dtype=laplacian.dtype)
