@@ -223,9 +223,12 @@ def mamba2_block(
         convolve: causal convolution and SiLU of `(batch, length, channels)`.
     """
     assert weights.in_proj is not None and weights.out_proj is not None
-    heads, d_inner, d_state = len(weights.A), weights.d_inner, weights.d_state
+    # From the shapes, as torch.compile of torch 2.2 reads no property of a named tuple.
+    heads, d_inner = weights.A.shape[0], weights.norm_weight.shape[0]
+    channels = weights.conv_bias.shape[0]
+    d_state = (channels - d_inner) // 2
     projected = F.linear(inputs, weights.in_proj)
-    gate, xbc, dt = torch.split(projected, [d_inner, d_inner + 2 * d_state, heads], -1)
+    gate, xbc, dt = torch.split(projected, [d_inner, channels, heads], -1)
     xbc = convolve(xbc, weights.conv_weight, weights.conv_bias)
     x, B, C = torch.split(xbc, [d_inner, d_state, d_state], -1)
     # Step sizes and rates in float32 under autocast too: they stand in an exponent.
