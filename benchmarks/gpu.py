@@ -82,7 +82,7 @@ def steps(options):
     """Time and peak memory of each batch size and interval, and of the fused edge stream."""
     rows = []
     for batch in options.batches:
-        for interval, scan in ((1, "auto"), (5, "auto"), (5, "fused")):
+        for interval, scan in ((1, "auto"), (5, "auto"), (5, "triton")):
             row = {"batch": batch, "interval": interval, "scan": scan}
             network = build(options.model, semi_dynamic_interval=interval, scan=scan)
             eeg = draw(batch)

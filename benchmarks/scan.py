@@ -1,9 +1,9 @@
-"""The Mamba-2 scan and its block on this processor: plain torch against C, in one run.
+"""The Mamba-2 scan and its block on this CPU: plain torch against C, in one run.
 
     python benchmarks/scan.py [--rounds 7] [--batch 1]
 
-Variants take turns, so that a busy machine slows all of them alike; read the ratios. Processor time
-is given beside the clock's: on a busy machine, with one thread, it is the steadier of the two. A
+Variants take turns, so that a busy machine slows all of them alike; read the ratios. CPU time is
+given next to wall-clock time: on a busy machine, with one thread, it is the steadier of the two. A
 line with the machine's facts is appended to results/scan.jsonl.
 """
 
@@ -20,9 +20,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from brainbrr.kernels.c.binding import native_scan
-from brainbrr.kernels.scan import Scan, chunked
-from brainbrr.models.mamba2 import Mamba2, mix
+from brainbrr.kernels import reference
+from brainbrr.kernels.c import operators
+from brainbrr.kernels.reference import Scan, chunked
+from brainbrr.models.mamba2 import NORM_EPS, Mamba2
 
 RESULTS = Path(__file__).parent / "results" / "scan.jsonl"
 LENGTH = 960
@@ -72,24 +73,15 @@ def scan_arguments(stream: Stream, batch: int) -> list[Tensor]:
 
 def unfused(block: Mamba2, inputs: Tensor, scan: Scan) -> Tensor:
     """The block as torch operators around a scan."""
-    inner = mix(
-        block.in_proj(inputs),
-        block.conv1d.weight,
-        block.conv1d.bias,
-        block.dt_bias,
-        block.A_log,
-        block.D,
-        block.norm.weight,
-        scan=scan,
-    )
-    return block.out_proj(inner)
+    steps = reference.mamba2_block
+    return steps(inputs, block.weights(), eps=NORM_EPS, scan=scan, convolve=reference.convolve)
 
 
 def variants(stream: Stream, batch: int) -> dict[str, Callable[[bool], None]]:
     """What is timed; each takes whether to train."""
     arguments = scan_arguments(stream, batch)
     leaves = [a.clone().requires_grad_() for a in arguments]
-    block = Mamba2(stream.d_model, d_state=stream.d_state, headdim=stream.headdim, scan="native")
+    block = Mamba2(stream.d_model, d_state=stream.d_state, headdim=stream.headdim, scan="c")
     inputs = torch.randn(batch * stream.sequences, LENGTH, stream.d_model)
     leaf = inputs.clone().requires_grad_()
 
@@ -101,10 +93,10 @@ def variants(stream: Stream, batch: int) -> dict[str, Callable[[bool], None]]:
 
     return {
         "scan chunked": run_scan(chunked),
-        "scan native": run_scan(native_scan),
+        "scan c": run_scan(operators.scan),
         "block, chunked scan": run_block(lambda x: unfused(block, x, chunked)),
-        "block, native scan": run_block(lambda x: unfused(block, x, native_scan)),
-        "block native": run_block(block),
+        "block, c scan": run_block(lambda x: unfused(block, x, operators.scan)),
+        "block c": run_block(block),
     }
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from brainbrr.models.graph import SSGConv
-from brainbrr.models.laplacian import normalised_laplacian
+from brainbrr.models.laplacian import normalized_laplacian
 
 N_PARAMETERS = 176_346
 GFLOP = 3.37
@@ -52,6 +52,6 @@ class EvoBrain(nn.Module):
 def positions(graph):
     """Eigenvectors of each graph's Laplacian, the smoothest first, without gradient."""
     even = (graph + graph.transpose(-1, -2)) / 2
-    laplacian = normalised_laplacian(even / even.amax((-2, -1), keepdim=True))
+    laplacian = normalized_laplacian(even / even.amax((-2, -1), keepdim=True))
     ridge = RIDGE * torch.eye(N_ELECTRODES, device=graph.device)
     return torch.linalg.eigh(laplacian + ridge).eigenvectors[..., :N_EIGENVECTORS]

@@ -15,9 +15,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from brainbrr.models.edges import matrices_of, pairs_of
+from brainbrr.kernels.reference import matrices_of, pairs_of
 from brainbrr.models.front import cosine_similarity
-from brainbrr.models.laplacian import normalised_laplacian
+from brainbrr.models.laplacian import normalized_laplacian
 
 N_PARAMETERS = 11_877_866
 GFLOP = 110.6
@@ -119,7 +119,7 @@ class FrameByFrame(nn.Module):
 def positions(adjacency):
     """Eigenvectors of each frame's Laplacian, with gradient."""
     ridge = 1e-4 * torch.eye(N_ELECTRODES, device=adjacency.device)
-    laplacian = normalised_laplacian(adjacency) + ridge
+    laplacian = normalized_laplacian(adjacency) + ridge
     poor = torch.linalg.cond(laplacian.detach()) > 1e6
     laplacian = laplacian + torch.where(poor, 1e-3, 0.0)[..., None, None] * ridge
     vectors = torch.linalg.eigh(laplacian).eigenvectors[..., :N_EIGENVECTORS]

@@ -25,7 +25,7 @@ class V3AsALoop(nn.Module):
     def forward(self, eeg):
         """`(batch, samples)`."""
         # Norms, dropout and the ends of the edge stream would run in C whatever the scan.
-        with mock.patch("brainbrr.kernels.c.binding.native_available", return_value=False):
+        with mock.patch("brainbrr.kernels.c.binding.available", return_value=False):
             return self.network(eeg)
 
 

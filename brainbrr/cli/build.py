@@ -6,7 +6,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from brainbrr.cli.renamed import OPTIONS, TARGETS
+from brainbrr.cli.renamed import OPTIONS, VALUES
 from brainbrr.errors import BrainbrrError
 
 ALLOWED = ("brainbrr.", "torch.", "lightning.", "torch_geometric.")
@@ -81,13 +81,11 @@ def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
 
 
 def _renamed(node: Any) -> Any:
-    """Replace the previous names of each `_target_` and option by their present ones."""
+    """Replace former names of targets, options and values by their present ones."""
     if isinstance(node, dict):
         return {
-            OPTIONS.get(key, key): TARGETS.get(value, value)
-            if key == "_target_"
-            else _renamed(value)
-            for key, value in node.items()
+            name: VALUES[name].get(value, value) if name in VALUES else _renamed(value)
+            for name, value in ((OPTIONS.get(key, key), value) for key, value in node.items())
         }
     return [_renamed(child) for child in node] if isinstance(node, list) else node
 

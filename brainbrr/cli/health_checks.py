@@ -13,14 +13,14 @@ from torch import Tensor
 from brainbrr import __version__
 from brainbrr.data.corpora.cache import open_signal
 from brainbrr.data.corpora.manifest import read_manifest
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, Unavailable
 from brainbrr.export.parity import agreements
 from brainbrr.export.szcore_rehearsal import rehearse
 from brainbrr.inference.recordings import find_jobs
 from brainbrr.inference.tiling import ENCODE_ONCE
-from brainbrr.kernels.scan import ScanUnavailable, select_scan
+from brainbrr.kernels import ops
 from brainbrr.models.mamba2 import BiMamba2
-from brainbrr.models.sequence import PreNorm
+from brainbrr.models.sequence import ResidualBiMamba2
 from brainbrr.release.artifact import load_detector, selftest
 from brainbrr.release.selftest import TOLERANCE
 
@@ -61,11 +61,11 @@ def check_versions() -> Iterator[Finding]:
 def check_scans(device: str) -> Iterator[Finding]:
     """Each form of the Mamba-2 scan against the plain recurrence, forward and backward."""
     expected = _scan_and_gradients("reference", device)
-    for mode in ("chunked", "native", "kernels"):
+    for mode in ("chunked", "c", "mamba_ssm"):
         what = f"scan {mode}"
         try:
             found = _scan_and_gradients(mode, device)
-        except ScanUnavailable as error:
+        except Unavailable as error:
             yield Finding(what, None, f"absent ({error.expected}); auto uses another, same numbers")
             continue
         yield _compared(what, found, expected)
@@ -75,8 +75,8 @@ def check_fused_layer(device: str) -> Iterator[Finding]:
     """The narrow layer's own CUDA kernels against the plain recurrence, forward and backward."""
     what = "fused edge layer"
     try:
-        layer, inputs = _narrow_layer("fused", device)
-    except ScanUnavailable as error:
+        layer, inputs = _narrow_layer("triton", device)
+    except Unavailable as error:
         yield Finding(what, None, f"absent ({error.expected}); other forms serve it")
         return
     expected = _layer_and_gradients(*_narrow_layer("reference", device))
@@ -97,16 +97,16 @@ def _compared(what: str, found: list[Tensor], expected: list[Tensor]) -> Finding
     )
 
 
-def _narrow_layer(scan: str, device: str) -> tuple[PreNorm, Tensor]:
+def _narrow_layer(scan: str, device: str) -> tuple[ResidualBiMamba2, Tensor]:
     """A layer of V3's edge stream, the same in each form, and its input."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        layer = PreNorm(16, BiMamba2(16, d_state=8, headdim=4, scan=scan), dropout=0.0)
+        layer = ResidualBiMamba2(16, BiMamba2(16, d_state=8, headdim=4, scan=scan), dropout=0.0)
         inputs = torch.randn(3, 200, 16)
     return layer.to(device), inputs.to(device)
 
 
-def _layer_and_gradients(layer: PreNorm, inputs: Tensor) -> list[Tensor]:
+def _layer_and_gradients(layer: ResidualBiMamba2, inputs: Tensor) -> list[Tensor]:
     leaf = inputs.clone().requires_grad_()
     output = layer(leaf)
     gradients = torch.autograd.grad(output.square().sum(), [leaf, *layer.parameters()])
@@ -122,9 +122,9 @@ def _scan_and_gradients(mode: str, device: str) -> list[Tensor]:
     B, C = torch.randn(2, batch, length, 1, d_state, generator=generator)
     D = torch.randn(heads, generator=generator)
     inputs = [tensor.to(device).requires_grad_() for tensor in (x, dt, A, B, C, D)]
-    if mode == "native" and device != "cpu":
-        raise ScanUnavailable("a CPU", device, "Use device=cpu.")
-    y, _ = select_scan(mode)(*inputs)
+    if mode == "c" and device != "cpu":
+        raise Unavailable("a CPU", device, "Use device=cpu.")
+    y, _ = ops.scan(*inputs, form=ops.select_scan(mode))
     gradients = torch.autograd.grad(y.square().sum(), inputs)
     return [tensor.detach().cpu() for tensor in (y, *gradients)]
 

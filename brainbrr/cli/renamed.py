@@ -1,5 +1,7 @@
 """Names of former versions that stored configurations still hold, and what they are called now."""
 
+from brainbrr.models.registry import FORMER_SCANS
+
 TARGETS = {
     "brainbrr.data.artefact_augmentation.AddArtefact": "brainbrr.data.windows.artefact_augmentation.AddArtefact",
     "brainbrr.data.augmentation.BandStop": "brainbrr.data.windows.augmentation.BandStop",
@@ -41,4 +43,10 @@ TARGETS = {
 OPTIONS = {
     "spike_watch": "loss_spike_monitor",
 }
-"""Options of runs that were trained before they had their present names."""
+"""Options by their former name."""
+
+VALUES: dict[str, dict[str, str]] = {
+    "_target_": TARGETS,
+    "scan": FORMER_SCANS,
+}
+"""Values of options, by the option's present name."""

@@ -12,7 +12,6 @@ from torch.export import Dim, ExportedProgram, export
 
 from brainbrr.export.refusals import ExportUnavailable, NotExportable
 from brainbrr.inference.detector import Detector
-from brainbrr.kernels.scan import select_scan
 from brainbrr.models.detector import V3Detector
 from brainbrr.models.graph import GeometricConvolution
 from brainbrr.models.mamba2 import Mamba2
@@ -53,7 +52,7 @@ def traceable(detector: Detector) -> StoredWindows:
                 "Train with model.graph_convolution=ssg to export.",
             )
         if isinstance(module, Mamba2):
-            module.scan = select_scan("chunked")
+            module.scan = "chunked"
         if isinstance(module, V3Detector):
             # One operator, for which each format has its own solver.
             module.eigensolver = "eigh"

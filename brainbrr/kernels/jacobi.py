@@ -1,6 +1,6 @@
 """Eigenvectors of many small symmetric matrices by Jacobi rotations, in plain torch operations.
 
-ONNX has no eigen-operator and some GPU stacks solve tiny matrices very slowly; this needs neither.
+ONNX has no eigen-operator, and some GPU stacks solve tiny matrices very slowly.
 The rotations of a round touch disjoint pairs of rows, so that a round is a handful of tensor
 operations (Golub and Van Loan, section 8.5). The rows stand in the order in which they meet, and
 all move up one place after each round: every round reads and writes whole blocks of memory, and
@@ -16,7 +16,7 @@ SPARE_SWEEPS = 2
 
 
 def sweeps_for(n: int) -> int:
-    """Passes over all pairs that bring `n x n` matrices to float32 rounding.
+    """Return the passes over all pairs that bring `n x n` matrices to float32 rounding.
 
     Convergence is quadratic, so the number hardly grows: 4 for 4 x 4, 7 for 19 x 19.
     """
@@ -24,7 +24,7 @@ def sweeps_for(n: int) -> int:
 
 
 def jacobi_eigh(matrices: Tensor, sweeps: int | None = None) -> tuple[Tensor, Tensor]:
-    """Eigenvalues in ascending order and eigenvectors as columns, like `torch.linalg.eigh`.
+    """Return eigenvalues in ascending order and eigenvectors as columns, like `torch.linalg.eigh`.
 
     Args:
         matrices: symmetric, `(..., n, n)`.
@@ -34,7 +34,7 @@ def jacobi_eigh(matrices: Tensor, sweeps: int | None = None) -> tuple[Tensor, Te
     n = matrices.shape[-1]
     upright = matrices.reshape(-1, n, n).permute(1, 2, 0)
     identity = torch.eye(n, dtype=matrices.dtype, device=matrices.device)
-    # Turned rows are what both need, so the eigenvectors lie beside the matrix, as rows.
+    # Turned rows are what both need, so the eigenvectors lie next to the matrix, as rows.
     both = torch.cat([upright, identity[..., None].expand_as(upright)], 1)
     n_rounds = n - 1 + n % 2 if n > 1 else 0
     for _ in range((sweeps_for(n) if sweeps is None else sweeps) * n_rounds):
@@ -60,11 +60,11 @@ def _round(both: Tensor) -> Tensor:
 
 
 def _angles(matrices: Tensor, half: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each pair's smaller angle, `(pair, matrix)`."""
+    """Return cosine and sine of each pair's smaller angle, `(pair, matrix)`."""
     diagonal = matrices.diagonal().mT
     difference = diagonal[half : 2 * half] - diagonal[:half]
     twice_off = 2 * matrices[:half, half : 2 * half].diagonal().mT
-    # The tangent, in the form that neither divides by zero nor cancels; where both are zero, no
+    # The tangent, in the form that neither divides by zero nor cancels; if both are zero, no
     # turn. hypot, as squares may underflow.
     denominator = difference.abs() + torch.hypot(difference, twice_off)
     still = denominator == 0
@@ -82,9 +82,10 @@ def _turn(first: Tensor, second: Tensor, cosine: Tensor, sine: Tensor) -> tuple[
 
 
 def _move(first: Tensor, second: Tensor, resting: Tensor, axis: int) -> list[Tensor]:
-    """The blocks in their next order: in a ring of players one stays and the others go round.
+    """Return the blocks in their next order: in a ring of players one stays and the others go
+    round.
 
-    Where their number is odd the one that stays is a gap, whose partner rests.
+    If their number is odd, the one that stays is a gap, whose partner rests.
     """
     half = first.shape[axis]
     if resting.shape[axis]:

@@ -1,5 +1,4 @@
-"""Mamba-2's CUDA kernels: the Triton scan of mamba-ssm and the convolution of causal-conv1d, loaded
-when first used."""
+"""Mamba-2 by the CUDA kernels of mamba-ssm (scan) and causal-conv1d, loaded when first used."""
 
 import logging
 import sys
@@ -13,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
+from brainbrr.kernels import reference
 
 CHUNK = 64
 """mamba-ssm's own default of 256 overflows 32-bit offsets from 48 windows of edge sequences up
@@ -27,23 +27,19 @@ SCAN_MODULE = "mamba_ssm.ops.triton.ssd_combined"
 _log = logging.getLogger(__name__)
 
 
-class NotOnCuda(BrainbrrError):
-    """The CUDA kernels were given a tensor of another device."""
-
-
-def kernels_available() -> bool:
-    """Whether the Triton scan loads and there is a CUDA device to run it on."""
+def available() -> bool:
+    """Return whether mamba-ssm's scan loads and there is a CUDA device to run it on."""
     return torch.cuda.is_available() and _combined() is not None
 
 
 @cache
 def _combined() -> Callable[..., Any] | None:
-    """mamba-ssm's scan, whether or not its extension for Mamba-1 was built as well."""
+    """Return mamba-ssm's scan, whether or not its extension for Mamba-1 was built as well."""
     try:
         try:
             module = import_module(SCAN_MODULE)
         except ImportError:
-            module = _past_the_front_door()
+            module = _without_package_init()
     except ImportError as reason:
         _log.info("mamba-ssm does not load: %s", reason)
         return None
@@ -51,8 +47,8 @@ def _combined() -> Callable[..., Any] | None:
     return function
 
 
-def _past_the_front_door() -> ModuleType:
-    """The scan's module without the package's `__init__`, which wants Mamba-1's extension."""
+def _without_package_init() -> ModuleType:
+    """Import the scan without the package's `__init__`, which needs Mamba-1's extension."""
     package, _, _ = SCAN_MODULE.partition(".")
     spec = find_spec(package)
     if spec is None or spec.submodule_search_locations is None:
@@ -78,7 +74,7 @@ def _convolution() -> Callable[..., Tensor] | None:
     return function
 
 
-def kernel_scan(
+def scan(
     x: Tensor,
     dt: Tensor,
     A: Tensor,
@@ -87,14 +83,14 @@ def kernel_scan(
     D: Tensor,
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The scan on CUDA by mamba-ssm.
+    """Run the scan on CUDA.
 
     Raises:
-        NotOnCuda: the tensor lies elsewhere; the kernels would fail inside Triton, without a name.
+        InvalidInput: the tensor is elsewhere; the kernels would fail inside Triton, without a name.
     """
     if not x.is_cuda:
-        raise NotOnCuda(
-            "EEG and model on a CUDA device, for model.scan=kernels",
+        raise InvalidInput(
+            "EEG and model on a CUDA device, for model.scan=mamba_ssm",
             f"a tensor on {x.device}",
             "Move both there, or use model.scan=auto: the numbers are the same.",
         )
@@ -110,9 +106,9 @@ def launch_scan(
     D: Tensor,
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The scan in launches small enough for its grid and its 32-bit offsets."""
+    """Run the scan in launches small enough for its grid and its 32-bit offsets."""
     combined = _combined()
-    assert combined is not None, "select_scan refuses before this point"
+    assert combined is not None, "ops.select_scan refuses before this point"
     n_chunks = -(-x.shape[1] // CHUNK)
     at_once = max(1, min(MAX_SEQUENCES, GRID_LIMIT // n_chunks))
     outputs, states = [], []
@@ -135,12 +131,11 @@ def launch_scan(
     return torch.cat(outputs), torch.cat(states)
 
 
-def kernel_convolution(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
-    """Causal depthwise convolution and SiLU of `(batch, length, channels)` by causal-conv1d; None
-    where it cannot."""
+def convolve(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Apply the causal convolution and SiLU by causal-conv1d, or by torch if that is absent."""
     function = _convolution() if inputs.is_cuda else None
     if function is None:
-        return None
+        return reference.convolve(inputs, weight, bias)
     # Channel-last is what its fast path takes; the transpose is a view.
     weight, bias = weight.squeeze(1).to(inputs.dtype), bias.to(inputs.dtype)
     channel_last = inputs.contiguous().transpose(1, 2)

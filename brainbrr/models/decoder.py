@@ -1,6 +1,7 @@
-"""From slow features back to one logit for each sample.
+"""From slow features back to one logit per sample.
 
-Axes: (batch, channels, frames) to (batch, samples).
+Axes: features (batch, channels, frames), doubled stage by stage to (batch, channels, samples);
+    logits (batch, samples).
 """
 
 import math
@@ -10,17 +11,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from brainbrr.errors import BrainbrrError
-from brainbrr.models.norm import ChannelNorm
-from brainbrr.models.tcn import keep_variance_
+from brainbrr.errors import InvalidOption
+from brainbrr.models.layers import ChannelNorm, variance_preserving_init_
 
 LOGIT_CAP = 40.0
 """Beyond +-40 a float32 probability is 0 or 1 already; a smooth cap keeps the gradient finite and
 alive."""
-
-
-class PriorOutOfRange(BrainbrrError):
-    """A prior probability that has no log-odds."""
 
 
 class Decoder(nn.Module):
@@ -41,10 +37,10 @@ class Decoder(nn.Module):
             for skip, width in zip(skips, channels[1:], strict=False)
         )
         for join in self.joins:
-            keep_variance_(join)
+            variance_preserving_init_(join)
 
     def forward(self, features: Tensor, stages: Sequence[Tensor] = ()) -> Tensor:
-        """`(batch, channels[-1], samples)`; `stages` are the encoder's, fast to slow, when it was
+        """Return `(batch, channels[-1], samples)`; `stages` are the encoder's, fast to slow, if
         built with skips."""
         skips = tuple(reversed(stages))
         for i, (norm, stage) in enumerate(zip(self.norms, self.stages, strict=True)):
@@ -55,7 +51,7 @@ class Decoder(nn.Module):
 
 
 def _doubling(channels_in: int, channels_out: int) -> nn.ConvTranspose1d:
-    """Twice the samples, as large as what came in: each output sample is reached by 2 of 4 taps."""
+    """Double the samples at equal size: each output sample is reached by 2 of the 4 taps."""
     layer = nn.ConvTranspose1d(channels_in, channels_out, 4, stride=2, padding=1)
     nn.init.normal_(layer.weight, std=math.sqrt(2.0 / (2 * channels_in)))
     assert layer.bias is not None
@@ -64,30 +60,30 @@ def _doubling(channels_in: int, channels_out: int) -> nn.ConvTranspose1d:
 
 
 class Head(nn.Module):
-    """One logit for each sample, softly capped at +-40, starting at the log-odds of how common
+    """One logit per sample, softly capped at +-40, starting at the log-odds of how common
     seizures are.
 
     Args:
         channels: width of the decoder's output.
-        prior: share of samples expected to be ictal, between 0 and 1.
+        prior: fraction of samples expected to be ictal, between 0 and 1.
 
     Raises:
-        PriorOutOfRange: it is not between 0 and 1.
+        InvalidOption: it is not between 0 and 1.
     """
 
     def __init__(self, channels: int, prior: float) -> None:
         super().__init__()
         if not 0.0 < prior < 1.0:
-            raise PriorOutOfRange(
-                "0 < prior < 1", str(prior), "Set model.prior to the share of ictal samples."
+            raise InvalidOption(
+                "0 < prior < 1", str(prior), "Set model.prior to the fraction of ictal samples."
             )
         self.norm = ChannelNorm(channels)
         self.read = nn.Conv1d(channels, 1, 1)
-        keep_variance_(self.read, gain=0.5)
+        variance_preserving_init_(self.read, gain=0.5)
         assert self.read.bias is not None
         nn.init.constant_(self.read.bias, math.log(prior / (1 - prior)))
 
     def forward(self, features: Tensor) -> Tensor:
-        """`(batch, samples)`, float32."""
+        """Return `(batch, samples)`, float32."""
         logits = self.read(self.norm(features, activate=True)).squeeze(1).float()
         return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)

@@ -3,22 +3,28 @@ changes in time.
 
 Axes: eeg (batch, electrodes, samples), nodes (batch, electrodes, frames, features), weights (batch,
     pairs, frames), adjacency (batch, frames, electrodes, electrodes), logits (batch, samples). A
-    frame is 16 samples.
+    frame is 16 samples; of a minute of V3 (B, 19, 15360) there are 960, and 171 pairs.
+
+    eeg --> front --+--> nodes --> node stream ---------------------+
+                    |      |                                        v
+                    |      +--> edges --> adjacency --> encoding --> graph --+
+                    |                          |                    ^        |
+                    |                          +--------------------+        v
+                    +--> trunk -------------------------------------------> merge --> decoder
+                                                                              --> head --> logits
 """
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from brainbrr.kernels.c.neighbours import can_take_neighbours, native_neighbours
-from brainbrr.models.adjacency import nearest_neighbours
+from brainbrr.kernels import ops
 from brainbrr.models.decoder import Decoder, Head
-from brainbrr.models.edges import EdgeStream, matrices_of
+from brainbrr.models.edges import EdgeStream
 from brainbrr.models.front import Front
 from brainbrr.models.graph import ElectrodeGraph
 from brainbrr.models.input_checks import check_input
-from brainbrr.models.laplacian import hold, laplacian_encoding, select_eigensolver
+from brainbrr.models.laplacian import laplacian_encoding, repeat_frames
 from brainbrr.models.sequence import SequenceStream
 
 
@@ -52,8 +58,8 @@ class V3Detector(nn.Module):
         stride: samples in a frame.
         n_neighbours: edges each electrode chooses.
         n_eigenvectors: width of the positional encoding.
-        semi_dynamic_interval: the positional encoding is solved at each such frame and held in
-            between.
+        semi_dynamic_interval: the positional encoding is solved at each such frame and repeated
+            in between.
         eigensolver: `auto`, `eigh` or `jacobi`.
         skip_connections: hand the encoder's faster stages to the decoder.
     """
@@ -89,28 +95,27 @@ class V3Detector(nn.Module):
         self.n_neighbours = n_neighbours
         self.n_eigenvectors = n_eigenvectors
         self.semi_dynamic_interval = semi_dynamic_interval
-        self.eigensolver = select_eigensolver(eigensolver)
+        self.eigensolver = ops.select_eigensolver(eigensolver)
         self.skip_connections = skip_connections
 
     def forward(self, eeg: Tensor, observed: Tensor | None = None) -> Tensor:
-        """Log-odds of a seizure at each sample.
+        """Return the log-odds of a seizure at each sample.
 
         Args:
-            eeg: standardised EEG, `(batch, electrodes, samples)`; the length a multiple of the
+            eeg: standardized EEG, `(batch, electrodes, samples)`; the length a multiple of the
                 stride.
-            observed: `(batch, electrodes)` boolean; None where all were recorded.
+            observed: `(batch, electrodes)` boolean; None if all were recorded.
 
         Returns:
             `(batch, samples)`, float32, within +-40.
 
         Raises:
-            WrongInputShape, WrongInputType, NonFiniteInput, NothingObserved: see
-                `brainbrr.models.input_checks`.
+            InvalidInput, NonFiniteInput: see `brainbrr.models.input_checks`.
         """
         return self.explain(eeg, observed).logits
 
     def explain(self, eeg: Tensor, observed: Tensor | None = None) -> Explanation:
-        """The logits together with the graph and the electrodes' activity that led to them."""
+        """Return the logits with the graph and the electrodes' activity that led to them."""
         observed = check_input(eeg, observed, self.n_electrodes, self.stride)
         front: Front = self.front(eeg, observed)
         adjacency = self.adjacency(front.nodes, observed)
@@ -123,20 +128,16 @@ class V3Detector(nn.Module):
         return Explanation(adjacency.detach(), activity, self.head(decoded))
 
     def adjacency(self, nodes: Tensor, observed: Tensor) -> Tensor:
-        """The graph at each frame, `(batch, frames, electrodes, electrodes)`."""
-        weights: Tensor = self.edges(nodes)
-        if can_take_neighbours(weights, self.n_electrodes):
-            kept = native_neighbours(weights, observed, self.n_neighbours)
-            return matrices_of(torch.where(kept, weights, 0.0), self.n_electrodes)
-        matrices = matrices_of(weights, self.n_electrodes)
-        return nearest_neighbours(matrices, observed, self.n_neighbours)
+        """Return the graph at each frame, `(batch, frames, electrodes, electrodes)`."""
+        return ops.strongest_edges(self.edges(nodes), observed, self.n_neighbours)
 
     def encode_positions(self, adjacency: Tensor, observed: Tensor) -> Tensor:
-        """Laplacian encoding, solved at each `semi_dynamic_interval`-th frame and held."""
+        """Return the Laplacian encoding, solved at each `semi_dynamic_interval`-th frame and
+        repeated in between."""
         solved = laplacian_encoding(
             adjacency[:, :: self.semi_dynamic_interval].detach(),
             observed,
             n_eigenvectors=self.n_eigenvectors,
             solver=self.eigensolver,
         )
-        return hold(solved, self.semi_dynamic_interval, adjacency.shape[1])
+        return repeat_frames(solved, self.semi_dynamic_interval, adjacency.shape[1])

@@ -12,27 +12,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from brainbrr.errors import BrainbrrError
-from brainbrr.models.dropout import Dropout
+from brainbrr.errors import InvalidOption
 from brainbrr.models.laplacian import inverse_root
-from brainbrr.models.tcn import keep_variance_
-
-
-class UnknownConvolution(BrainbrrError):
-    """A graph convolution that does not exist or cannot use edge weights."""
+from brainbrr.models.layers import Dropout, variance_preserving_init_
 
 
 class SSGConv(nn.Module):
     """Simple spectral graph convolution (Zhu and Koniusz 2021) over all frames at once, as dense
     products.
 
-    Equal to `torch_geometric.nn.SSGConv`, with self loops and symmetric normalisation, under the
+    Equal to `torch_geometric.nn.SSGConv`, with self loops and symmetric normalization, under the
     same parameter names.
 
     Args:
         features_in: features of each electrode.
         features_out: features after the linear map.
-        alpha: share of an electrode's own features.
+        alpha: fraction of an electrode's own features.
         hops: how far along edges a message travels.
     """
 
@@ -43,16 +38,16 @@ class SSGConv(nn.Module):
         self.hops = hops
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        """`(batch, frames, electrodes, features_out)`."""
+        """Return `(batch, frames, electrodes, features_out)`."""
         return self.spread(nodes, self.operator(adjacency))
 
     def operator(self, adjacency: Tensor) -> Tensor:
-        """All hops as one matrix of each frame, `alpha + (1 - alpha) / hops (S + S^2 + ...)`.
+        """Return all hops as one matrix per frame, `alpha + (1 - alpha) / hops (S + S^2 + ...)`.
 
-        Matrices of electrodes are small beside their features: one product and no sum over
+        Matrices of electrodes are small compared with their features: one product and no sum over
         features is left.
         """
-        step = normalised_adjacency(adjacency)
+        step = normalized_adjacency(adjacency)
         hop, reached = step, step
         for _ in range(self.hops - 1):
             hop = hop @ step
@@ -61,13 +56,13 @@ class SSGConv(nn.Module):
         return self.alpha * identity + (1 - self.alpha) / self.hops * reached
 
     def spread(self, nodes: Tensor, operator: Tensor) -> Tensor:
-        """`(batch, frames, electrodes, features_out)`, from what `operator` gave."""
+        """Return `(batch, frames, electrodes, features_out)`, from what `operator` gave."""
         out: Tensor = self.lin(operator.to(nodes.dtype) @ nodes)
         return out
 
 
-def normalised_adjacency(adjacency: Tensor) -> Tensor:
-    """`D^-1/2 (A + I) D^-1/2`: self loops of weight 1, rows and columns scaled by their degree."""
+def normalized_adjacency(adjacency: Tensor) -> Tensor:
+    """Return `D^-1/2 (A + I) D^-1/2`: self loops of weight 1, rows and columns scaled by degree."""
     identity = torch.eye(adjacency.shape[-1], dtype=adjacency.dtype, device=adjacency.device)
     looped = adjacency + identity
     scale = inverse_root(looped.sum(-1))
@@ -89,15 +84,15 @@ class GeometricConvolution(nn.Module):
         self.weights_as = weights_as
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        """`(batch, frames, electrodes, features_out)`."""
+        """Return `(batch, frames, electrodes, features_out)`."""
         return self.spread(nodes, adjacency)
 
     def operator(self, adjacency: Tensor) -> Tensor:
-        """The adjacency itself."""
+        """Return the adjacency itself."""
         return adjacency
 
     def spread(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        """`(batch, frames, electrodes, features_out)`."""
+        """Return `(batch, frames, electrodes, features_out)`."""
         n = nodes.shape[-2]
         graphs = adjacency.flatten(0, -3)
         graph, source, target = graphs.detach().nonzero(as_tuple=True)
@@ -110,10 +105,10 @@ class GeometricConvolution(nn.Module):
 def graph_convolution(
     name: str, features_in: int, features_out: int, *, alpha: float, hops: int
 ) -> nn.Module:
-    """The dense convolution, or one of torch_geometric by its class name.
+    """Return the dense convolution, or one of torch_geometric by its class name.
 
     Args:
-        name: `ssg` for the dense SSGConv, else a class of `torch_geometric.nn` (`SSGConv`,
+        name: `ssg` for the dense SSGConv, otherwise a class of `torch_geometric.nn` (`SSGConv`,
             `GCNConv`, `GATv2Conv`).
         features_in: features of each electrode.
         features_out: features after it.
@@ -121,18 +116,18 @@ def graph_convolution(
         hops: for SSGConv.
 
     Raises:
-        UnknownConvolution: torch_geometric has no such class, or it ignores edge weights (the edge
+        InvalidOption: torch_geometric has no such class, or it ignores edge weights (the edge
             stream would never learn).
     """
     if name == "ssg":
         layer = SSGConv(features_in, features_out, alpha=alpha, hops=hops)
-        keep_variance_(layer.lin)
+        variance_preserving_init_(layer.lin)
         return layer
     from torch_geometric import nn as geometric
 
     kind = getattr(geometric, name, None)
     if kind is None:
-        raise UnknownConvolution(
+        raise InvalidOption(
             "ssg or a class of torch_geometric.nn",
             repr(name),
             "Set model.graph_convolution to one.",
@@ -144,7 +139,7 @@ def graph_convolution(
         return GeometricConvolution(kind(features_in, features_out, **options), "edge_weight")
     if "edge_attr" in takes and "edge_dim" in numbers:
         return GeometricConvolution(kind(features_in, features_out, edge_dim=1), "edge_attr")
-    raise UnknownConvolution(
+    raise InvalidOption(
         "a convolution that uses edge weights",
         name,
         "Without them the edge stream gets no gradient; use ssg, GCNConv or GATv2Conv.",
@@ -155,10 +150,10 @@ class GraphConvolution(Protocol):
     """What a graph layer asks of a convolution."""
 
     def operator(self, adjacency: Tensor) -> Tensor:
-        """What the layers of one graph share: made once from `(batch, frames, n, n)`."""
+        """Return what the layers of one graph share, made once from `(batch, frames, n, n)`."""
 
     def spread(self, nodes: Tensor, operator: Tensor) -> Tensor:
-        """`(batch, frames, electrodes, features_out)`."""
+        """Return `(batch, frames, electrodes, features_out)`."""
 
 
 class ElectrodeGraph(nn.Module):
@@ -169,7 +164,7 @@ class ElectrodeGraph(nn.Module):
         n_eigenvectors: width of the positional encoding.
         layers: number of layers.
         convolution: see `graph_convolution`.
-        alpha: share of an electrode's own features in SSGConv.
+        alpha: fraction of an electrode's own features in SSGConv.
         hops: reach of SSGConv.
         dropout: probability in each residual branch.
     """
@@ -195,15 +190,15 @@ class ElectrodeGraph(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, nodes: Tensor, adjacency: Tensor, encoding: Tensor) -> Tensor:
-        """Features of each electrode having heard its neighbours."""
+        """Return features of each electrode after message passing."""
         # Unit vectors over n electrodes have entries of 1/sqrt(n): brought to the order of the
         # features.
         position = encoding.to(nodes.dtype) * encoding.shape[-2] ** 0.5
         convolutions = cast(Sequence[GraphConvolution], self.convolutions)
         operator = convolutions[0].operator(adjacency)
         for norm, convolution in zip(self.norms, convolutions, strict=True):
-            heard = norm(nodes)
+            normed = norm(nodes)
             if convolution is convolutions[0]:
-                heard = torch.cat([heard, position.to(heard.dtype)], -1)
-            nodes = nodes + self.dropout(F.gelu(convolution.spread(heard, operator)))
+                normed = torch.cat([normed, position.to(normed.dtype)], -1)
+            nodes = nodes + self.dropout(F.gelu(convolution.spread(normed, operator)))
         return nodes

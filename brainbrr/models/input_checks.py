@@ -1,4 +1,7 @@
-"""What a network refuses at its door, so that nothing inside needs to look again."""
+"""What a network refuses before it computes, so that nothing inside needs to check again.
+
+Axes: eeg (batch, electrodes, samples), observed (batch, electrodes).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +10,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidInput
 from brainbrr.kernels.tracing import is_tracing
 
 _reads_values = ContextVar("reads_values", default=True)
@@ -15,7 +18,7 @@ _reads_values = ContextVar("reads_values", default=True)
 
 @contextmanager
 def values_unread() -> Iterator[None]:
-    """Let the door check shapes only, for a caller that judges by what comes out.
+    """Check shapes only, for a caller that judges by what comes out.
 
     Reading a GPU's numbers makes the host wait until all before them is computed.
     """
@@ -26,36 +29,23 @@ def values_unread() -> Iterator[None]:
         _reads_values.reset(before)
 
 
-class WrongInputShape(BrainbrrError):
-    """EEG that is not (batch, electrodes, samples) of the size the network was built for."""
-
-
-class WrongInputType(BrainbrrError):
-    """EEG that is not floating point, or a mask that is not boolean."""
-
-
 class NonFiniteInput(BrainbrrError):
     """EEG with NaN or infinity in it."""
-
-
-class NothingObserved(BrainbrrError):
-    """A window in which every electrode is absent."""
 
 
 def check_input(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride: int) -> Tensor:
     """Refuse what the network cannot read, and return the mask of observed electrodes.
 
     Args:
-        eeg: standardised EEG, `(batch, electrodes, samples)`.
-        observed: `(batch, electrodes)` boolean, or None where all were recorded.
+        eeg: standardized EEG, `(batch, electrodes, samples)`.
+        observed: `(batch, electrodes)` boolean, or None if all were recorded.
         n_electrodes: electrodes of the montage.
         stride: samples in one frame.
 
     Raises:
-        WrongInputShape: other axes, electrodes, or a length that is no multiple of the stride.
-        WrongInputType: integer EEG, or a mask that is not boolean.
+        InvalidInput: other axes or electrodes, a length that is no multiple of the stride, integer
+            EEG, a mask that is not boolean, or a window without any electrode.
         NonFiniteInput: NaN or infinity.
-        NothingObserved: a window without any electrode.
     """
     check_shapes(eeg, observed, n_electrodes, stride)
     if observed is None:
@@ -67,19 +57,19 @@ def check_input(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride:
 
 
 def check_shapes(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride: int) -> None:
-    """The part of the check that needs no values."""
+    """Refuse what shapes and types show."""
     if eeg.dim() != 3 or eeg.shape[1] != n_electrodes or eeg.shape[0] == 0:
-        raise WrongInputShape(
+        raise InvalidInput(
             f"EEG of shape (batch, {n_electrodes}, samples)",
             str(tuple(eeg.shape)),
             "Bring the recording to the montage first (brainbrr.data.preparation.preparation).",
         )
     if eeg.shape[2] == 0 or eeg.shape[2] % stride:
-        raise WrongInputShape(
+        raise InvalidInput(
             f"a multiple of {stride} samples", str(eeg.shape[2]), "Pad or cut the window to one."
         )
     if not eeg.is_floating_point():
-        raise WrongInputType(
+        raise InvalidInput(
             "floating-point EEG",
             str(eeg.dtype),
             "Turn stored steps into numbers with brainbrr.models.scaling.standardise.",
@@ -87,9 +77,9 @@ def check_shapes(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride
     if observed is None:
         return
     if observed.dtype != torch.bool:
-        raise WrongInputType("a boolean mask of electrodes", str(observed.dtype), "Use .bool().")
+        raise InvalidInput("a boolean mask of electrodes", str(observed.dtype), "Use .bool().")
     if observed.shape != eeg.shape[:2]:
-        raise WrongInputShape(
+        raise InvalidInput(
             f"a mask of shape {tuple(eeg.shape[:2])}",
             str(tuple(observed.shape)),
             "Give one truth value for each electrode of each window.",
@@ -97,7 +87,7 @@ def check_shapes(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride
 
 
 def check_values(eeg: Tensor, observed: Tensor) -> None:
-    """The part of the check that looks at the numbers, once for the whole batch."""
+    """Refuse what only the numbers show, once for the whole batch."""
     if not bool(torch.isfinite(eeg).all()):
         windows = (~torch.isfinite(eeg)).flatten(1).any(1).nonzero().flatten().tolist()
         raise NonFiniteInput(
@@ -107,7 +97,7 @@ def check_values(eeg: Tensor, observed: Tensor) -> None:
         )
     if not bool(observed.any(-1).all()):
         windows = (~observed.any(-1)).nonzero().flatten().tolist()
-        raise NothingObserved(
+        raise InvalidInput(
             "at least one observed electrode in each window",
             f"none in windows {windows[:8]} of the batch",
             "Leave such windows out.",

@@ -6,10 +6,7 @@ Axes: adjacency (..., electrodes, electrodes), encoding (..., electrodes, n_eige
 import torch
 from torch import Tensor
 
-from brainbrr.errors import BrainbrrError
-from brainbrr.kernels.c.binding import native_can_take
-from brainbrr.kernels.c.eigen import native_eigenvectors
-from brainbrr.kernels.jacobi import jacobi_eigh
+from brainbrr.kernels import ops
 from brainbrr.kernels.precision import full_precision
 
 RIDGE = 1e-5
@@ -22,35 +19,16 @@ all others."""
 SIGN_TIE = 0.02
 GOLDEN = 0.6180339887498949
 
-EIGENSOLVERS = ("auto", "eigh", "jacobi")
 
-
-class UnknownEigensolver(BrainbrrError):
-    """An eigensolver that does not exist."""
-
-
-def select_eigensolver(name: str) -> str:
-    """The name, if there is such an eigensolver.
-
-    Raises:
-        UnknownEigensolver: it is none of `EIGENSOLVERS`.
-    """
-    if name not in EIGENSOLVERS:
-        raise UnknownEigensolver(
-            f"one of {', '.join(EIGENSOLVERS)}", repr(name), "Set model.eigensolver to one of them."
-        )
-    return name
-
-
-def normalised_laplacian(adjacency: Tensor) -> Tensor:
-    """`I - D^-1/2 A D^-1/2`; an electrode without edges keeps its 1 on the diagonal."""
+def normalized_laplacian(adjacency: Tensor) -> Tensor:
+    """Return `I - D^-1/2 A D^-1/2`; an electrode without edges keeps its 1 on the diagonal."""
     scale = inverse_root(adjacency.sum(-1))
     identity = torch.eye(adjacency.shape[-1], dtype=adjacency.dtype, device=adjacency.device)
     return identity - scale[..., :, None] * adjacency * scale[..., None, :]
 
 
 def inverse_root(degree: Tensor) -> Tensor:
-    """`degree ** -0.5`, and 0 where the degree is 0, without an infinite gradient."""
+    """Return `degree ** -0.5`, and 0 where the degree is 0, without an infinite gradient."""
     connected = degree > 0
     return torch.where(connected, torch.where(connected, degree, 1.0).rsqrt(), 0.0)
 
@@ -64,11 +42,10 @@ def laplacian_encoding(
     solver: str = "auto",
     tie_break: float = TIE_BREAK,
 ) -> Tensor:
-    """The smoothest patterns over the graph, one number for each electrode and pattern.
+    """Return the smoothest patterns over the graph, one number per electrode and pattern.
 
-    Eigenvectors of the normalised Laplacian (+1e-5 I) in order of their eigenvalues, in float32 and
-    without
-    gradient: the gradient of an eigenvector grows without bound as two eigenvalues meet.
+    Eigenvectors of the normalized Laplacian (+1e-5 I) in order of their eigenvalues, in float32 and
+    without gradient: the gradient of an eigenvector grows without bound as two eigenvalues meet.
 
     Equal eigenvalues leave their eigenvectors free to turn, so a fixed diagonal of the order of
     `tie_break`, different for each electrode, is added first: which electrode is meant decides, the
@@ -79,44 +56,34 @@ def laplacian_encoding(
         adjacency: `(batch, frames, electrodes, electrodes)`.
         observed: `(batch, electrodes)`; absent electrodes get zeros and disturb no other.
         n_eigenvectors: how many patterns, the smoothest first.
-        solver: `eigh` (LAPACK, cuSOLVER), `jacobi` (plain torch operations), or `auto`: Jacobi's
-            rotations in C on a processor, else eigh where the device has it.
+        solver: see `ops.eigenvectors`.
         tie_break: 0 switches the fixed diagonal off.
 
     Returns:
         `(batch, frames, electrodes, n_eigenvectors)`, detached.
     """
-    with full_precision(adjacency.device.type):
-        laplacian = normalised_laplacian(adjacency.float())
+    with full_precision(adjacency):
+        laplacian = normalized_laplacian(adjacency.float())
         n = laplacian.shape[-1]
         order = torch.arange(1, n + 1, device=laplacian.device, dtype=laplacian.dtype)
         fixed = RIDGE + tie_break * (order * GOLDEN % 1.0)
-        there = observed[:, None, :]
-        diagonal = torch.where(there, fixed, fixed + ABSENT)
+        mask = observed[:, None, :]
+        diagonal = torch.where(mask, fixed, fixed + ABSENT)
         matrix = laplacian + torch.diag_embed(diagonal)
-        kept = fix_signs(_eigenvectors(matrix, n_eigenvectors, solver))
+        vectors = fix_signs(ops.eigenvectors(matrix, n_eigenvectors, solver=solver))
         # Patterns of absent electrodes, and the absent electrodes' part in others' patterns, are
-        # nought.
-        real = torch.arange(kept.shape[-1], device=kept.device) < observed.sum(-1, keepdim=True)
-        return kept * there[..., None] * real[:, None, None, :]
-
-
-def _eigenvectors(matrix: Tensor, n_vectors: int, solver: str) -> Tensor:
-    """Those of the smallest eigenvalues, `(..., n, n_vectors)`."""
-    if solver == "auto" and native_can_take(matrix):
-        return native_eigenvectors(matrix, n_vectors)
-    # Apple's GPUs have no eigh.
-    plain = solver == "jacobi" or (solver == "auto" and matrix.device.type == "mps")
-    _, vectors = jacobi_eigh(matrix) if plain else torch.linalg.eigh(matrix)
-    return vectors[..., :n_vectors]
+        # zero.
+        order = torch.arange(vectors.shape[-1], device=vectors.device)
+        real = order < observed.sum(-1, keepdim=True)
+        return vectors * mask[..., None] * real[:, None, None, :]
 
 
 def fix_signs(vectors: Tensor) -> Tensor:
-    """Each eigenvector (column) with its leading entry positive.
+    """Return each eigenvector (column) with its leading entry positive.
 
     The leading entry is the first of those within 2 % of the largest magnitude, so it is never near
     zero: no rounding can turn it, unlike the sign of a sum, which vanishes for antisymmetric
-        patterns.
+    patterns.
     """
     size = vectors.abs()
     leading = size >= (1.0 - SIGN_TIE) * size.amax(-2, keepdim=True)
@@ -126,6 +93,6 @@ def fix_signs(vectors: Tensor) -> Tensor:
     return torch.where(lead < 0, -vectors, vectors)
 
 
-def hold(values: Tensor, interval: int, frames: int) -> Tensor:
+def repeat_frames(values: Tensor, interval: int, frames: int) -> Tensor:
     """Repeat each of `(batch, solved, ...)` over the frames until the next one was solved."""
     return values.repeat_interleave(interval, 1)[:, :frames] if interval > 1 else values

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 
 FAMILIES: dict[str, str] = {
     "v3": "brainbrr.models.v3.v3",
@@ -20,39 +20,35 @@ FAMILIES: dict[str, str] = {
 """Family to the factory that builds it; the only code a release can ask for."""
 
 
-class UnknownModel(BrainbrrError):
-    """A model, or a family of models, that does not exist."""
-
-
-class UnknownNumber(BrainbrrError):
-    """A number the model does not have, or one it needs and was not given."""
+FORMER_SCANS = {"native": "c", "kernels": "mamba_ssm", "fused": "triton"}
+"""Values of `model.scan` that stored configurations and releases may hold, and today's."""
 
 
 def load_model(name: str, **overrides: Any) -> nn.Module:
-    """An untrained network from `conf/model/NAME.yaml`, with any of its numbers changed.
+    """Build an untrained network from `conf/model/NAME.yaml`, with any of its numbers changed.
 
     Args:
         name: an entry of `conf/model`, such as `v3` or `v3_tiny`.
         overrides: numbers to change, such as `scan="chunked"`.
 
     Raises:
-        UnknownModel: no such entry.
-        UnknownNumber: an override the model does not have.
+        InvalidOption: no such entry.
+        InvalidOption: an override the model does not have.
     """
     family, numbers = read_model(name)
     return build_model(family, **numbers | overrides)
 
 
 def read_model(name: str) -> tuple[str, dict[str, Any]]:
-    """The family and the plain numbers of an entry of `conf/model`.
+    """Return the family and the plain numbers of an entry of `conf/model`.
 
     Raises:
-        UnknownModel: no such entry, or its target is of no known family.
+        InvalidOption: no such entry, or its target is of no known family.
     """
     folder = CONF_FOLDER / "model"
     names = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in names:
-        raise UnknownModel(
+        raise InvalidOption(
             f"one of {', '.join(names)}",
             repr(name),
             _suggestion(name, names, "Choose one of them."),
@@ -64,25 +60,25 @@ def read_model(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def describe_model(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry of `conf/model` as a release stores it: `family` and plain numbers, no `_target_`.
+    """Return an entry of `conf/model` as a release stores it: `family` and plain numbers.
 
     Raises:
-        UnknownModel: its target is of no known family.
+        InvalidOption: its target is of no known family.
     """
     numbers = {key: value for key, value in entry.items() if key != "_target_"}
-    return {"family": family_of(str(entry.get("_target_", ""))), **numbers}
+    return {"family": family_of(str(entry.get("_target_", ""))), **with_scan_of_today(numbers)}
 
 
 def family_of(target: str) -> str:
-    """The family that a `_target_` builds.
+    """Return the family that a `_target_` builds.
 
     Raises:
-        UnknownModel: no family is built by it.
+        InvalidOption: no family is built by it.
     """
     for family, factory in FAMILIES.items():
         if factory == target:
             return family
-    raise UnknownModel(
+    raise InvalidOption(
         f"a target among {', '.join(FAMILIES.values())}",
         repr(target),
         "Add the factory to brainbrr.models.registry.FAMILIES.",
@@ -90,40 +86,49 @@ def family_of(target: str) -> str:
 
 
 def build_model(family: str, **numbers: Any) -> nn.Module:
-    """An untrained network of that family.
+    """Build an untrained network of that family.
 
     Args:
         family: a key of `FAMILIES`.
         numbers: all the numbers its factory takes.
 
     Raises:
-        UnknownModel: no such family.
-        UnknownNumber: a number too many or one missing.
+        InvalidOption: no such family.
+        InvalidOption: a number too many or one missing.
     """
     if family not in FAMILIES:
-        raise UnknownModel(
+        raise InvalidOption(
             f"one of {', '.join(FAMILIES)}",
             repr(family),
             _suggestion(family, list(FAMILIES), "Choose one of them."),
         )
     module, _, function = FAMILIES[family].rpartition(".")
     factory: Callable[..., nn.Module] = getattr(import_module(module), function)
+    numbers = with_scan_of_today(numbers)
     _check_numbers(factory, numbers)
     return factory(**numbers)
 
 
+def with_scan_of_today(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers with today's name for the form of the scan."""
+    scan = numbers.get("scan")
+    return numbers | {"scan": FORMER_SCANS[scan]} if scan in FORMER_SCANS else numbers
+
+
 def _check_numbers(factory: Callable[..., nn.Module], numbers: dict[str, Any]) -> None:
-    """The factory's signature is the schema."""
+    """Refuse numbers that the factory does not take: its signature is the schema."""
     known = list(inspect.signature(factory).parameters)
     if extra := [key for key in numbers if key not in known]:
-        raise UnknownNumber(
+        raise InvalidOption(
             f"numbers of {factory.__name__}: {', '.join(known)}",
             ", ".join(map(repr, extra)),
             _suggestion(extra[0], known, "Leave it out."),
         )
     if missing := [key for key in known if key not in numbers]:
-        raise UnknownNumber(
-            f"all numbers of {factory.__name__}", f"none for {', '.join(missing)}", "Give them too."
+        raise InvalidOption(
+            f"all numbers of {factory.__name__}",
+            f"none for {', '.join(missing)}",
+            "Provide the missing numbers.",
         )
 
 

@@ -1,6 +1,7 @@
 """A stack of sequence layers over frames; Mamba-2 in both directions, or an ablation of it.
 
-Axes: (sequences, frames, features).
+Axes: sequences (sequences, frames, features); each layer adds to what came in:
+    x = x + dropout(layer(norm(x))), and a last norm.
 """
 
 import torch
@@ -8,15 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from brainbrr.errors import BrainbrrError
-from brainbrr.models.mamba2 import BiMamba2
+from brainbrr.errors import InvalidOption
+from brainbrr.kernels import ops
+from brainbrr.models.mamba2 import NORM_EPS, BiMamba2
 
 STREAMS = ("bimamba2", "bigru", "attention")
 ROTARY_BASE = 10_000.0
-
-
-class UnknownStream(BrainbrrError):
-    """A sequence layer that does not exist."""
 
 
 class SequenceStream(nn.Module):
@@ -36,7 +34,7 @@ class SequenceStream(nn.Module):
             memory, more time.
 
     Raises:
-        UnknownStream: no layer of that kind.
+        InvalidOption: no layer of that kind.
     """
 
     def __init__(
@@ -55,9 +53,9 @@ class SequenceStream(nn.Module):
     ) -> None:
         super().__init__()
 
-        def layer() -> nn.Module:
+        def layer() -> PreNorm:
             if kind == "bimamba2":
-                return BiMamba2(
+                mamba = BiMamba2(
                     d_model,
                     d_state=d_state,
                     headdim=headdim,
@@ -65,20 +63,21 @@ class SequenceStream(nn.Module):
                     expand=expand,
                     scan=scan,
                 )
+                return ResidualBiMamba2(d_model, mamba, dropout)
             if kind == "bigru":
-                return BiGru(d_model)
+                return PreNorm(d_model, BiGru(d_model), dropout)
             if kind == "attention":
-                return RotaryAttention(d_model, headdim)
-            raise UnknownStream(
+                return PreNorm(d_model, RotaryAttention(d_model, headdim), dropout)
+            raise InvalidOption(
                 f"one of {', '.join(STREAMS)}", repr(kind), "Set model.stream to one of them."
             )
 
-        self.layers = nn.ModuleList(PreNorm(d_model, layer(), dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(layer() for _ in range(layers))
         self.norm = nn.LayerNorm(d_model)
         self.recompute = recompute
 
     def forward(self, sequences: Tensor, *, normed: bool = True) -> Tensor:
-        """Features of the same shape, each frame having seen the whole sequence.
+        """Return features of the same shape, each frame having seen the whole sequence.
 
         Args:
             sequences: `(sequences, frames, features)`.
@@ -102,12 +101,29 @@ class PreNorm(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, sequences: Tensor) -> Tensor:
-        """Features of the same shape."""
-        if isinstance(self.layer, BiMamba2) and self.layer.is_fused(sequences):
-            p = self.dropout.p if self.training else 0.0
-            return self.layer.residual(sequences, self.norm, p)
+        """Return features of the same shape."""
         out: Tensor = sequences + self.dropout(self.layer(self.norm(sequences)))
         return out
+
+
+class ResidualBiMamba2(PreNorm):
+    """`PreNorm` of Mamba-2 in both directions as one operator, as most of its time is memory's."""
+
+    layer: BiMamba2
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """Return features of the same shape."""
+        return ops.residual_bimamba(
+            sequences,
+            self.layer.forwards.weights(),
+            self.layer.backwards.weights(),
+            self.norm.weight,
+            self.norm.bias,
+            norm_eps=self.norm.eps,
+            eps=NORM_EPS,
+            dropout=self.dropout.p if self.training else 0.0,
+            scan=self.layer.forwards.scan,
+        )
 
 
 class BiGru(nn.Module):
@@ -119,7 +135,7 @@ class BiGru(nn.Module):
         self.out_proj = nn.Linear(2 * d_model, d_model, bias=False)
 
     def forward(self, sequences: Tensor) -> Tensor:
-        """Features of the same shape."""
+        """Return features of the same shape."""
         out: Tensor = self.out_proj(self.gru(sequences)[0])
         return out
 
@@ -130,7 +146,7 @@ class RotaryAttention(nn.Module):
     def __init__(self, d_model: int, headdim: int) -> None:
         super().__init__()
         if d_model % headdim or headdim % 2:
-            raise UnknownStream(
+            raise InvalidOption(
                 "an even headdim that divides d_model for attention",
                 f"headdim {headdim}, d_model {d_model}",
                 "Change the stream's headdim.",
@@ -140,7 +156,7 @@ class RotaryAttention(nn.Module):
         self.out_proj = nn.Linear(d_model, d_model, bias=False)
 
     def forward(self, sequences: Tensor) -> Tensor:
-        """Features of the same shape."""
+        """Return features of the same shape."""
         heads = self.in_proj(sequences).unflatten(-1, (3, -1, self.headdim)).transpose(1, 3)
         query, key, value = heads.unbind(2)
         mixed = F.scaled_dot_product_attention(rotate(query), rotate(key), value)
@@ -149,8 +165,7 @@ class RotaryAttention(nn.Module):
 
 
 def rotate(heads: Tensor) -> Tensor:
-    """Turn pairs of features by an angle that grows with the frame, so that products see distances
-    in time."""
+    """Apply rotary position embedding over the frames."""
     frames, headdim = heads.shape[-2:]
     half = headdim // 2
     rate = ROTARY_BASE ** -(torch.arange(half, device=heads.device) / half)

@@ -1,6 +1,7 @@
 """Temporal convolution encoder: raw EEG to slow, rich features.
 
-Axes: (batch, channels, samples); each stage halves the samples and widens the channels.
+Axes: signal (batch, channels, samples); each stage halves the samples and widens the channels, so
+    V3 goes (B, 19, 15360) -> (B, 64, 7680) -> (B, 128, 3840) -> (B, 256, 1920) -> (B, 512, 960).
 """
 
 import functools
@@ -10,13 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from brainbrr.errors import BrainbrrError
-from brainbrr.models.dropout import Dropout
-from brainbrr.models.norm import ChannelNorm
-
-
-class EncoderShape(BrainbrrError):
-    """Encoder sizes that contradict one another."""
+from brainbrr.errors import InvalidOption
+from brainbrr.models.layers import ChannelNorm, Dropout, variance_preserving_init_
 
 
 class ResidualConvolution(nn.Module):
@@ -57,19 +53,19 @@ class ResidualConvolution(nn.Module):
         )
         self.dropout = Dropout(dropout)
         self.stride = stride
-        keep_variance_(self.convolution, gain=math.sqrt(2.0))
+        variance_preserving_init_(self.convolution, gain=math.sqrt(2.0))
         if not keeps_width:
-            keep_variance_(self.skip)
+            variance_preserving_init_(self.skip)
 
     def forward(self, signal: Tensor) -> Tensor:
-        """`(batch, channels_out, samples / stride)`."""
+        """Return `(batch, channels_out, samples / stride)`."""
         branch = self.dropout(self.convolution(self.norm(signal, activate=True)))
         out: Tensor = self._pass_by(signal) + branch
         return out
 
     def _pass_by(self, signal: Tensor) -> Tensor:
-        """The mean of each `stride` samples through the skip."""
-        # As a sum of slices: torch pools on a processor ten times slower.
+        """Return the mean of each `stride` samples through the skip."""
+        # As a sum of slices: torch pools on a CPU ten times slower.
         if self.stride > 1:
             slices = [signal[..., i :: self.stride] for i in range(self.stride)]
             signal = functools.reduce(torch.add, slices) / self.stride
@@ -81,10 +77,10 @@ class Encoder(nn.Module):
     """Four stages of two residual layers, the first of each halving the rate before it widens.
 
     Downsampling before widening is what makes the encoder affordable: at the full rate the same
-    layers would be nine tenths of the whole network's arithmetic.
+    layers would be nine tenths of the network's arithmetic.
 
     Args:
-        channels_in: 19 electrodes, or 1 where each electrode is encoded by itself.
+        channels_in: 19 electrodes, or 1 if each electrode is encoded by itself.
         channels: width of each stage; the number of stages sets the total stride, `2 **
             len(channels)`.
         kernel: odd number of taps of each convolution.
@@ -92,7 +88,7 @@ class Encoder(nn.Module):
         dropout: probability in each residual branch.
 
     Raises:
-        EncoderShape: widths and dilations differ in number, or the kernel is even.
+        InvalidOption: widths and dilations differ in number, or the kernel is even.
     """
 
     def __init__(
@@ -106,7 +102,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         if len(channels) != len(dilations) or kernel % 2 == 0:
-            raise EncoderShape(
+            raise InvalidOption(
                 "one dilation for each stage and an odd kernel",
                 f"{len(channels)} widths, {len(dilations)} dilations, kernel {kernel}",
                 "Give encoder_channels and encoder_dilations the same length.",
@@ -114,7 +110,7 @@ class Encoder(nn.Module):
         # The first layer sees the signal itself: its biases against the raw amplitude are what
         # encode loudness.
         self.stem = nn.Conv1d(channels_in, channels[0], kernel, stride=2, padding=kernel // 2)
-        keep_variance_(self.stem)
+        variance_preserving_init_(self.stem)
         self.stages = nn.ModuleList()
         before = channels[0]
         for index, (width, dilation) in enumerate(zip(channels, dilations, strict=True)):
@@ -129,21 +125,10 @@ class Encoder(nn.Module):
         self.norm = ChannelNorm(before)
 
     def forward(self, signal: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Features at the lowest rate, and each earlier stage's output from fast to slow."""
+        """Return features at the lowest rate, and each earlier stage's output from fast to slow."""
         stages = []
         signal = self.stem(signal)
         for stage in self.stages:
             signal = stage(signal)
             stages.append(signal)
         return self.norm(signal), stages[:-1]
-
-
-def keep_variance_(layer: nn.Module, gain: float = 1.0) -> None:
-    """Draw a linear map's weights so that its output is as large as its input; biases start at
-    zero."""
-    weight = layer.weight
-    assert isinstance(weight, Tensor)
-    fan_in = weight[0].numel()
-    nn.init.normal_(weight, std=gain / math.sqrt(fan_in))
-    if isinstance(layer.bias, Tensor):
-        nn.init.zeros_(layer.bias)

@@ -1,6 +1,9 @@
 """The earlier generation: a U-Net whose bottleneck is a deep stack of bidirectional Mamba-2.
 
 Axes: eeg (batch, electrodes, samples), features (batch, channels, frames), logits (batch, samples).
+
+    eeg --> encoder --> residuals --> stream --> decoder --> head --> logits
+               +------- faster stages -------------^
 """
 
 from collections.abc import Sequence
@@ -12,9 +15,9 @@ from torch.nn import functional as F
 from brainbrr.models.decoder import Decoder, Head
 from brainbrr.models.front import AbsentElectrodes
 from brainbrr.models.input_checks import check_input
-from brainbrr.models.norm import ChannelNorm
+from brainbrr.models.layers import ChannelNorm, variance_preserving_init_
 from brainbrr.models.sequence import SequenceStream
-from brainbrr.models.tcn import Encoder, keep_variance_
+from brainbrr.models.tcn import Encoder
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 KERNELS = (3, 5, 7)
@@ -33,12 +36,12 @@ class MultiKernelResidual(nn.Module):
         self.join = nn.Conv1d(branch * len(KERNELS), channels, 1)
         self.dropout = nn.Dropout(dropout)
         for convolution in (*self.branches, self.join):
-            keep_variance_(convolution)
+            variance_preserving_init_(convolution)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features of the same shape."""
-        heard = self.norm(features, activate=True)
-        branches = torch.cat([convolution(heard) for convolution in self.branches], 1)
+        """Return features of the same shape."""
+        normed = self.norm(features, activate=True)
+        branches = torch.cat([convolution(normed) for convolution in self.branches], 1)
         out: Tensor = features + self.dropout(self.join(F.gelu(branches)))
         return out
 
@@ -78,18 +81,17 @@ class UNetBiMamba(nn.Module):
         self.stride = stride
 
     def forward(self, eeg: Tensor, observed: Tensor | None = None) -> Tensor:
-        """Log-odds of a seizure at each sample.
+        """Return the log-odds of a seizure at each sample.
 
         Args:
-            eeg: standardised EEG, `(batch, electrodes, samples)`; a multiple of the stride long.
-            observed: `(batch, electrodes)` boolean; None where all were recorded.
+            eeg: standardized EEG, `(batch, electrodes, samples)`; a multiple of the stride long.
+            observed: `(batch, electrodes)` boolean; None if all were recorded.
 
         Returns:
             `(batch, samples)`, float32, within +-40.
 
         Raises:
-            WrongInputShape, WrongInputType, NonFiniteInput, NothingObserved: see
-                `brainbrr.models.input_checks`.
+            InvalidInput, NonFiniteInput: see `brainbrr.models.input_checks`.
         """
         observed = check_input(eeg, observed, self.n_electrodes, self.stride)
         features, stages = self.encoder(self.absent(eeg, observed))
@@ -117,11 +119,11 @@ def unet_bimamba(
     decoder_channels: Sequence[int],
     prior: float,
 ) -> UNetBiMamba:
-    """The earlier generation; each number is explained in `conf/model/unet_bimamba.yaml`.
+    """Build the earlier generation; each number is explained in `conf/model/unet_bimamba.yaml`.
 
     Raises:
-        EncoderShape, MambaShape, PriorOutOfRange: numbers that contradict one another.
-        UnknownStream, UnknownScan, ScanUnavailable: names that mean nothing here.
+        InvalidOption: unknown names, or numbers that contradict one another.
+        Unavailable: a form of the scan that this machine does not have.
     """
     width = encoder_channels[-1]
     return UNetBiMamba(

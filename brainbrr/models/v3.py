@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.models.decoder import Decoder, Head
 from brainbrr.models.detector import V3Detector
 from brainbrr.models.edges import EdgeStream
@@ -13,10 +13,6 @@ from brainbrr.models.graph import ElectrodeGraph
 from brainbrr.models.sequence import SequenceStream
 from brainbrr.models.tcn import Encoder
 from brainbrr.signal.electrodes import N_ELECTRODES
-
-
-class EncoderChoice(BrainbrrError):
-    """An encoder that does not exist, or that does not go with the other numbers."""
 
 
 def v3(
@@ -55,13 +51,11 @@ def v3(
     skip_connections: bool,
     prior: float,
 ) -> V3Detector:
-    """The V3 detector; each number is explained in `conf/model/v3.yaml`.
+    """Build the V3 detector; each number is explained in `conf/model/v3.yaml`.
 
     Raises:
-        EncoderChoice, EncoderShape, MambaShape, PriorOutOfRange: numbers that contradict one
-            another.
-        UnknownStream, UnknownScan, ScanUnavailable, UnknownConvolution, UnknownEigensolver: names
-            that mean nothing here.
+        InvalidOption: unknown names, or numbers that contradict one another.
+        Unavailable: a form of the scan that this machine does not have.
     """
     width = encoder_channels[-1]
     encode = Encoder(
@@ -127,16 +121,16 @@ def v3(
 def _ends(
     kind: str, encoder: Encoder, width: int, features: int, skip_connections: bool
 ) -> tuple[nn.Module, nn.Module]:
-    """How electrodes come out of the encoder and go back into one stream."""
+    """Return how electrodes come out of the encoder and go back into one stream."""
     if kind == "mixed":
         return (
             MixedFront(encoder, width, N_ELECTRODES, features),
             MixedMerge(width, N_ELECTRODES, features),
         )
     if kind != "electrode":
-        raise EncoderChoice("mixed or electrode", repr(kind), "Set model.encoder to one of them.")
+        raise InvalidOption("mixed or electrode", repr(kind), "Set model.encoder to one of them.")
     if features != width or skip_connections:
-        raise EncoderChoice(
+        raise InvalidOption(
             f"electrode_features {width} (the encoder's width) and no skips for encoder=electrode",
             f"electrode_features {features}, skip_connections {skip_connections}",
             "Change them, or use encoder=mixed.",

@@ -1,7 +1,7 @@
 """How much arithmetic each part of a network does, counted and not timed.
 
 Matrix products and convolutions are counted by torch (a multiplication and an addition are two);
-the selective scan by its recurrence, 5 operations for each number of the state and step; an
+the selective scan by its recurrence, 5 operations per number of the state and step; an
 eigenproblem of n electrodes as 10 n^3.
 """
 
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from brainbrr.kernels.scan import Scan
+from brainbrr.kernels.reference import Scan
 from brainbrr.models.detector import V3Detector
 from brainbrr.models.mamba2 import Mamba2
 
 
 @torch.no_grad()
 def part_gflop(network: nn.Module, eeg: Tensor) -> dict[str, float]:
-    """GFLOP of each child of the network in one forward pass over `eeg`; its state is unchanged."""
+    """Return GFLOP of each child of the network in one forward pass; its state is unchanged."""
     parts = [name for name, _ in network.named_children()]
     scanned = dict.fromkeys(parts, 0.0)
     counter = FlopCounterMode(display=False)
@@ -41,9 +41,9 @@ def part_gflop(network: nn.Module, eeg: Tensor) -> dict[str, float]:
 
 @contextmanager
 def _counting_scans(network: nn.Module, scanned: dict[str, float]) -> Iterator[None]:
-    """Every scan of the network replaced by one that only counts."""
+    """Replace every scan of the network by one that only counts."""
     was_training = network.training
-    found = [
+    scans = [
         (part, layer, layer.scan)
         for part, child in network.named_children()
         for layer in child.modules()
@@ -51,12 +51,12 @@ def _counting_scans(network: nn.Module, scanned: dict[str, float]) -> Iterator[N
     ]
     try:
         network.eval()
-        for part, layer, _ in found:
+        for part, layer, _ in scans:
             layer.scan = _counting(scanned, part)
         yield
     finally:
         network.train(was_training)
-        for _, layer, scan in found:
+        for _, layer, scan in scans:
             layer.scan = scan
 
 

@@ -15,13 +15,13 @@ from brainbrr.profiling.profile import forward_pass, training_step
 def peak_gbyte(
     build: Callable[[], nn.Module], shape: tuple[int, ...], *, train: bool, n_threads: int
 ) -> float | None:
-    """Most memory that a process held during one pass, in 1e9 bytes; None where the system does not
-    say.
+    """Return the peak memory of a process during one pass, in 1e9 bytes; None if not reported by
+    the system.
 
     Args:
         build: makes the network in the new process; must be importable there.
         shape: of the input.
-        train: a training step, else one forward pass.
+        train: a training step, otherwise one forward pass.
         n_threads: torch's threads in that process.
     """
     if sys.platform == "win32":
@@ -41,7 +41,7 @@ def _measure(
 
 
 def _peak_bytes() -> int:
-    """Most memory this process held, counted from its own start.
+    """Return the peak memory of this process, counted from its own start.
 
     Linux hands `ru_maxrss` on from the process that started this one; its table of the process
     does not.

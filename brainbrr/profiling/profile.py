@@ -1,8 +1,7 @@
-"""How long a network takes, part by part, beside what this machine could do at best.
+"""How long a network takes, part by part, compared with what this machine could do at best.
 
-Variants take turns in one process, so that a busy machine slows all of them alike. Seconds by the
-clock are what a user waits; seconds of the processor, summed over threads, are steadier where other
-programs run.
+Variants take turns in one process, so that a busy machine slows all of them alike. Wall-clock time
+is what a user waits; CPU time, summed over threads, is steadier if other programs run.
 """
 
 import statistics
@@ -23,9 +22,9 @@ class Timing:
     """What one call took.
 
     Attributes:
-        clock_s: least seconds by the clock.
-        median_s: median seconds by the clock.
-        processor_s: least seconds of the processor, over all threads.
+        clock_s: minimum wall-clock seconds.
+        median_s: median wall-clock seconds.
+        processor_s: minimum CPU seconds, over all threads.
     """
 
     clock_s: float
@@ -35,7 +34,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class MachineRates:
-    """What this machine reaches at best: the floors' rates.
+    """Rates that this machine reaches at best.
 
     Attributes:
         gflop_per_s: of a large float32 matrix product.
@@ -48,14 +47,14 @@ class MachineRates:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a network, run by itself on what it gets within the whole.
+    """One part of a network, run by itself on the input it gets within the network.
 
     Attributes:
         gflop: arithmetic of one forward pass.
         gbyte: input, output and weights, each moved once.
         floor_s: the longer of the two at the machine's own rates.
         forward: one pass without gradients.
-        train: forward and backward; None where the part has no gradient.
+        train: forward and backward; None if the part has no parameters.
     """
 
     gflop: float
@@ -65,7 +64,7 @@ class Part:
     train: Timing | None
 
     def as_row(self) -> dict[str, Any]:
-        """Plain numbers for a file."""
+        """Return plain numbers for a file."""
         return asdict(self)
 
 
@@ -103,7 +102,7 @@ def machine_rates(device: str = "cpu", size: int = 1024, mbyte: int = 256) -> Ma
 
 
 def forward_pass(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
-    """One pass as in use: no gradients, no dropout."""
+    """Return a forward pass as in use: no gradients, no dropout."""
 
     def run() -> None:
         network.eval()
@@ -114,7 +113,7 @@ def forward_pass(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
 
 
 def training_step(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
-    """Forward and backward as in training; the optimiser's own step is left out."""
+    """Return forward and backward pass as in training, without the optimizer's step."""
 
     def run() -> None:
         network.train()
@@ -127,14 +126,14 @@ def training_step(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
 def profile_parts(
     network: nn.Module, eeg: Tensor, rates: MachineRates, rounds: int
 ) -> dict[str, Part]:
-    """Time each child of the network by itself, on the input it gets within the whole."""
+    """Time each child of the network by itself, on the input it gets within the network."""
     calls = _calls(network, eeg)
     gflop = part_gflop(network, eeg)
     network.eval()
     forward = take_turns({name: _forward_of(*call) for name, call in calls.items()}, rounds)
-    learning = {name: call for name, call in calls.items() if isinstance(call[0], nn.Module)}
+    trainable = {name: call for name, call in calls.items() if isinstance(call[0], nn.Module)}
     network.train()
-    train = take_turns({name: _step_of(*call) for name, call in learning.items()}, rounds)
+    train = take_turns({name: _step_of(*call) for name, call in trainable.items()}, rounds)
     parts = {}
     for name, (function, arguments) in calls.items():
         gbyte = _traffic(function, arguments) / 1e9
@@ -148,7 +147,7 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 @torch.no_grad()
 def _calls(network: nn.Module, eeg: Tensor) -> dict[str, Call]:
-    """What each child is called with during one forward pass, in order."""
+    """Return what each child is called with during one forward pass, in order."""
     calls: dict[str, Call] = {}
 
     def keep(name: str) -> Callable[..., None]:
@@ -187,8 +186,8 @@ def _step_of(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callab
     def run() -> None:
         for leaf in _tensors(leaves):
             leaf.grad = None
-        learnt = [tensor for tensor in _tensors(function(*leaves)) if tensor.requires_grad]
-        torch.autograd.backward(learnt, [torch.ones_like(tensor) for tensor in learnt])
+        outputs = [tensor for tensor in _tensors(function(*leaves)) if tensor.requires_grad]
+        torch.autograd.backward(outputs, [torch.ones_like(tensor) for tensor in outputs])
 
     return run
 
@@ -200,7 +199,7 @@ def _as_leaf(argument: Any) -> Any:
 
 
 def _tensors(value: Any) -> list[Tensor]:
-    """All tensors of a nested tuple or list."""
+    """Return all tensors of a nested tuple or list."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, (tuple, list)):
@@ -210,13 +209,13 @@ def _tensors(value: Any) -> list[Tensor]:
 
 @torch.no_grad()
 def _traffic(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
-    """Bytes of input, output and weights."""
+    """Return the bytes of input, output and weights."""
     weights = list(function.parameters()) if isinstance(function, nn.Module) else []
     moved = [*_tensors(arguments), *_tensors(function(*arguments)), *weights]
     return sum(tensor.nbytes for tensor in moved)
 
 
 def _wait() -> None:
-    """CUDA answers before it has computed."""
+    """Wait for CUDA, which returns before it has computed."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

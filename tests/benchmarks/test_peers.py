@@ -84,7 +84,7 @@ def test_the_loop_runs_nothing_in_c(monkeypatch):
     def refuse(*arguments, **numbers):
         pytest.fail("a fused kernel ran")
 
-    monkeypatch.setattr("brainbrr.models.norm.native_norm", refuse)
+    monkeypatch.setattr("brainbrr.kernels.c.operators.norm", refuse)
     V3AsALoop()(eeg(1))
 
 

@@ -13,6 +13,7 @@ from brainbrr.cli.build import (
     build_each,
 )
 from brainbrr.cli.renamed import TARGETS
+from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.data.windows.augmentation import Sequential
 from brainbrr.events.detection import Detection, ThresholdsOutOfOrder
 from brainbrr.training.callbacks.monitoring import LossSpikeMonitor
@@ -87,3 +88,10 @@ def test_an_option_of_a_former_version_reaches_its_present_name() -> None:
     )
     monitor = build(node).loss_spike_monitor
     assert isinstance(monitor, LossSpikeMonitor) and monitor.factor == 4.0
+
+
+@pytest.mark.parametrize(("former", "present"), [("native", "c"), ("auto", "auto")])
+def test_a_form_of_the_scan_under_its_former_name_is_the_present_one(former, present) -> None:
+    node = OmegaConf.load(CONF_FOLDER / "model" / "v3_tiny.yaml")
+    node.scan = former
+    assert build(node).node_stream.layers[0].layer.forwards.scan == present

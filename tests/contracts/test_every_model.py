@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from brainbrr.models.input_checks import (
-    NonFiniteInput,
-    NothingObserved,
-    WrongInputShape,
-    WrongInputType,
-)
+from brainbrr.errors import InvalidInput
+from brainbrr.models.input_checks import NonFiniteInput
 from brainbrr.models.registry import load_model
 from brainbrr.models.scaling import standardise
 
@@ -158,22 +154,22 @@ def test_recomputing_the_streams_changes_no_gradient(name, model, eeg, observed)
 
 
 REFUSALS = {
-    "18 electrodes": (lambda x: (x[:, :18], None), WrongInputShape, r"\(batch, 19, samples\)"),
-    "no batch axis": (lambda x: (x[0], None), WrongInputShape, r"\(batch, 19, samples\)"),
-    "no window": (lambda x: (x[:0], None), WrongInputShape, r"got \(0, 19"),
-    "half a frame": (lambda x: (x[..., :100], None), WrongInputShape, "multiple of 16.*got 100"),
-    "no sample": (lambda x: (x[..., :0], None), WrongInputShape, "multiple of 16.*got 0"),
-    "steps": (lambda x: (x.to(torch.int16), None), WrongInputType, "int16.*standardise"),
+    "18 electrodes": (lambda x: (x[:, :18], None), InvalidInput, r"\(batch, 19, samples\)"),
+    "no batch axis": (lambda x: (x[0], None), InvalidInput, r"\(batch, 19, samples\)"),
+    "no window": (lambda x: (x[:0], None), InvalidInput, r"got \(0, 19"),
+    "half a frame": (lambda x: (x[..., :100], None), InvalidInput, "multiple of 16.*got 100"),
+    "no sample": (lambda x: (x[..., :0], None), InvalidInput, "multiple of 16.*got 0"),
+    "steps": (lambda x: (x.to(torch.int16), None), InvalidInput, "int16.*standardise"),
     "NaN": (
         lambda x: (x.index_fill(0, torch.tensor(1), torch.nan), None),
         NonFiniteInput,
         r"\[1\]",
     ),
     "infinity": (lambda x: (x / 0.0, None), NonFiniteInput, r"windows \[0, 1, 2\]"),
-    "number mask": (lambda x: (x, torch.ones(3, 19)), WrongInputType, "boolean mask.*float32"),
+    "number mask": (lambda x: (x, torch.ones(3, 19)), InvalidInput, "boolean mask.*float32"),
     "short mask": (
         lambda x: (x, torch.ones(3, 18, dtype=torch.bool)),
-        WrongInputShape,
+        InvalidInput,
         r"mask of shape \(3, 19\); got \(3, 18\)",
     ),
     "all absent": (
@@ -181,7 +177,7 @@ REFUSALS = {
             x,
             torch.eye(3, 19, dtype=torch.bool).roll(1, 0) & (torch.arange(3) != 2)[:, None],
         ),
-        NothingObserved,
+        InvalidInput,
         r"none in windows \[2\]",
     ),
 }

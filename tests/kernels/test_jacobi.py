@@ -5,7 +5,7 @@ import torch
 
 from brainbrr.kernels.jacobi import jacobi_eigh, sweeps_for
 from brainbrr.kernels.tracing import TELLS_EXPORT
-from brainbrr.models.laplacian import TIE_BREAK, normalised_laplacian
+from brainbrr.models.laplacian import TIE_BREAK, normalized_laplacian
 
 SIZES = [2, 3, 4, 5, 8, 16, 19]
 
@@ -35,7 +35,7 @@ def test_graphs_with_nearly_equal_eigenvalues_need_no_more_sweeps():
     adjacency = torch.maximum(adjacency, adjacency.mT) * (1 - torch.eye(19))
     adjacency[:50] = 1 - torch.eye(19)
     order = torch.arange(1, 20) * 0.618034 % 1.0
-    assert rest(normalised_laplacian(adjacency) + torch.diag(TIE_BREAK * order)) < 3e-6
+    assert rest(normalized_laplacian(adjacency) + torch.diag(TIE_BREAK * order)) < 3e-6
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8])

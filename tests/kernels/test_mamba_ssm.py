@@ -5,8 +5,9 @@ import sys
 import pytest
 import torch
 
+from brainbrr.errors import InvalidInput
 from brainbrr.kernels import mamba_ssm as kernels
-from brainbrr.kernels.scan import chunked
+from brainbrr.kernels.reference import chunked, convolve
 
 
 @pytest.fixture
@@ -65,12 +66,12 @@ def test_split_launches_give_what_one_would(launches, monkeypatch):
 
 def test_nothing_is_available_without_a_device():
     if not torch.cuda.is_available():
-        assert not kernels.kernels_available()
+        assert not kernels.available()
 
 
-def test_the_convolution_declines_where_it_cannot_run():
-    out = kernels.kernel_convolution(torch.zeros(1, 4, 8), torch.zeros(8, 1, 4), torch.zeros(8))
-    assert out is None
+def test_without_causal_conv1d_the_convolution_is_torchs():
+    arguments = torch.randn(1, 4, 8), torch.randn(8, 1, 4), torch.randn(8)
+    assert torch.equal(kernels.convolve(*arguments), convolve(*arguments))
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_broken_scan_is_no_scan_and_leaves_nothing_behind(fake_package, caplog
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("sequences", "headdim"), [(38, 8), (5000, 4)])
 def test_kernels_equal_the_plain_scan_on_a_gpu(dtype, sequences, headdim):
-    if not kernels.kernels_available():
+    if not kernels.available():
         pytest.skip("mamba-ssm does not load here")
     x, dt, A, B, C, D, _ = (tensor.cuda() for tensor in draw(sequences, 960))
     x = x.expand(-1, -1, -1, headdim).to(dtype).contiguous()
@@ -121,6 +122,6 @@ def test_kernels_equal_the_plain_scan_on_a_gpu(dtype, sequences, headdim):
         assert (got - want).abs().max() < tolerance * want.abs().max()
 
 
-def test_a_tensor_on_the_processor_is_refused_by_name():
-    with pytest.raises(kernels.NotOnCuda, match="model.scan=auto"):
-        kernels.kernel_scan(*draw(1, 4))
+def test_a_tensor_on_the_cpu_is_refused_by_name():
+    with pytest.raises(InvalidInput, match="model.scan=auto"):
+        kernels.scan(*draw(1, 4))

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
+from brainbrr.errors import InvalidOption
+from brainbrr.kernels import ops
 from brainbrr.models.laplacian import (
-    UnknownEigensolver,
     fix_signs,
-    hold,
     laplacian_encoding,
-    select_eigensolver,
+    repeat_frames,
 )
 
 EVERYONE = torch.ones(1, 19, dtype=torch.bool)
@@ -73,7 +73,7 @@ def test_patterns_are_orthonormal_smoothest_first():
 
 
 @pytest.mark.parametrize("solver", ["eigh", "jacobi"])
-def test_absent_electrodes_are_nought_and_disturb_no_other(solver):
+def test_absent_electrodes_are_zero_and_disturb_no_other(solver):
     adjacency = random_graph()
     observed = EVERYONE.clone()
     observed[0, [3, 11, 17, 18]] = False
@@ -106,10 +106,10 @@ def test_the_sign_does_not_hang_on_a_sum_near_zero():
 
 def test_held_until_the_next_solution():
     values = torch.arange(3.0)[None, :, None]
-    assert hold(values, 4, 10).flatten().tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
-    assert hold(values, 1, 3) is values
+    assert repeat_frames(values, 4, 10).flatten().tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
+    assert repeat_frames(values, 1, 3) is values
 
 
 def test_unknown_solver_is_refused():
-    with pytest.raises(UnknownEigensolver, match="auto, eigh, jacobi; got 'qr'"):
-        select_eigensolver("qr")
+    with pytest.raises(InvalidOption, match="auto, eigh, jacobi; got 'qr'"):
+        ops.select_eigensolver("qr")

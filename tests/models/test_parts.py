@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from brainbrr.models.decoder import Decoder, Head, PriorOutOfRange
+from brainbrr.errors import InvalidOption
+from brainbrr.models.decoder import Decoder, Head
 from brainbrr.models.edges import EdgeStream
 from brainbrr.models.front import MixedMerge, cosine_similarity, pool
-from brainbrr.models.graph import UnknownConvolution, graph_convolution
-from brainbrr.models.norm import ChannelNorm
+from brainbrr.models.graph import graph_convolution
+from brainbrr.models.layers import ChannelNorm
 from brainbrr.models.registry import load_model
-from brainbrr.models.sequence import SequenceStream, UnknownStream, rotate
-from brainbrr.models.tcn import Encoder, EncoderShape, ResidualConvolution
-from brainbrr.models.v3 import EncoderChoice
+from brainbrr.models.sequence import SequenceStream, rotate
+from brainbrr.models.tcn import Encoder, ResidualConvolution
 
 
 def encoder(**changes):
@@ -59,7 +59,7 @@ def test_each_stage_halves_the_rate():
 
 @pytest.mark.parametrize("changes", [{"dilations": [1, 2]}, {"kernel": 6}])
 def test_contradicting_encoder_sizes_are_refused(changes):
-    with pytest.raises(EncoderShape, match="one dilation for each stage and an odd kernel"):
+    with pytest.raises(InvalidOption, match="one dilation for each stage and an odd kernel"):
         encoder(**changes)
 
 
@@ -80,12 +80,12 @@ def test_attention_sees_distances_and_not_positions():
 
 
 def test_unknown_stream_is_refused():
-    with pytest.raises(UnknownStream, match="bimamba2, bigru, attention; got 'lstm'"):
+    with pytest.raises(InvalidOption, match="bimamba2, bigru, attention; got 'lstm'"):
         stream("lstm")
 
 
 def test_attention_heads_that_do_not_fit_are_refused():
-    with pytest.raises(UnknownStream, match="even headdim.*got headdim 3"):
+    with pytest.raises(InvalidOption, match="even headdim.*got headdim 3"):
         stream("attention", headdim=3)
 
 
@@ -147,7 +147,7 @@ def test_logits_are_capped_smoothly():
 
 @pytest.mark.parametrize("prior", [0.0, 1.0, -0.1])
 def test_a_prior_without_odds_is_refused(prior):
-    with pytest.raises(PriorOutOfRange, match=f"0 < prior < 1; got {prior}"):
+    with pytest.raises(InvalidOption, match=f"0 < prior < 1; got {prior}"):
         Head(4, prior)
 
 
@@ -157,7 +157,7 @@ def test_a_prior_without_odds_is_refused(prior):
 )
 @pytest.mark.usefixtures("geometric")
 def test_a_graph_convolution_that_would_starve_the_edges_is_refused(name, message):
-    with pytest.raises(UnknownConvolution, match=message):
+    with pytest.raises(InvalidOption, match=message):
         graph_convolution(name, 4, 4, alpha=0.05, hops=2)
 
 
@@ -170,7 +170,7 @@ def test_a_graph_convolution_that_would_starve_the_edges_is_refused(name, messag
     ],
 )
 def test_encoder_choices_that_contradict_are_refused(changes, message):
-    with pytest.raises(EncoderChoice, match=message):
+    with pytest.raises(InvalidOption, match=message):
         load_model("v3_tiny", **changes)
 
 

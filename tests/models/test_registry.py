@@ -4,11 +4,11 @@ import pytest
 from omegaconf import OmegaConf
 
 import brainbrr
+from brainbrr.errors import InvalidOption
 from brainbrr.models.registry import (
     FAMILIES,
-    UnknownModel,
-    UnknownNumber,
     build_model,
+    describe_model,
     family_of,
     load_model,
     read_model,
@@ -73,27 +73,35 @@ def test_every_option_builds_and_learns(changes, part):
 
 
 def test_unknown_model_is_refused():
-    with pytest.raises(UnknownModel, match="'v3_smal'. Did you mean v3_small?"):
+    with pytest.raises(InvalidOption, match="'v3_smal'. Did you mean v3_small?"):
         load_model("v3_smal")
 
 
 def test_unknown_family_is_refused():
-    with pytest.raises(UnknownModel, match="one of v3, unet_bimamba; got 'os.system'"):
+    with pytest.raises(InvalidOption, match="one of v3, unet_bimamba; got 'os.system'"):
         build_model("os.system")
 
 
 def test_unknown_target_is_refused():
-    with pytest.raises(UnknownModel, match="a target among.*'os.system'"):
+    with pytest.raises(InvalidOption, match="a target among.*'os.system'"):
         family_of("os.system")
 
 
 def test_misspelt_number_is_refused():
-    with pytest.raises(UnknownNumber, match="'node_layer'. Did you mean node_layers?"):
+    with pytest.raises(InvalidOption, match="'node_layer'. Did you mean node_layers?"):
         load_model("v3_tiny", node_layer=3)
 
 
 def test_missing_number_is_refused():
     family, numbers = read_model("v3_tiny")
     del numbers["prior"]
-    with pytest.raises(UnknownNumber, match="none for prior"):
+    with pytest.raises(InvalidOption, match="none for prior"):
         build_model(family, **numbers)
+
+
+def test_a_release_of_a_former_version_names_the_scan_as_it_was():
+    family, numbers = read_model("v3_tiny")
+    model = build_model(family, **numbers | {"scan": "native"})
+    assert model.node_stream.layers[0].layer.forwards.scan == "c"
+    entry = OmegaConf.to_container(OmegaConf.load(CONF / "v3_tiny.yaml")) | {"scan": "fused"}
+    assert describe_model(entry)["scan"] == "triton"

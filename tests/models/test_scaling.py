@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from brainbrr.models.scaling import ScaleNotPositive, standardise
+from brainbrr.errors import InvalidInput
+from brainbrr.models.scaling import standardise
 
 OBSERVED = torch.tensor([[True, True, False]])
 CENTER = torch.tensor([[10.0, 0.0, torch.nan]])
@@ -28,7 +29,7 @@ def test_artefacts_are_cut_on_both_sides():
     assert standardise(eeg_uv, OBSERVED, CENTER, SCALE, clip=8.0)[0, 0].tolist() == [8.0, -8.0]
 
 
-def test_what_an_absent_electrode_holds_becomes_nought():
+def test_what_an_absent_electrode_holds_becomes_zero():
     eeg_uv = torch.full((1, 3, 4), torch.nan)
     eeg_uv[:, :2] = 1.0
     scaled = standardise(eeg_uv, OBSERVED, CENTER, SCALE)
@@ -37,5 +38,5 @@ def test_what_an_absent_electrode_holds_becomes_nought():
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, torch.nan])
 def test_an_observed_electrode_needs_a_positive_scale(scale):
-    with pytest.raises(ScaleNotPositive, match="positive scale.*got 1 without one"):
+    with pytest.raises(InvalidInput, match="positive scale.*got 1 without one"):
         standardise(torch.zeros(1, 3, 4), OBSERVED, CENTER, torch.tensor([[scale, 1.0, 1.0]]))

@@ -16,7 +16,7 @@ from triton.compiler import ASTSource
 
 from brainbrr.kernels.triton.backward import backward_kernel
 from brainbrr.kernels.triton.forward import forward_kernel
-from brainbrr.kernels.triton.operator import WARPS, kernel_constants
+from brainbrr.kernels.triton.layer import WARPS, kernel_constants
 from brainbrr.models.mamba2 import Mamba2
 
 CUOBJDUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
@@ -34,9 +34,9 @@ def kind(name, dtype):
     return "i32" if name.startswith("n_") else "fp32"
 
 
-def compiled(kernel, way, capability, dtype):
+def compiled(kernel, name, capability, dtype):
     """Machine code of the second direction, with all that can be asked for."""
-    block = Mamba2(16, d_state=8, headdim=4, scan="reference").block_weights()
+    block = Mamba2(16, d_state=8, headdim=4, scan="reference").weights()
     constants = kernel_constants(torch.empty(1, 960, 16, dtype=dtype), list(block))
     constants |= {"REVERSE": True, "DROP": True, "KEEP": True}
     constants = {name: value for name, value in constants.items() if name in kernel.arg_names}
@@ -48,7 +48,7 @@ def compiled(kernel, way, capability, dtype):
         for place, name in enumerate(kernel.arg_names)
         if name.endswith("_ptr")
     }
-    options = {"num_warps": WARPS[way][constants["PRECISION"]], "num_stages": 1}
+    options = {"num_warps": WARPS[name][constants["PRECISION"]], "num_stages": 1}
     source = ASTSource(kernel, signature, constants, aligned)
     return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
 

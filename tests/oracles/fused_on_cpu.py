@@ -12,12 +12,19 @@ import numpy as np
 import torch
 from triton.runtime import interpreter
 
-from brainbrr.kernels.triton.layer import fused_layer
-from brainbrr.models.mamba2 import BiMamba2
-from brainbrr.models.sequence import PreNorm
+from brainbrr.kernels.c import operators
+from brainbrr.kernels.triton import layer as triton_layer
+
+# Before `ops` registers them: what serves a CUDA device serves the CPU here.
+operators.layer_forward = triton_layer.layer_forward
+operators.layer_backward = triton_layer.layer_backward
+
+from brainbrr.kernels.ops import residual_bimamba  # noqa: E402
+from brainbrr.models.mamba2 import BiMamba2  # noqa: E402
+from brainbrr.models.sequence import ResidualBiMamba2  # noqa: E402
 
 # sequences, frames, d_model, headdim, d_state, d_conv, expand: more sequences than programs of the
-# way back, more frames than between two kept states, none whole tiles.
+# backward pass, more frames than between two kept states, none whole tiles.
 CASES = {
     "v3": (3, 70, 16, 4, 8, 4, 2),
     "tiny": (2, 20, 8, 1, 4, 3, 1),
@@ -46,7 +53,7 @@ def draw(batch, length, d_model, headdim, d_state, d_conv, expand):
     """A layer whose norm is not the identity and whose memories fade fast and slowly."""
     torch.manual_seed(length)
     sizes = {"d_state": d_state, "headdim": headdim, "d_conv": d_conv, "expand": expand}
-    layer = PreNorm(d_model, BiMamba2(d_model, **sizes, scan="reference"), 0.0)
+    layer = ResidualBiMamba2(d_model, BiMamba2(d_model, **sizes, scan="reference"), 0.0)
     with torch.no_grad():
         layer.norm.weight.uniform_(0.5, 2.0)
         layer.norm.bias.normal_()
@@ -58,15 +65,16 @@ def draw(batch, length, d_model, headdim, d_state, d_conv, expand):
 
 def fused(layer, inputs, dropout=0.0):
     block = layer.layer
-    return fused_layer(
+    return residual_bimamba(
         inputs,
-        block.forwards.block_weights(),
-        block.backwards.block_weights(),
+        block.forwards.weights(),
+        block.backwards.weights(),
         layer.norm.weight,
         layer.norm.bias,
         norm_eps=1e-5,
         eps=1e-5,
         dropout=dropout,
+        scan="c",
     )
 
 
@@ -94,7 +102,7 @@ def oracle(layer, inputs, mask=1.0):
 
 
 def dropped():
-    """Gradients pass through the mask of the way there."""
+    """Gradients pass through the mask of the forward pass."""
     layer, inputs = draw(*CASES["tiny"])
     torch.manual_seed(0)
     ours = results(layer, lambda model, x: fused(model, x, 0.2), inputs)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.kernels.triton.layer import fused_available
+from brainbrr.kernels.triton.layer import available
 
 HERE = Path(__file__).resolve().parent
 N_TENSORS = 20
 """Output, input and eighteen weights."""
 
-pytestmark = pytest.mark.skipif(not fused_available(), reason="no Triton 3.2")
+pytestmark = pytest.mark.skipif(not available(), reason="no Triton 3.2")
 
 
 def run(script, *arguments, **environment):

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from brainbrr.kernels.jacobi import jacobi_eigh
-from brainbrr.models.adjacency import nearest_neighbours
+from brainbrr.kernels.reference import nearest_neighbours
 from brainbrr.models.graph import GeometricConvolution, SSGConv, graph_convolution
-from brainbrr.models.laplacian import normalised_laplacian
+from brainbrr.models.laplacian import normalized_laplacian
 
 geometric = pytest.importorskip("torch_geometric.nn")
 
@@ -55,7 +55,7 @@ def test_convolutions_of_torch_geometric_plug_in(name):
     assert adjacency.grad.abs().sum() > 0
 
 
-def test_normalised_laplacian_is_torch_geometrics():
+def test_normalized_laplacian_is_torch_geometrics():
     from torch_geometric.utils import get_laplacian, to_dense_adj
 
     adjacency = draw()[0][0, 0]
@@ -64,13 +64,13 @@ def test_normalised_laplacian_is_torch_geometrics():
         index, adjacency[index[0], index[1]], normalization="sym", num_nodes=19
     )
     want = to_dense_adj(edges, edge_attr=weights, max_num_nodes=19)[0]
-    torch.testing.assert_close(normalised_laplacian(adjacency), want)
+    torch.testing.assert_close(normalized_laplacian(adjacency), want)
 
 
 @pytest.mark.parametrize("n", [2, 5, 18, 19])
 def test_jacobi_is_eigh(n):
     adjacency, _ = draw(max(n, 8), frames=40)
-    matrices = normalised_laplacian(adjacency)[..., :n, :n]
+    matrices = normalized_laplacian(adjacency)[..., :n, :n]
     values, vectors = jacobi_eigh(matrices)
     exact = torch.linalg.eigvalsh(matrices.double())
     assert (values - exact).abs().max() < 1e-5
@@ -81,7 +81,7 @@ def test_jacobi_is_eigh(n):
 
 
 def test_jacobi_in_double_precision_is_exact():
-    matrices = normalised_laplacian(draw(frames=40)[0].double())
+    matrices = normalized_laplacian(draw(frames=40)[0].double())
     values, vectors = jacobi_eigh(matrices, sweeps=9)
     assert (values - torch.linalg.eigvalsh(matrices)).abs().max() < 1e-12
     assert (matrices @ vectors - vectors * values[..., None, :]).abs().max() < 1e-11

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from brainbrr.kernels.scan import chunked, reference
+from brainbrr.kernels.reference import chunked
+from brainbrr.kernels.reference import recurrence as reference
 
 NAMES = ("x", "dt", "A", "B", "C", "D", "state")
 

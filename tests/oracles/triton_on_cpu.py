@@ -16,7 +16,7 @@ autotune = triton.autotune
 triton.autotune = lambda configs, key, **options: autotune(configs[:1], key, **options)
 
 from brainbrr.kernels.mamba_ssm import launch_scan  # noqa: E402
-from brainbrr.kernels.scan import reference  # noqa: E402
+from brainbrr.kernels.reference import recurrence  # noqa: E402
 
 NAMES = ("y", "state", "x", "dt", "A", "B", "C", "D", "initial_state")
 
@@ -41,6 +41,6 @@ for batch, length, headdim, d_state in ((2, 100, 8, 8), (3, 64, 4, 8), (1, 70, 4
         torch.randn(8, generator=generator),
         torch.randn(batch, 8, headdim, d_state, generator=generator),
     )
-    pairs = zip(NAMES, results(launch_scan, inputs), results(reference, inputs), strict=True)
+    pairs = zip(NAMES, results(launch_scan, inputs), results(recurrence, inputs), strict=True)
     for name, got, want in pairs:
         print(name, float((got - want).abs().max() / want.abs().max()))

@@ -1,226 +1,143 @@
-"""The exact Mamba-2 scan on the processor, in C: the recurrence's own numbers, many times faster.
-
-Sequential in time, so there is no (length x length) block anywhere; a sequence's state stays in
-registers, one is kept at every 32nd frame, and the way back recomputes the others from it.
-Source: Dao and Gu 2024, Transformers are SSMs (arXiv 2405.21060), a scalar A for each head.
-"""
-# The paper's letters, in the order every scan here takes them.
+"""The C functions as Python calls them: one table of their arguments, checked in one place."""
 
 import ctypes
-import functools
-import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from brainbrr.errors import BrainbrrError
-from brainbrr.kernels.c.build import NativeKernelsUnavailable, load_library
-from brainbrr.kernels.tracing import (
-    TELLS_EXPORT,
-    is_tracing,
-    keeps_operators,
-    settled_before_tracing,
+from brainbrr.errors import InvalidInput
+from brainbrr.kernels.c.build import NoCKernels, load_library
+
+FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+"""What every operator takes; all but rows are converted to float32."""
+ROWS = (torch.float32, torch.bfloat16)
+"""What norm, edge embedding, edge head and layer read and write in place."""
+
+BLOCK = (
+    "batch length d_model heads headdim d_state d_conv threads reverse input_batch input_frame"
+    " half eps:d"
 )
+SHAPES = {
+    "scan": "batch length heads headdim d_state threads x_batch x_frame dt_batch dt_frame"
+    " B_batch B_frame C_batch C_frame",
+    "block": BLOCK,
+    "layer": f"{BLOCK} norm_eps:d dropout:d seed",
+    "norm": "batch channels samples activate half threads floor:d",
+    "edge": "rows width half threads scale:d eps:d",
+    "strongest": "batch nodes frames chosen threads",
+    "jacobi": "batch n n_vectors threads",
+}
+"""Fields of each `*_shape` struct of the C sources, in order: int64, or double if marked `:d`."""
 
-logger = logging.getLogger(__name__)
+FUNCTIONS = {
+    "scan_checkpoint_floats": "scan",
+    "scan_forward": "scan x:f dt:f A:f B:f C:f D:f initial:f? y:f final:f checkpoints:f?",
+    "scan_backward": "scan x:f dt:f A:f B:f C:f D:f checkpoints:f dy:f dfinal:f?"
+    " dx:f ddt:f dA:f dB:f dC:f dD:f dinitial:f",
+    "block_kept_floats": "block",
+    "block_forward": "block weights:* input:f output:f kept:f?",
+    "block_backward": "block weights:* input:f kept:f d_output:f d_input:f gradients:*",
+    "layer_kept_floats": "layer",
+    "layer_forward": "layer weights:* input:r output:r kept:f?",
+    "layer_backward": "layer weights:* input:r kept:f d_output:r d_input:r gradients:*",
+    "norm_forward": "norm weight:f bias:f input:r output:r",
+    "norm_backward": "norm weight:f bias:f input:r d_output:r d_input:r d_weight:f d_bias:f",
+    "edge_embedding_forward": "edge weight:f bias:f numbers:f rows:r",
+    "edge_embedding_backward": "edge weight:f numbers:f rows:r d_rows:r"
+    " d_numbers:f d_weight:f d_bias:f",
+    "edge_head_forward": "edge weight:f constant:d rows:r numbers:f",
+    "edge_head_backward": "edge weight:f rows:r d_numbers:f d_rows:r d_weight:f d_constant:f",
+    "strongest_edges": "strongest weights:f observed:b kept:b",
+    "jacobi": "jacobi matrices:f vectors:f",
+    "dropout": "- input:f output:f n:i probability:d seed:i threads:i",
+}
+"""C function (without `brainbrr_`): its shape struct (`-` if it has none), then its arguments.
 
-SUPPORTED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-ROW_TYPES = (torch.float32, torch.bfloat16)
-"""What norm, edge ends and layer read and write as it lies; the others convert to float32."""
+f float32, r rows in float32 or bfloat16, b booleans, * a struct of pointers to float32, d double,
+i int64; ? may be NULL. Functions in `_floats` return a count, all others 0, or 1 without memory.
+"""
 
-
-class UnsupportedScanInput(BrainbrrError):
-    """What the native scan cannot take: wrong shapes, other devices, more than float32."""
-
-
-class ScanShape(ctypes.Structure):
-    """`scan_shape` of native/scan.c: sizes, threads, and strides in floats."""
-
-    _fields_ = [
-        (name, ctypes.c_int64)
-        for name in (
-            *("batch", "length", "heads", "headdim", "d_state", "threads"),
-            *("x_batch", "x_frame", "dt_batch", "dt_frame"),
-            *("B_batch", "B_frame", "C_batch", "C_frame"),
-        )
-    ]
-
-
-def native_available() -> bool:
-    """Whether this machine can build and load the C kernels; if not, why is logged once."""
-    return not isinstance(load_library(), NativeKernelsUnavailable)
-
-
-def native_can_take(*tensors: Tensor, as_operator: bool = False) -> bool:
-    """Whether the native kernels may be chosen: at hand, tensors on the CPU, nobody tracing.
-
-    Args:
-        tensors: what they shall run on.
-        as_operator: they run as a registered operator of torch, which torch.compile may keep in
-            its graph. Everything else that traces, torch.export above all, may not: its graph
-            depends on no compiled library. Before torch 2.7 one looks like the other.
-    """
-    if not all(t.device.type == "cpu" and t.dtype in SUPPORTED_DTYPES for t in tensors):
-        return False
-    if not is_tracing():
-        return native_available()
-    return as_operator and _stays_in_graph(keeps_operators())
+_POINTEES = {"f": (torch.float32,), "r": ROWS, "b": (torch.bool,)}
+_NUMBERS: dict[str, Any] = {"d": ctypes.c_double, "i": ctypes.c_int64}
 
 
-@settled_before_tracing
-def _stays_in_graph(operators_kept: bool) -> bool:
-    """Whether a graph keeps native operators; they are loaded, and the choice logged, before."""
-    return _native_in_graph() if operators_kept or not TELLS_EXPORT else False
+def _struct(name: str, fields: str) -> type[ctypes.Structure]:
+    parts = [field.partition(":") for field in fields.split()]
+    layout = [(field, _NUMBERS[kind or "i"]) for field, _, kind in parts]
+    return type(f"{name}_shape", (ctypes.Structure,), {"_fields_": layout})
 
 
-@functools.cache
-def _native_in_graph() -> bool:
-    stays = TELLS_EXPORT and native_available()
-    logger.info("torch.compile on cpu: %s", "native kernels" if stays else "chunked scan")
-    return stays
+_STRUCTS = {name: _struct(name, fields) for name, fields in SHAPES.items()}
+_KINDS = {
+    name: (struct, [argument.partition(":")[2] for argument in arguments])
+    for name, (struct, *arguments) in ((n, line.split()) for n, line in FUNCTIONS.items())
+}
 
 
-def register_shapes(name: str, function: Callable[..., Any]) -> None:
-    """Tell compilers the shapes that an operator of ours gives."""
-    # Before torch 2.4 it had another name.
-    register = getattr(torch.library, "register_fake", None) or torch.library.impl_abstract
-    register(f"brainbrr::{name}")(function)
+def available() -> bool:
+    """Return whether this machine can build and load the C kernels; if not, why is logged once."""
+    return not isinstance(load_library(), NoCKernels)
 
 
-def native_scan(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Run the state-space recurrence of Mamba-2 over time, exactly.
-
-    For each head and channel, with a state of d_state numbers that starts at `initial_state`:
-    s = exp(dt A) s + dt x B and y = C.s + D x.
-    Half precision is computed in float32; y comes back in x's type.
-
-    Args:
-        x: (batch, length, heads, headdim)
-        dt: (batch, length, heads), positive: after bias and softplus
-        A: (heads,), negative
-        B: (batch, length, 1, d_state)
-        C: (batch, length, 1, d_state)
-        D: (heads,)
-        initial_state: (batch, heads, headdim, d_state), or None for zero
-
-    Returns:
-        y (batch, length, heads, headdim) and the final state (batch, heads, headdim, d_state),
-        which is float32. Both carry first derivatives to every argument.
+def library() -> ctypes.CDLL:
+    """Return the loaded kernels.
 
     Raises:
-        UnsupportedScanInput: shapes that disagree, another device, float64, second derivatives.
-        NativeKernelsUnavailable: no compiler; ask `native_available` first.
+        NoCKernels: there are none, with the reason.
     """
-    _check(x, dt, A, B, C, D, initial_state)
-    outputs: tuple[Tensor, Tensor] = _NativeScan.apply(  # type: ignore[no-untyped-call]
-        x, dt, A, B, C, D, initial_state
-    )
-    return outputs
+    loaded = load_library()
+    if isinstance(loaded, NoCKernels):
+        raise loaded
+    return loaded
 
 
-class _NativeScan(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        dt: Tensor,
-        A: Tensor,
-        B: Tensor,
-        C: Tensor,
-        D: Tensor,
-        initial_state: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        library = native_library()
-        parts = [packed(t, n) for t, n in ((x, 2), (dt, 1), (A, 1), (B, 1), (C, 1), (D, 1))]
-        initial = None if initial_state is None else packed(initial_state, 4)
-        shape = _shape(*parts)
-        checkpoints = None
-        if any(ctx.needs_input_grad):
-            checkpoints = torch.empty(library.brainbrr_scan_checkpoint_floats(ctypes.byref(shape)))
-        y = torch.empty(x.shape)
-        final = torch.empty(x.shape[0], x.shape[2], x.shape[3], B.shape[-1])
-        call(
-            library.brainbrr_scan_forward,
-            *(ctypes.byref(shape), *map(address, parts), address(initial)),
-            *(address(y), address(final), address(checkpoints)),
-        )
-        ctx.set_materialize_grads(False)
-        ctx.dtypes = [None if t is None else t.dtype for t in (x, dt, A, B, C, D, initial_state)]
-        ctx.save_for_backward(*parts, checkpoints)
-        return y.to(x.dtype), final
+def call(name: str, shape: Sequence[float], *arguments: Any) -> int:
+    """Run a C function.
 
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor | None, dfinal: Tensor | None) -> tuple[Tensor | None, ...]:
-        refuse_second_derivatives()
-        *parts, checkpoints = ctx.saved_tensors
-        shape = _shape(*parts)
-        x, B = parts[0], parts[3]
-        dy = torch.zeros(x.shape) if dy is None else packed(dy, 4)
-        dfinal = None if dfinal is None else packed(dfinal, 4)
-        grads = [torch.empty(part.shape) for part in parts]
-        grads.append(torch.empty(x.shape[0], x.shape[2], x.shape[3], B.shape[-1]))
-        call(
-            native_library().brainbrr_scan_backward,
-            *(ctypes.byref(shape), *map(address, parts), address(checkpoints)),
-            *(address(dy), address(dfinal), *map(address, grads)),
-        )
-        return tuple(
-            grad.to(dtype) if needed else None
-            for grad, dtype, needed in zip(grads, ctx.dtypes, ctx.needs_input_grad, strict=True)
-        )
+    Args:
+        name: a key of `FUNCTIONS`.
+        shape: fields of its shape struct.
+        arguments: tensors (lists of them for `*`) and numbers, in the table's order; memory that
+            C writes to is the caller's.
+
+    Returns:
+        What it counted; 0 if it counts nothing.
+
+    Raises:
+        MemoryError: it found no memory for its working space.
+        NoCKernels: no C kernels on this machine.
+    """
+    struct, kinds = _KINDS[name]
+    function = getattr(library(), f"brainbrr_{name}")
+    counts = name.endswith("_floats")
+    function.restype = ctypes.c_int64 if counts else ctypes.c_int
+    passed = [_as_c(kind, value) for kind, value in zip(kinds, arguments, strict=True)]
+    if struct != "-":
+        passed.insert(0, ctypes.byref(_STRUCTS[struct](*shape)))
+    result = int(function(*passed))
+    if result and not counts:
+        raise MemoryError(f"{name} found no memory for its working space")
+    return result
 
 
-def native_library() -> ctypes.CDLL:
-    """The loaded kernels; raises NativeKernelsUnavailable with the reason where there are none."""
-    library = load_library()
-    if isinstance(library, NativeKernelsUnavailable):
-        raise library
-    library.brainbrr_scan_checkpoint_floats.restype = ctypes.c_int64
-    library.brainbrr_block_kept_floats.restype = ctypes.c_int64
-    library.brainbrr_layer_kept_floats.restype = ctypes.c_int64
-    return library
-
-
-def learns(*tensors: Tensor | None) -> bool:
-    """Whether anything must be kept for a way back; asked before an `autograd.Function` is entered,
-    where a leaf needs its gradient in inference mode, too."""
-    wanted = any(tensor is not None and tensor.requires_grad for tensor in tensors)
-    return wanted and torch.is_grad_enabled()
-
-
-def refuse_second_derivatives() -> None:
-    """Stop `create_graph=True`, which would else see these gradients as constants."""
-    if torch.is_grad_enabled():
-        raise UnsupportedScanInput(
-            "first derivatives only",
-            "create_graph=True",
-            "Choose model.scan=chunked for second derivatives.",
-        )
-
-
-def address(tensor: Tensor | None) -> ctypes.c_void_p:
-    """A tensor's first element as C sees it; NULL for None."""
-    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
-
-
-def call(function: Any, *arguments: Any) -> None:
-    """Run a kernel, which answers 0, or not where it found no memory to work in."""
-    if function(*arguments) != 0:
-        raise MemoryError(f"{function.__name__} found no memory for its working space")
+def _as_c(kind: str, value: Any) -> Any:
+    if kind in _NUMBERS:
+        return _NUMBERS[kind](value)
+    if kind == "*":
+        # An array of pointers, which is also a struct of them.
+        return (ctypes.c_void_p * len(value))(*(_as_c("f?", tensor) for tensor in value))
+    if value is None:
+        assert kind.endswith("?"), "NULL only if the table says so"
+        return ctypes.c_void_p(None)
+    # What C would misread is a defect of the caller: users' tensors are converted before.
+    assert value.device.type == "cpu" and value.dtype in _POINTEES[kind[0]], (kind, value.dtype)
+    return ctypes.c_void_p(value.data_ptr())
 
 
 def packed(tensor: Tensor, n_axes: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Of that type, its last `n_axes` axes without gaps; a view where it already is."""
+    """Return it in that type, its last `n_axes` axes without gaps; a view if it already is."""
     tensor = tensor.detach().to(dtype)
     stride = 1
     for axis in range(1, n_axes + 1):
@@ -230,43 +147,15 @@ def packed(tensor: Tensor, n_axes: int, dtype: torch.dtype = torch.float32) -> T
     return tensor
 
 
-def _shape(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> ScanShape:
-    strides = [stride for t in (x, dt, B, C) for stride in t.stride()[:2]]
-    return ScanShape(*x.shape, B.shape[-1], torch.get_num_threads(), *strides)
+def check_types(**tensors: Tensor | None) -> None:
+    """Refuse what no C kernel reads.
 
-
-def _check(
-    x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, initial_state: Tensor | None
-) -> None:
-    """C reads what the shapes promise, so they are checked at the door."""
-    if x.ndim != 4 or B.ndim != 4:
-        raise UnsupportedScanInput(
-            "x (batch, length, heads, headdim) and B (batch, length, 1, d_state)",
-            f"x {tuple(x.shape)} and B {tuple(B.shape)}",
-            "Give both four axes.",
-        )
-    batch, length, heads, headdim = x.shape
-    d_state = B.shape[-1]
-    expected = {
-        "dt": (dt, (batch, length, heads)),
-        "A": (A, (heads,)),
-        "B": (B, (batch, length, 1, d_state)),
-        "C": (C, (batch, length, 1, d_state)),
-        "D": (D, (heads,)),
-        "initial_state": (initial_state, (batch, heads, headdim, d_state)),
-    }
-    for name, (tensor, shape) in expected.items():
-        if tensor is not None and tensor.shape != shape:
-            raise UnsupportedScanInput(
-                f"{name} {shape}",
-                f"{tuple(tensor.shape)}",
-                f"x is {tuple(x.shape)}; groups must be 1.",
-            )
-    for name, tensor in (("x", x), *((name, tensor) for name, (tensor, _) in expected.items())):
-        if tensor is not None and (
-            tensor.device.type != "cpu" or tensor.dtype not in SUPPORTED_DTYPES
-        ):
-            raise UnsupportedScanInput(
+    Raises:
+        InvalidInput: another device, float64 or integers.
+    """
+    for name, tensor in tensors.items():
+        if tensor is not None and (tensor.device.type != "cpu" or tensor.dtype not in FLOATS):
+            raise InvalidInput(
                 "tensors on the CPU in float32, float16 or bfloat16",
                 f"{name} {tensor.dtype} on {tensor.device}",
                 "Choose model.scan=chunked for other devices and for float64.",

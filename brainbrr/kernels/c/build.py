@@ -1,8 +1,7 @@
 """Compiles the C kernels with the machine's own compiler at first use, and keeps them in a cache.
 
-The key holds the sources, the flags, the compiler's version and the processor's features as the
-compiler sees them: a home folder shared by unlike machines never gives one machine's code to
-another.
+The key holds the sources, the flags, the compiler's version and the CPU's features as the compiler
+sees them: a home folder shared by different machines never gives one machine's code to another.
 """
 
 import ctypes
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import Unavailable
 
 SOURCE_FOLDER = Path(__file__).parent / "src"
 COMPILERS = ("cc", "gcc", "clang")
@@ -31,34 +30,34 @@ OPENMP_RUNTIMES = ("libgomp", "libiomp5", "libomp")
 logger = logging.getLogger(__name__)
 
 
-class NativeKernelsUnavailable(BrainbrrError):
+class NoCKernels(Unavailable):
     """No C kernels on this machine; the chunked scan gives the same numbers, slower."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            "a C compiler that builds the native scan",
+            "a C compiler that builds the kernels",
             reason,
             "Install a C compiler (cc, gcc or clang), or choose model.scan=chunked.",
         )
 
 
 @functools.cache
-def load_library() -> ctypes.CDLL | NativeKernelsUnavailable:
-    """The compiled kernels, or the reason why there are none (logged once)."""
+def load_library() -> ctypes.CDLL | NoCKernels:
+    """Return the compiled kernels, or the reason why there are none (logged once)."""
     try:
         library = _open(_sources())
         _join_torchs_threads(library)
         return library
-    except NativeKernelsUnavailable as refusal:
-        logger.warning("native scan unavailable: %s", refusal.got)
+    except NoCKernels as refusal:
+        logger.warning("C kernels unavailable: %s", refusal.got)
         return refusal
 
 
 def _join_torchs_threads(library: ctypes.CDLL) -> None:
-    """Let the kernels run on the threads that torch keeps, where its OpenMP runtime is found.
+    """Let the kernels run on the threads that torch keeps, if its OpenMP runtime is found.
 
-    Threads of our own would wait for a processor that one of torch's holds: after each operation
-    they spin for a while, in case another follows.
+    Threads of our own would wait for a CPU that one of torch's holds: after each operation they
+    spin for a while, in case another follows.
     """
     team = _find_team()
     if team is not None and hasattr(library, "brainbrr_use_team"):
@@ -67,7 +66,7 @@ def _join_torchs_threads(library: ctypes.CDLL) -> None:
 
 
 def _find_team() -> ctypes.c_void_p | None:
-    """`GOMP_parallel` of the OpenMP runtime that torch brought along and has loaded; Linux only."""
+    """Return `GOMP_parallel` of the OpenMP runtime that torch has loaded; Linux only."""
     torchs = Path(torch.__file__).resolve().parent
     ours = (torchs, torchs.with_name("torch.libs"))
     try:
@@ -85,10 +84,10 @@ def _find_team() -> ctypes.c_void_p | None:
 
 
 def cache_folder() -> Path:
-    """Where this user's caches live, by the XDG base directory specification.
+    """Return where this user's caches live, by the XDG base directory specification.
 
     The one environment variable this package reads: the specification leaves no other way to learn
-    the place, and the kernels must load where there is no configuration (a model in a notebook).
+    the place, and the kernels must load without a configuration (a model in a notebook).
     Relative values are ignored, as it demands.
     """
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
@@ -106,9 +105,7 @@ def _open(sources: list[Path]) -> ctypes.CDLL:
             _compile(target, compiler, flags, sources)
         return ctypes.CDLL(str(target))
     except OSError as error:
-        logger.warning(
-            "native scan: compiled for this run only, the cache cannot be used: %s", error
-        )
+        logger.warning("C kernels compiled for this run only, the cache cannot be used: %s", error)
     return _open_uncached(compiler, flags, sources)
 
 
@@ -119,7 +116,7 @@ def _open_uncached(compiler: str, flags: tuple[str, ...], sources: list[Path]) -
             _compile(target, compiler, flags, sources)
             return ctypes.CDLL(str(target))
     except OSError as error:
-        raise NativeKernelsUnavailable(f"no folder to compile in or load from: {error}") from error
+        raise NoCKernels(f"no folder to compile in or load from: {error}") from error
 
 
 def _sources() -> list[Path]:
@@ -127,20 +124,20 @@ def _sources() -> list[Path]:
 
 
 def _choose_compiler() -> tuple[str, tuple[str, ...], bytes]:
-    """The first compiler that answers, flags it takes, and its predefined macros.
+    """Return the first compiler that answers, flags it takes, and its predefined macros.
 
-    The macros name its version and each feature of this processor.
+    The macros name its version and each feature of this CPU.
     """
     found = [path for name in COMPILERS if (path := shutil.which(name))]
     if not found:
-        raise NativeKernelsUnavailable(f"none of {', '.join(COMPILERS)} on the search path")
+        raise NoCKernels(f"none of {', '.join(COMPILERS)} on the search path")
     for compiler in found:
         for cpu in CPU_FLAGS:
             flags = (*FLAGS, *cpu)
             answer = _run([compiler, *flags, "-dM", "-E", "-x", "c", os.devnull])
             if answer.returncode == 0:
                 return compiler, flags, answer.stdout
-    raise NativeKernelsUnavailable(f"{found[0]} does not run: {_last_line(answer.stderr)}")
+    raise NoCKernels(f"{found[0]} does not run: {_last_line(answer.stderr)}")
 
 
 def _digest(sources: list[Path], flags: tuple[str, ...], machine: bytes) -> str:
@@ -151,7 +148,7 @@ def _digest(sources: list[Path], flags: tuple[str, ...], machine: bytes) -> str:
 
 
 def _compile(target: Path, compiler: str, flags: tuple[str, ...], sources: list[Path]) -> None:
-    """Compile in a folder of our own, then rename: others see a whole library or none."""
+    """Compile in a folder of our own, then rename: others see a complete library or none."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     logger.info("compiling the C kernels with %s, once on this machine", compiler)
     with tempfile.TemporaryDirectory(prefix=f"{target.stem}-", dir=target.parent) as folder:
@@ -173,7 +170,7 @@ def _compile(target: Path, compiler: str, flags: tuple[str, ...], sources: list[
 def _build(command: list[str]) -> None:
     answer = _run(command)
     if answer.returncode != 0:
-        raise NativeKernelsUnavailable(f"{command[0]} failed: {_last_line(answer.stderr)}")
+        raise NoCKernels(f"{command[0]} failed: {_last_line(answer.stderr)}")
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
@@ -184,7 +181,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
 
 
 def _last_line(text: bytes) -> str:
-    """The line of a compiler's complaint that says `error`, else its last."""
+    """Return the line of a compiler's complaint that contains `error`, otherwise its last."""
     lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["no message"])[-1]

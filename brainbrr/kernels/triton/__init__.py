@@ -1,0 +1,3 @@
+"""The fused layer in Triton: `layer` launches `forward` and `backward`; the others are parts."""
+
+__all__ = ["layer"]

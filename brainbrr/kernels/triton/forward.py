@@ -1,8 +1,8 @@
-"""The way there of the fused layer: a Triton kernel, one launch a direction. Needs Triton.
+"""Forward pass of the fused layer: a Triton kernel, one launch per direction. Needs Triton.
 
 A program walks through the tiles of one sequence in the direction's order and keeps all between
-input and output in registers. Within a tile the scan is a product of matrices, as in `scan`'s
-chunked form; between tiles the state is carried.
+input and output in registers. Within a tile the scan is a product of matrices, as in
+`reference.chunked`; between tiles the state is carried.
 """
 
 import triton
@@ -13,9 +13,9 @@ from brainbrr.kernels.triton.parts import (
     decay_between,
     dropout_factor,
     matrix,
-    place_of,
     product,
     repeated,
+    rows_of,
     silu,
     tile_inputs,
     vector,
@@ -58,7 +58,7 @@ def forward_kernel(
     PRECISION: tl.constexpr,
     SCAN: tl.constexpr,
 ):
-    """One direction of one sequence; the reverse one runs second and completes the layer.
+    """Run one direction of one sequence; the reverse one runs second and completes the layer.
 
     Between the launches `output` holds the first direction's part. `kept` takes the state at the
     start of each `TILES_KEPT` tiles.
@@ -74,8 +74,8 @@ def forward_kernel(
     A = repeated(A_ptr, inner, D_INNER, HEADDIM)[None, :]
     D = repeated(D_ptr, inner, D_INNER, HEADDIM)[None, :]
     gate_norm = vector(gate_norm_ptr, inner, D_INNER)[None, :]
-    state_place = memory[:, None] * D_INNER + inner[None, :]
-    state_there = (memory < D_STATE)[:, None] & (inner < D_INNER)[None, :]
+    state_offset = memory[:, None] * D_INNER + inner[None, :]
+    state_exists = (memory < D_STATE)[:, None] & (inner < D_INNER)[None, :]
 
     n_tiles = tl.cdiv(n_frames, TILE)
     kept = kept_ptr + sequence * tl.cdiv(n_tiles, TILES_KEPT) * (D_STATE * D_INNER)
@@ -83,7 +83,7 @@ def forward_kernel(
     for tile in range(n_tiles):
         if KEEP:  # noqa: SIM102  # decided when compiled, the other in each turn
             if tile % TILES_KEPT == 0:
-                tl.store(kept + state_place, state, mask=state_there)
+                tl.store(kept + state_offset, state, mask=state_exists)
                 kept += D_STATE * D_INNER
         now = tile * TILE + step
         normed, x_conv, B_conv, C_conv, _, dt = tile_inputs(
@@ -112,13 +112,13 @@ def forward_kernel(
         W_out = matrix(out_proj_ptr, model, inner, D_MODEL, D_INNER)
         out = product(gated, W_out, PRECISION)
 
-        place, there = place_of(output, now, model, n_frames, D_MODEL, REVERSE)
+        address, exists = rows_of(output, now, model, n_frames, D_MODEL, REVERSE)
         if REVERSE:
-            out += tl.load(place, mask=there, other=0.0).to(tl.float32)
+            out += tl.load(address, mask=exists, other=0.0).to(tl.float32)
             if DROP:
                 out *= dropout_factor(
                     seed_ptr, sequence, now, model, n_frames, dropout, D_MODEL, REVERSE
                 )
-            x_place, there = place_of(x, now, model, n_frames, D_MODEL, REVERSE)
-            out += tl.load(x_place, mask=there, other=0.0).to(tl.float32)
-        tl.store(place, out.to(output_ptr.dtype.element_ty), mask=there)
+            x_address, exists = rows_of(x, now, model, n_frames, D_MODEL, REVERSE)
+            out += tl.load(x_address, mask=exists, other=0.0).to(tl.float32)
+        tl.store(address, out.to(output_ptr.dtype.element_ty), mask=exists)

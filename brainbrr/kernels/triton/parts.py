@@ -1,7 +1,8 @@
-"""What the fused layer's Triton kernels are made of; see `fused_forward`. Needs Triton.
+"""What the fused layer's Triton kernels are made of; see `forward`. Needs Triton.
 
 Rows of a tile are steps in the direction's order, columns features, padded with zeros to what a
-tensor core takes. Decays and step sizes are repeated for each feature of a head.
+tensor core takes: M for d_model, N for d_inner, S for d_state. Decays and step sizes are repeated
+for each feature of a head.
 """
 
 import triton
@@ -10,7 +11,7 @@ import triton.language as tl
 
 @triton.jit
 def product(a, b, PRECISION: tl.constexpr):
-    """Matrix product in float32, of operands rounded as PRECISION says: ieee not, tf32, bf16."""
+    """Return a @ b in float32, of operands rounded to PRECISION: ieee (not at all), tf32, bf16."""
     if PRECISION == "bf16":
         return tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16))
     else:  # noqa: RET505  # what follows a return is compiled all the same
@@ -19,7 +20,7 @@ def product(a, b, PRECISION: tl.constexpr):
 
 @triton.jit
 def add_product(total, a, b, PRECISION: tl.constexpr):
-    """`total + product(a, b)`."""
+    """Return `total + product(a, b)`."""
     if PRECISION == "bf16":
         return tl.dot(a.to(tl.bfloat16), b.to(tl.bfloat16), total)
     else:  # noqa: RET505  # as above
@@ -27,29 +28,29 @@ def add_product(total, a, b, PRECISION: tl.constexpr):
 
 
 @triton.jit
-def place_of(base, step, column, n_frames, WIDTH: tl.constexpr, REVERSE: tl.constexpr):
-    """Addresses of the steps' rows, and which of them exist."""
+def rows_of(base, step, column, n_frames, WIDTH: tl.constexpr, REVERSE: tl.constexpr):
+    """Return addresses of the steps' rows, and which of them exist."""
     frame = n_frames - 1 - step if REVERSE else step
-    there = ((step >= 0) & (step < n_frames))[:, None] & (column < WIDTH)[None, :]
-    return base + frame[:, None] * WIDTH + column[None, :], there
+    exists = ((step >= 0) & (step < n_frames))[:, None] & (column < WIDTH)[None, :]
+    return base + frame[:, None] * WIDTH + column[None, :], exists
 
 
 @triton.jit
 def vector(base, index, n):
-    """A weight of n numbers."""
+    """Load a weight of n numbers."""
     return tl.load(base + index, mask=index < n, other=0.0)
 
 
 @triton.jit
 def matrix(base, row, column, n_rows, n_columns):
-    """The transpose, `(column, row)`, of a weight stored by rows."""
-    there = (column < n_columns)[:, None] & (row < n_rows)[None, :]
-    return tl.load(base + row[None, :] * n_columns + column[:, None], mask=there, other=0.0)
+    """Load the transpose, `(column, row)`, of a weight stored by rows."""
+    exists = (column < n_columns)[:, None] & (row < n_rows)[None, :]
+    return tl.load(base + row[None, :] * n_columns + column[:, None], mask=exists, other=0.0)
 
 
 @triton.jit
 def repeated(base, inner, D_INNER: tl.constexpr, HEADDIM: tl.constexpr):
-    """A weight of each head, for each of its features."""
+    """Load a weight of each head, for each of its features."""
     return tl.load(base + inner // HEADDIM, mask=inner < D_INNER, other=0.0)
 
 
@@ -63,10 +64,10 @@ def step_matrix(
     D_STATE: tl.constexpr,
     HEADDIM: tl.constexpr,
 ):
-    """The projection to step sizes, repeated for each feature of a head, transposed."""
+    """Load the projection to step sizes, repeated for each feature of a head, transposed."""
     row = 2 * D_INNER + 2 * D_STATE + inner // HEADDIM
-    there = (model < D_MODEL)[:, None] & (inner < D_INNER)[None, :]
-    return tl.load(in_proj + row[None, :] * D_MODEL + model[:, None], mask=there, other=0.0)
+    exists = (model < D_MODEL)[:, None] & (inner < D_INNER)[None, :]
+    return tl.load(in_proj + row[None, :] * D_MODEL + model[:, None], mask=exists, other=0.0)
 
 
 @triton.jit
@@ -81,13 +82,13 @@ def normed_rows(
     D_MODEL: tl.constexpr,
     REVERSE: tl.constexpr,
 ):
-    """Layer norm of the input's rows: whole, without weight and bias, and its scale."""
-    place, there = place_of(base, step, model, n_frames, D_MODEL, REVERSE)
-    rows = tl.load(place, mask=there, other=0.0).to(tl.float32)
-    away = tl.where(there, rows - tl.sum(rows, 1)[:, None] / D_MODEL, 0.0)
+    """Return the layer norm of the input's rows: with weight and bias, without, and its scale."""
+    address, exists = rows_of(base, step, model, n_frames, D_MODEL, REVERSE)
+    rows = tl.load(address, mask=exists, other=0.0).to(tl.float32)
+    away = tl.where(exists, rows - tl.sum(rows, 1)[:, None] / D_MODEL, 0.0)
     scale = tl.rsqrt(tl.sum(away * away, 1) / D_MODEL + eps)
     unit = away * scale[:, None]
-    return tl.where(there, unit * weight[None, :] + bias[None, :], 0.0), unit, scale
+    return tl.where(exists, unit * weight[None, :] + bias[None, :], 0.0), unit, scale
 
 
 @triton.jit
@@ -113,8 +114,8 @@ def tile_inputs(
     REVERSE: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """Norm and projections of a tile: the normed rows, x, B and C after the causal convolution and
-    before SiLU, step sizes before softplus and after.
+    """Return norm and projections of a tile: the normed rows, x, B and C after the causal
+    convolution and before SiLU, step sizes before softplus and after.
 
     Earlier steps are read and normed again, which costs less than to move rows between threads.
     """
@@ -147,13 +148,13 @@ def tile_inputs(
 
 @triton.jit
 def tap_of(tap, channel, first, n, D_CONV: tl.constexpr):
-    """One tap of the convolution for channels from `first`, as a row."""
+    """Load one tap of the convolution for channels from `first`, as a row."""
     return tl.load(tap + (first + channel) * D_CONV, mask=channel < n, other=0.0)[None, :]
 
 
 @triton.jit
 def step_sizes(raw, now, n_frames):
-    """Softplus of what was projected; 0 for steps that do not exist, which then leave no trace.
+    """Return softplus of the projection; 0 for steps that do not exist, which then change nothing.
 
     The series is that of 2 artanh(s): near 1 the hardware's logarithm has no relative precision.
     """
@@ -172,7 +173,7 @@ def step_sizes(raw, now, n_frames):
 
 @triton.jit
 def decay_between(log_decay, inner, head, HEADDIM: tl.constexpr):
-    """How much of each step's input is left at each later one, for a head; 0 above the diagonal."""
+    """Return how much of each step's input is left at each later one, for a head."""
     of_head = tl.where((inner == head * HEADDIM)[None, :], log_decay, 0.0)
     later = tl.sum(of_head, 1)[:, None]
     earlier = tl.sum(tl.trans(of_head), 0)[None, :]
@@ -184,13 +185,13 @@ def decay_between(log_decay, inner, head, HEADDIM: tl.constexpr):
 
 @triton.jit
 def silu(value):
-    """value * sigmoid(value)."""
+    """Return value * sigmoid(value)."""
     return value * tl.sigmoid(value)
 
 
 @triton.jit
 def silu_slope(value):
-    """Derivative of value * sigmoid(value)."""
+    """Return the derivative of value * sigmoid(value)."""
     s = tl.sigmoid(value)
     return s * (1.0 + value * (1.0 - s))
 
@@ -206,7 +207,7 @@ def dropout_factor(
     WIDTH: tl.constexpr,
     REVERSE: tl.constexpr,
 ):
-    """0 or 1 / (1 - probability), by Philox: a function of the seed and the place alone."""
+    """Return 0 or 1 / (1 - probability), by Philox: a function of seed and position alone."""
     frame = n_frames - 1 - step if REVERSE else step
     draw = tl.rand(tl.load(seed) + sequence, frame[:, None] * WIDTH + column[None, :])
     return tl.where(draw >= probability, 1.0 / (1.0 - probability), 0.0)
@@ -219,13 +220,13 @@ def put_row(rows, index, row, values):
 
 
 @triton.jit
-def room(base, step, column, WIDTH: tl.constexpr, RING: tl.constexpr):
-    """Addresses of steps' rows in a program's room, which holds the last RING of them."""
+def ring(base, step, column, WIDTH: tl.constexpr, RING: tl.constexpr):
+    """Return addresses of steps' rows in a program's ring buffer, which holds the last RING."""
     return base + (step % RING)[:, None] * WIDTH + column[None, :]
 
 
 @triton.jit
-def convolution_back(
+def convolution_backward(
     inside,
     now,
     first_column,
@@ -240,12 +241,12 @@ def convolution_back(
     WIDTH: tl.constexpr,
     RING: tl.constexpr,
 ):
-    """Gradient of the projection from that of the convolution, which lies in `inside`; and `sums`
-    with those of the taps (rows 0 to D_CONV - 1) and of the bias (row D_CONV) added."""
+    """Return the gradient of the projection from that of the convolution, which is in `inside`; and
+    `sums` with those of the taps (rows 0 to D_CONV - 1) and of the bias (row D_CONV) added."""
     d_projected = tl.zeros(projected.shape, tl.float32)
     for lag in tl.static_range(D_CONV):
-        place = room(inside, now + lag, first_column + channel, WIDTH, RING)
-        d_conv = tl.load(place).to(tl.float32)
+        address = ring(inside, now + lag, first_column + channel, WIDTH, RING)
+        d_conv = tl.load(address).to(tl.float32)
         if lag == 0:
             sums = put_row(sums, index, D_CONV, tl.sum(d_conv, 0))
         d_projected += d_conv * tap_of(conv_weight + D_CONV - 1 - lag, channel, first, n, D_CONV)
@@ -255,15 +256,15 @@ def convolution_back(
 
 @triton.jit
 def store_sums(partial, sums, index, channel, first, n, n_channels, D_CONV: tl.constexpr):
-    """Taps and biases of a group of channels to their places among all channels'."""
+    """Store taps and biases of a group of channels among all channels'."""
     row, column = index[:, None], first + channel[None, :]
-    place = tl.where(row < D_CONV, column * D_CONV + row, n_channels * D_CONV + column)
-    there = (row <= D_CONV) & (channel < n)[None, :]
-    tl.store(partial + place, sums, mask=there)
+    offset = tl.where(row < D_CONV, column * D_CONV + row, n_channels * D_CONV + column)
+    exists = (row <= D_CONV) & (channel < n)[None, :]
+    tl.store(partial + offset, sums, mask=exists)
 
 
 @triton.jit
 def store_matrix(partial, values, row, column, n_rows, n_columns):
-    """The transpose of `(column, row)` values, by rows."""
-    there = (column < n_columns)[:, None] & (row < n_rows)[None, :]
-    tl.store(partial + row[None, :] * n_columns + column[:, None], values, mask=there)
+    """Store the transpose of `(column, row)` values, by rows."""
+    exists = (column < n_columns)[:, None] & (row < n_rows)[None, :]
+    tl.store(partial + row[None, :] * n_columns + column[:, None], values, mask=exists)

@@ -1,5 +1,14 @@
-"""The way back through a tile's scan, gate and projection out; see `fused_backward`. Needs
-Triton."""
+"""Backward pass through a tile's scan, gate and projection out; see `backward`. Needs Triton.
+
+Of one head, with time downwards and L = TILE steps (log_decay l, v = u dt, h the state before):
+
+    y (L, P) =  [ C B^T * decay ] (L, L)  @  v (L, P)   +   exp(l) * (C (L, S) @ h (S, P))
+                  scores   exp(l_i - l_j), 0 above the diagonal
+    h' (S, P) = exp(l_L) h + B^T @ (v exp(l_L - l))
+
+All heads lie side by side in N columns; what belongs to one head is masked out of them, as a tensor
+core takes no fewer than 16.
+"""
 
 import triton
 import triton.language as tl
@@ -9,9 +18,9 @@ from brainbrr.kernels.triton.parts import (
     decay_between,
     dropout_factor,
     matrix,
-    place_of,
     product,
     put_row,
+    rows_of,
     silu,
     silu_slope,
     tile_inputs,
@@ -19,7 +28,7 @@ from brainbrr.kernels.triton.parts import (
 
 
 @triton.jit
-def scan_back(
+def scan_backward(
     x,
     d_output,
     now,
@@ -59,12 +68,16 @@ def scan_back(
 ):
     """Compute a tile again from the state at its start, and run it backwards.
 
-    `d_state` is what later tiles give to the tile's last state; back comes what this one gives to
-    its first. `g_out` and `inner_sums` (rows: D, A, dt_bias, gate_norm) come back with the tile's
-    part added; the other results are the gradients of the convolved x, B and C before SiLU, of the
-    gate and of the step sizes before softplus.
+    Args:
+        d_state: (S, N), what later tiles give to the tile's last state; what this one gives to its
+            first comes back.
+        g_out: (N, M), gradient of out_proj; comes back with the tile's part added.
+        inner_sums: rows D, A, dt_bias, gate_norm; the same.
+
+    The other results are the gradients of the convolved x, B and C before SiLU, of the gate and of
+    the step sizes before softplus.
     """
-    inner, model, taps = tl.arange(0, N), tl.arange(0, M), tl.arange(0, 8)
+    inner, taps = tl.arange(0, N), tl.arange(0, 8)
     normed, x_conv, B_conv, C_conv, raw_dt, dt = tile_inputs(
         x, now, n_frames, in_proj_ptr, conv_weight_ptr, conv_bias_ptr, dt_bias, norm_weight,
         norm_bias, norm_eps, D_MODEL, D_INNER, D_STATE, HEADDIM, D_CONV, M, N, S, REVERSE,
@@ -83,29 +96,12 @@ def scan_back(
         v_head = tl.where((inner // HEADDIM == head)[None, :], v, 0.0)
         y = add_product(y, weights, v_head, SCAN)
 
-    # Through the projection, the norm and the gate.
-    place, there = place_of(d_output, now, model, n_frames, D_MODEL, REVERSE)
-    d_branch = tl.load(place, mask=there, other=0.0).to(tl.float32)
-    if DROP:
-        d_branch *= dropout_factor(
-            seed_ptr, sequence, now, model, n_frames, dropout, D_MODEL, REVERSE
-        )
-    W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
-    z = product(normed, W_z, PRECISION)
-    silu_z, passed = silu(z), y + D * u
-    gated = passed * silu_z
-    size = tl.rsqrt(tl.sum(gated * gated, 1) / D_INNER + eps)[:, None]
-    gated *= size
-    g_out = add_product(g_out, tl.trans(gated * gate_norm), d_branch, PRECISION)
-    W_out = matrix(out_proj_ptr, model, inner, D_MODEL, D_INNER)
-    d_normed = product(d_branch, tl.trans(W_out), PRECISION)
-    inner_sums = put_row(inner_sums, taps, 3, tl.sum(d_normed * gated, 0))
-    d_normed *= gate_norm
-    along = tl.sum(d_normed * gated, 1)[:, None] / D_INNER
-    d_gated = size * (d_normed - gated * along)
-    d_y, d_z = d_gated * silu_z, d_gated * passed * silu_slope(z)
+    d_y, d_z, g_out, inner_sums = gate_backward(
+        d_output, now, sequence, normed, y + D * u, g_out, inner_sums, n_frames, in_proj_ptr,
+        out_proj_ptr, seed_ptr, gate_norm, eps, dropout, D_MODEL, D_INNER, M, N, REVERSE, DROP,
+        PRECISION,
+    )  # fmt: skip
 
-    # Through the scan, of which d_state is what later tiles give to its last state.
     inner_sums = put_row(inner_sums, taps, 0, tl.sum(d_y * u, 0))
     d_scores = tl.zeros((TILE, TILE), tl.float32)
     d_v = to_end * product(B, d_state, SCAN)
@@ -137,3 +133,38 @@ def scan_back(
     d_x_conv = (d_v * dt + D * d_y) * silu_slope(x_conv)
     d_B_conv, d_C_conv = d_B * silu_slope(B_conv), d_C * silu_slope(C_conv)
     return d_state, g_out, inner_sums, d_x_conv, d_B_conv, d_C_conv, d_z, d_dt
+
+
+@triton.jit
+def gate_backward(
+    d_output, now, sequence, normed, passed, g_out, inner_sums, n_frames, in_proj_ptr,
+    out_proj_ptr, seed_ptr, gate_norm, eps, dropout, D_MODEL: tl.constexpr,
+    D_INNER: tl.constexpr, M: tl.constexpr, N: tl.constexpr, REVERSE: tl.constexpr,
+    DROP: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Go through dropout, projection out, RMSNorm and gate, to the gradients of y and z.
+
+    `passed` is the scan's output with D's part, before the gate.
+    """
+    inner, model, taps = tl.arange(0, N), tl.arange(0, M), tl.arange(0, 8)
+    address, exists = rows_of(d_output, now, model, n_frames, D_MODEL, REVERSE)
+    d_branch = tl.load(address, mask=exists, other=0.0).to(tl.float32)
+    if DROP:
+        d_branch *= dropout_factor(
+            seed_ptr, sequence, now, model, n_frames, dropout, D_MODEL, REVERSE
+        )
+    W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
+    z = product(normed, W_z, PRECISION)
+    silu_z = silu(z)
+    gated = passed * silu_z
+    size = tl.rsqrt(tl.sum(gated * gated, 1) / D_INNER + eps)[:, None]
+    gated *= size
+    g_out = add_product(g_out, tl.trans(gated * gate_norm), d_branch, PRECISION)
+    W_out = matrix(out_proj_ptr, model, inner, D_MODEL, D_INNER)
+    d_normed = product(d_branch, tl.trans(W_out), PRECISION)
+    inner_sums = put_row(inner_sums, taps, 3, tl.sum(d_normed * gated, 0))
+    d_normed *= gate_norm
+    along = tl.sum(d_normed * gated, 1)[:, None] / D_INNER
+    d_gated = size * (d_normed - gated * along)
+    d_y, d_z = d_gated * silu_z, d_gated * passed * silu_slope(z)
+    return d_y, d_z, g_out, inner_sums

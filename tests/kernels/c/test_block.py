@@ -4,10 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from brainbrr.kernels.c.binding import UnsupportedScanInput, native_available
-from brainbrr.kernels.c.block import BlockWeights, native_block
+from brainbrr.errors import InvalidInput
+from brainbrr.kernels.c import operators
+from brainbrr.kernels.c.binding import available
+from brainbrr.kernels.reference import BlockWeights
 
-pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 
 # batch, length, d_model, heads, headdim, d_state, d_conv
 SHAPES = [
@@ -97,11 +99,11 @@ def assert_all_near(got, wanted, relative):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_values_and_gradients_equal_the_steps(shape, projected, reverse):
     inputs, weights = draw(*shape, projected=projected)
-    output = native_block(inputs, weights, reverse=reverse)
+    output = operators.block(inputs, weights, reverse=reverse)
     upstream = torch.randn(output.shape, generator=torch.Generator().manual_seed(1))
-    got = with_gradients(native_block, inputs, weights, upstream, reverse=reverse)
+    got = with_gradients(operators.block, inputs, weights, upstream, reverse=reverse)
     wanted = with_gradients(reference, inputs.double(), double(weights), upstream, reverse=reverse)
-    assert torch.equal(got[0], output)  # with and without keeping states for the way back
+    assert torch.equal(got[0], output)  # with and without keeping states for the backward pass
     assert_all_near(got[:1], wanted[:1], 2e-6)
     # Long sums in float32, and the norm takes a difference of like numbers.
     assert_all_near(got[1:], wanted[1:], 2e-5)
@@ -110,7 +112,7 @@ def test_values_and_gradients_equal_the_steps(shape, projected, reverse):
 def test_epsilon_counts():
     inputs, weights = draw(2, 20, 8, 2, 4, 8, 4)
     upstream = torch.ones(2, 20, 8)
-    got = with_gradients(native_block, inputs, weights, upstream, eps=0.5)
+    got = with_gradients(operators.block, inputs, weights, upstream, eps=0.5)
     assert_all_near(
         got, with_gradients(reference, inputs.double(), double(weights), upstream, eps=0.5), 1e-5
     )
@@ -121,7 +123,7 @@ def test_large_and_tiny_steps_keep_their_relative_precision():
     inputs, weights = draw(2, 40, 8, 8, 4, 8, 4)
     weights = weights._replace(dt_bias=torch.tensor([-100.0, -60, -20, -10, 10, 20, 60, 100]))
     upstream = torch.ones(2, 40, 8)
-    got = with_gradients(native_block, inputs, weights, upstream)
+    got = with_gradients(operators.block, inputs, weights, upstream)
     assert_all_near(
         got, with_gradients(reference, inputs.double(), double(weights), upstream), 1e-5
     )
@@ -129,22 +131,22 @@ def test_large_and_tiny_steps_keep_their_relative_precision():
 
 def test_time_first_views_are_read_in_place_or_copied():
     inputs, weights = draw(3, 40, 16, 4, 8, 8, 4)
-    wanted = native_block(inputs, weights)
+    wanted = operators.block(inputs, weights)
     time_first = inputs.transpose(0, 1).contiguous().transpose(0, 1)
     channels_first = inputs.transpose(1, 2).contiguous().transpose(1, 2)
     part = torch.cat([inputs, inputs], dim=-1)[..., 16:]
     for view in (time_first, channels_first, part):
-        assert torch.equal(native_block(view, weights), wanted)
+        assert torch.equal(operators.block(view, weights), wanted)
 
 
 @pytest.mark.parametrize("projected", [True, False], ids=["projected", "inner"])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_bad_number_stays_in_its_sequence_and_out_of_the_past(projected, bad):
     inputs, weights = draw(40, 70, 8, 3, 5, 12, 4, projected=projected)  # two sequences a group
-    clean = with_gradients(native_block, inputs, weights, native_block(inputs, weights))
+    clean = with_gradients(operators.block, inputs, weights, operators.block(inputs, weights))
     inputs[20, 40, 0] = bad
     upstream = clean[0].clone()
-    output, d_input, *grads = with_gradients(native_block, inputs, weights, upstream)
+    output, d_input, *grads = with_gradients(operators.block, inputs, weights, upstream)
     others = torch.arange(40) != 20
     assert not output[20, 40:].isfinite().all()
     assert torch.equal(output[others], clean[0][others])
@@ -162,7 +164,7 @@ def test_any_number_of_threads_gives_the_same_bits():
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            results.append(with_gradients(native_block, inputs, weights, upstream))
+            results.append(with_gradients(operators.block, inputs, weights, upstream))
     finally:
         torch.set_num_threads(before)
     for one, three in zip(*results, strict=True):
@@ -172,9 +174,9 @@ def test_any_number_of_threads_gives_the_same_bits():
 def test_half_precision_is_computed_in_float32():
     inputs, weights = draw(2, 40, 8, 2, 4, 8, 4)
     halves = BlockWeights(*(w.bfloat16().requires_grad_() for w in weights))
-    output = native_block(inputs.bfloat16(), halves)
+    output = operators.block(inputs.bfloat16(), halves)
     floats = BlockWeights(*(w.detach().float() for w in halves))
-    assert torch.equal(output, native_block(inputs.bfloat16().float(), floats).bfloat16())
+    assert torch.equal(output, operators.block(inputs.bfloat16().float(), floats).bfloat16())
     output.sum().backward()
     assert all(w.grad.dtype is torch.bfloat16 for w in halves)
 
@@ -183,7 +185,7 @@ def test_half_precision_is_computed_in_float32():
 def test_nothing_in_is_nothing_out(batch, length):
     inputs, weights = draw(batch, length, 8, 2, 4, 8, 4)
     leaves = BlockWeights(*(w.requires_grad_() for w in weights))
-    output = native_block(inputs, leaves)
+    output = operators.block(inputs, leaves)
     assert output.shape == (batch, length, 8)
     output.sum().backward()
     assert not any(w.grad.any() for w in leaves)
@@ -191,15 +193,15 @@ def test_nothing_in_is_nothing_out(batch, length):
 
 def test_frozen_weights_and_frozen_input():
     inputs, weights = draw(2, 40, 8, 2, 4, 8, 4)
-    native_block(inputs.requires_grad_(), weights).sum().backward()
-    full = with_gradients(native_block, inputs.detach(), weights, torch.ones(2, 40, 8))
+    operators.block(inputs.requires_grad_(), weights).sum().backward()
+    full = with_gradients(operators.block, inputs.detach(), weights, torch.ones(2, 40, 8))
     assert torch.equal(inputs.grad, full[1])
 
 
 def test_second_derivatives_are_refused():
     inputs, weights = draw(1, 5, 8, 2, 4, 8, 4)
-    total = native_block(inputs.requires_grad_(), weights).sum()
-    with pytest.raises(UnsupportedScanInput, match="first derivatives"):
+    total = operators.block(inputs.requires_grad_(), weights).sum()
+    with pytest.raises(InvalidInput, match="first derivatives"):
         torch.autograd.grad(total, inputs, create_graph=True)
 
 
@@ -216,13 +218,13 @@ def test_second_derivatives_are_refused():
 )
 def test_unfit_weights_are_refused(change, match):
     inputs, weights = draw(1, 5, 8, 2, 4, 8, 4)
-    with pytest.raises(UnsupportedScanInput, match=match):
-        native_block(inputs, weights._replace(**change))
+    with pytest.raises(InvalidInput, match=match):
+        operators.block(inputs, weights._replace(**change))
 
 
 def test_unfit_inputs_are_refused():
     inputs, weights = draw(1, 5, 8, 2, 4, 8, 4, projected=False)
-    with pytest.raises(UnsupportedScanInput, match=r"inputs \(batch, length, 34\)"):
-        native_block(inputs[..., :-1], weights)
-    with pytest.raises(UnsupportedScanInput, match=r"inputs \(batch, length, 34\)"):
-        native_block(inputs[0], weights)
+    with pytest.raises(InvalidInput, match=r"inputs \(batch, length, 34\)"):
+        operators.block(inputs[..., :-1], weights)
+    with pytest.raises(InvalidInput, match=r"inputs \(batch, length, 34\)"):
+        operators.block(inputs[0], weights)

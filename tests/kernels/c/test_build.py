@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from brainbrr.kernels.c import build as native_build
-from brainbrr.kernels.c.binding import native_available, native_scan
-from brainbrr.kernels.c.build import NativeKernelsUnavailable, cache_folder, load_library
+from brainbrr.kernels.c import build, operators
+from brainbrr.kernels.c.binding import available
+from brainbrr.kernels.c.build import NoCKernels, cache_folder, load_library
 
-needs_compiler = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+needs_compiler = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def fresh(tmp_path, monkeypatch):
 def quick_source(folder: Path, monkeypatch, text: str) -> None:
     folder.mkdir()
     (folder / "quick.c").write_text(text)
-    monkeypatch.setattr(native_build, "SOURCE_FOLDER", folder)
+    monkeypatch.setattr(build, "SOURCE_FOLDER", folder)
 
 
 @needs_compiler
@@ -48,14 +48,14 @@ def test_whatever_changes_the_code_changes_the_key(fresh, tmp_path, monkeypatch,
     quick_source(tmp_path / "source", monkeypatch, "int answer(void) { return 42; }")
     load_library()
     load_library.cache_clear()
-    compiler, flags, machine = native_build._choose_compiler()
+    compiler, flags, machine = build._choose_compiler()
     if changed == "source":
         (tmp_path / "source" / "more.h").write_text("#define MORE")
     elif changed == "flags":
-        monkeypatch.setattr(native_build, "FLAGS", (*native_build.FLAGS, "-DMORE"))
+        monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-DMORE"))
     else:
         other = machine + b"#define __ANOTHER_PROCESSOR__ 1\n"
-        monkeypatch.setattr(native_build, "_choose_compiler", lambda: (compiler, flags, other))
+        monkeypatch.setattr(build, "_choose_compiler", lambda: (compiler, flags, other))
     load_library()
     assert len(list(fresh.iterdir())) == 2
 
@@ -63,11 +63,11 @@ def test_whatever_changes_the_code_changes_the_key(fresh, tmp_path, monkeypatch,
 def test_no_compiler_is_said_once_and_is_no_error(fresh, monkeypatch, caplog):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with caplog.at_level(logging.WARNING):
-        assert not native_available()
-        assert not native_available()
-    assert caplog.messages == ["native scan unavailable: none of cc, gcc, clang on the search path"]
-    with pytest.raises(NativeKernelsUnavailable, match=r"none of cc.*model\.scan=chunked"):
-        native_scan(
+        assert not available()
+        assert not available()
+    assert caplog.messages == ["C kernels unavailable: none of cc, gcc, clang on the search path"]
+    with pytest.raises(NoCKernels, match=r"none of cc.*model\.scan=chunked"):
+        operators.scan(
             *(
                 torch.ones(shape)
                 for shape in [(1, 1, 1, 2), (1, 1, 1), (1,), (1, 1, 1, 8), (1, 1, 1, 8), (1,)]
@@ -78,7 +78,7 @@ def test_no_compiler_is_said_once_and_is_no_error(fresh, monkeypatch, caplog):
 @needs_compiler
 def test_a_failed_compile_gives_the_compilers_reason(fresh, tmp_path, monkeypatch, caplog):
     quick_source(tmp_path / "source", monkeypatch, "this is not C;")
-    assert not native_available()
+    assert not available()
     assert len(caplog.messages) == 1
     assert "error" in caplog.text
     assert list(fresh.iterdir()) == []  # nothing half-made left behind
@@ -88,7 +88,7 @@ def test_a_compiler_that_does_not_run_gives_its_reason(fresh, tmp_path, monkeypa
     broken = tmp_path / "cc"
     broken.write_text("no program")
     monkeypatch.setattr(shutil, "which", lambda name: str(broken))
-    assert not native_available()
+    assert not available()
     assert "does not run" in caplog.text
 
 
@@ -103,7 +103,7 @@ def test_without_a_writable_cache_it_compiles_for_this_run(fresh, tmp_path, monk
 @needs_compiler
 def test_a_damaged_library_in_the_cache_is_not_trusted(fresh, tmp_path, monkeypatch, caplog):
     quick_source(tmp_path / "source", monkeypatch, "int answer(void) { return 42; }")
-    monkeypatch.setattr(native_build, "_digest", lambda *_: "damaged")
+    monkeypatch.setattr(build, "_digest", lambda *_: "damaged")
     fresh.mkdir(parents=True)
     library = fresh / "damaged.so"
     library.write_bytes(b"half a library")
@@ -115,8 +115,8 @@ def test_a_damaged_library_in_the_cache_is_not_trusted(fresh, tmp_path, monkeypa
 def test_nowhere_to_write_at_all_is_no_error(fresh, tmp_path, monkeypatch, caplog):
     quick_source(tmp_path / "source", monkeypatch, "int answer(void) { return 42; }")
     (tmp_path / "brainbrr").write_text("")
-    monkeypatch.setattr(native_build.tempfile, "tempdir", str(tmp_path / "brainbrr"))
-    assert not native_available()
+    monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path / "brainbrr"))
+    assert not available()
     assert "no folder to compile in" in caplog.text
 
 
@@ -126,9 +126,9 @@ def test_processes_that_compile_at_once_both_work_and_leave_one_library(
 ):
     quick_source(tmp_path / "source", monkeypatch, "int answer(void) { return 42; }")
     program = (
-        "import pathlib; from brainbrr.kernels.c import build as native_build;"
-        f"native_build.SOURCE_FOLDER = pathlib.Path({str(tmp_path / 'source')!r});"
-        "assert native_build.load_library().answer() == 42"
+        "import pathlib; from brainbrr.kernels.c import build;"
+        f"build.SOURCE_FOLDER = pathlib.Path({str(tmp_path / 'source')!r});"
+        "assert build.load_library().answer() == 42"
     )
     running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(4)]
     assert [process.wait() for process in running] == [0] * 4
@@ -148,6 +148,6 @@ def test_cache_follows_the_xdg_rules(monkeypatch, tmp_path, value):
 def test_a_user_without_a_home_still_gets_the_kernels(fresh, tmp_path, monkeypatch, caplog):
     quick_source(tmp_path / "source", monkeypatch, "int answer(void) { return 42; }")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
-    monkeypatch.setattr(native_build.os.path, "expanduser", lambda path: path)
+    monkeypatch.setattr(build.os.path, "expanduser", lambda path: path)
     assert load_library().answer() == 42
     assert "no home folder" in caplog.text

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.kernels.c.binding import UnsupportedScanInput, native_available
-from brainbrr.kernels.c.edge_io import native_lift
-from brainbrr.models.edges import Lift, Read
+from brainbrr.errors import InvalidInput
+from brainbrr.kernels.c import operators
+from brainbrr.kernels.c.binding import available
+from brainbrr.models.edges import EdgeEmbedding, EdgeHead
 
-pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 
 SHAPES = [(2, 171, 13), (5, 7, 64), (1, 1, 1)]
 WIDTHS = (16, 8, 20, 33)
@@ -25,7 +26,7 @@ def near(ours, theirs, tolerance=2e-6):
 
 def draw_lift(width):
     torch.manual_seed(width)
-    lift = Lift(width)
+    lift = EdgeEmbedding(width)
     nn.init.normal_(lift.weight)
     return lift
 
@@ -33,7 +34,7 @@ def draw_lift(width):
 def draw_read(width):
     """A reader and a norm that is not the identity."""
     torch.manual_seed(width)
-    read, norm = Read(width), nn.LayerNorm(width)
+    read, norm = EdgeHead(width), nn.LayerNorm(width)
     nn.init.normal_(norm.weight)
     nn.init.normal_(norm.bias)
     return read, norm
@@ -73,8 +74,8 @@ def test_the_read_and_its_gradients_are_torchs(shape, width):
     assert near(ours, theirs, tolerance=2e-5 if shape == (1, 1, 1) else 5e-6)
 
 
-def test_tanh_is_exact_to_relative_rounding_near_nought():
-    lift = Lift(16)
+def test_tanh_is_exact_to_relative_rounding_near_zero():
+    lift = EdgeEmbedding(16)
     with torch.no_grad():
         lift.weight.fill_(1.0)
         lift.bias.zero_()
@@ -102,8 +103,8 @@ def test_other_halves_are_torchs_and_refused_by_name():
         half = lift(numbers, 2.0)
     assert half.dtype == torch.float16
     assert torch.allclose(half.float(), lift(numbers, 2.0), atol=2e-3)
-    with pytest.raises(UnsupportedScanInput, match="float32 or bfloat16"):
-        native_lift(numbers, lift.weight[:, 0], lift.bias, scale=1.0, dtype=torch.float16)
+    with pytest.raises(InvalidInput, match="float32 or bfloat16"):
+        operators.edge_embedding(numbers, lift.weight[:, 0], lift.bias, 1.0, torch.float16)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

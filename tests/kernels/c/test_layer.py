@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.kernels.c.binding import UnsupportedScanInput, native_available
-from brainbrr.kernels.c.layer import native_layer
+from brainbrr.errors import InvalidInput
+from brainbrr.kernels.c.binding import available
+from brainbrr.kernels.ops import residual_bimamba
 from brainbrr.models.mamba2 import BiMamba2
-from brainbrr.models.sequence import PreNorm
+from brainbrr.models.sequence import ResidualBiMamba2
 
-pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 
 # batch, length, d_model, headdim, d_state, d_conv
 SHAPES = [
@@ -21,15 +22,19 @@ SHAPES = [
 ]
 
 
-def draw(batch, length, d_model, headdim, d_state, d_conv, *, dropout=0.0, scan="native"):
+def draw(batch, length, d_model, headdim, d_state, d_conv, *, dropout=0.0, scan="c"):
     """A layer whose norm is not the identity, and inputs off centre."""
     torch.manual_seed(length + d_model)
     block = BiMamba2(d_model, d_state=d_state, headdim=headdim, d_conv=d_conv, scan=scan)
-    layer = PreNorm(d_model, block, dropout)
+    layer = ResidualBiMamba2(d_model, block, dropout)
     with torch.no_grad():
         layer.norm.weight.uniform_(0.5, 2.0)
         layer.norm.bias.normal_()
     return layer, 1.0 + 2.0 * torch.randn(batch, length, d_model)
+
+
+def residual(*arguments, **options):
+    return residual_bimamba(*arguments, **options, scan="c")
 
 
 def unfused(layer, inputs, mask=1.0):
@@ -156,11 +161,11 @@ def test_a_gradient_that_nobody_gave_is_none():
 
 def test_torch_compile_sees_an_operator_with_known_shapes():
     layer, inputs = draw(*SHAPES[0])
-    weights = [*layer.layer.forwards.block_weights(), *layer.layer.backwards.block_weights()]
+    weights = [*layer.layer.forwards.weights(), *layer.layer.backwards.weights()]
     numbers = ([*weights, layer.norm.weight, layer.norm.bias], None, 1e-5, 1e-5, 0.0, True)
     arguments = [t.detach() for t in numbers[0]]
-    real = torch.ops.brainbrr.layer(inputs, arguments, *numbers[1:])
-    meta = torch.ops.brainbrr.layer(
+    real = torch.ops.brainbrr.residual_bimamba(inputs, arguments, *numbers[1:])
+    meta = torch.ops.brainbrr.residual_bimamba(
         inputs.to("meta"), [t.to("meta") for t in arguments], *numbers[1:]
     )
     assert [t.shape for t in meta] == [t.shape for t in real]
@@ -168,16 +173,16 @@ def test_torch_compile_sees_an_operator_with_known_shapes():
 
 def test_refusals():
     layer, inputs = draw(*SHAPES[0])
-    forwards, backwards = (block.block_weights() for block in layer.layer.children())
+    forwards, backwards = (block.weights() for block in layer.layer.children())
     norm = nn.LayerNorm(16)
     both = (norm.weight, norm.bias)
     options = {"norm_eps": 1e-5, "eps": 1e-5}
-    with pytest.raises(UnsupportedScanInput, match="in_proj"):
-        native_layer(inputs[..., :8], forwards, backwards, *both, **options)
-    with pytest.raises(UnsupportedScanInput, match=r"norm weight and bias \(16,\)"):
-        native_layer(inputs, forwards, backwards, both[0][:8], both[1], **options)
-    with pytest.raises(UnsupportedScanInput, match="0 <= dropout < 1"):
-        native_layer(inputs, forwards, backwards, *both, **options, dropout=1.0)
-    output = native_layer(inputs.requires_grad_(), forwards, backwards, *both, **options)
-    with pytest.raises(UnsupportedScanInput, match="first derivatives"):
+    with pytest.raises(InvalidInput, match="in_proj"):
+        residual(inputs[..., :8], forwards, backwards, *both, **options)
+    with pytest.raises(InvalidInput, match=r"norm weight and bias \(16,\)"):
+        residual(inputs, forwards, backwards, both[0][:8], both[1], **options)
+    with pytest.raises(InvalidInput, match="0 <= dropout < 1"):
+        residual(inputs, forwards, backwards, *both, **options, dropout=1.0)
+    output = residual(inputs.requires_grad_(), forwards, backwards, *both, **options)
+    with pytest.raises(InvalidInput, match="first derivatives"):
         torch.autograd.grad(output.sum(), inputs, create_graph=True)

@@ -7,11 +7,11 @@ import sys
 import pytest
 import torch
 
-from brainbrr.kernels.c.binding import native_available, native_library
+from brainbrr.kernels.c import operators
+from brainbrr.kernels.c.binding import available, library
 from brainbrr.kernels.c.build import _find_team
-from brainbrr.kernels.c.norm import native_norm
 
-pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 DEADLINE_S = 20
 
 
@@ -31,7 +31,7 @@ def arguments():
 
 def normed(arguments):
     """As bytes: to compare tensors torch would start threads."""
-    return native_norm(*arguments, floor=1.0, activate=True).numpy().tobytes()
+    return operators.norm(*arguments, floor=1.0, activate=True).numpy().tobytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the runtime is looked up in /proc")
@@ -41,11 +41,11 @@ def test_torchs_own_runtime_is_found():
 
 def test_both_kinds_of_threads_give_the_same_bits(two_threads, arguments):
     together = normed(arguments)
-    native_library().brainbrr_use_team(None)
+    library().brainbrr_use_team(None)
     try:
         assert normed(arguments) == together
     finally:
-        native_library().brainbrr_use_team(_find_team())
+        library().brainbrr_use_team(_find_team())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

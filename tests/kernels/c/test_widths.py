@@ -5,18 +5,15 @@ import platform
 import pytest
 import torch
 
-from brainbrr.kernels.c import build as native_build
-from brainbrr.kernels.c.binding import native_available, native_scan
-from brainbrr.kernels.c.block import BlockWeights, native_block
+from brainbrr.kernels.c import build, operators
+from brainbrr.kernels.c.binding import available
 from brainbrr.kernels.c.build import load_library
-from brainbrr.kernels.c.edge_io import native_lift, native_read
-from brainbrr.kernels.c.eigen import native_eigenvectors
-from brainbrr.kernels.c.norm import native_norm
+from brainbrr.kernels.reference import BlockWeights
 from brainbrr.models.mamba2 import BiMamba2
-from brainbrr.models.sequence import PreNorm
+from brainbrr.models.sequence import ResidualBiMamba2
 
 pytestmark = [
-    pytest.mark.skipif(not native_available(), reason="no C compiler on this machine"),
+    pytest.mark.skipif(not available(), reason="no C compiler on this machine"),
     pytest.mark.skipif(
         platform.machine() not in {"x86_64", "AMD64"}, reason="names of x86 processors"
     ),
@@ -30,7 +27,7 @@ def lesser_processor(request, monkeypatch):
         pytest.skip("this processor has no AVX2")
 
     def compile_for_it() -> None:
-        monkeypatch.setattr(native_build, "CPU_FLAGS", ((request.param,),))
+        monkeypatch.setattr(build, "CPU_FLAGS", ((request.param,),))
         load_library.cache_clear()
 
     yield compile_for_it
@@ -66,7 +63,7 @@ def test_scan(lesser_processor, heads, headdim, d_state):
         torch.randn(2, 70, 1, d_state, generator=generator),
         torch.randn(heads, generator=generator),
     ]
-    assert_same(lambda *a: native_scan(*a)[0], arguments, lesser_processor)
+    assert_same(lambda *a: operators.scan(*a)[0], arguments, lesser_processor)
 
 
 @pytest.mark.parametrize(
@@ -79,21 +76,21 @@ def test_block(lesser_processor, heads, headdim, d_state):
     shapes += [(heads,), (heads,), (inner,), (16, inner)]
     arguments = [torch.randn(shape, generator=generator) / 3 for shape in shapes]
     arguments[5] = -arguments[5].abs() - 0.1
-    assert_same(lambda x, *w: native_block(x, BlockWeights(*w)), arguments, lesser_processor)
+    assert_same(lambda x, *w: operators.block(x, BlockWeights(*w)), arguments, lesser_processor)
 
 
 def test_norm(lesser_processor):
     generator = torch.Generator().manual_seed(0)
     arguments = [torch.randn(shape, generator=generator) for shape in ((2, 7, 90), (7,), (7,))]
-    assert_same(lambda *a: native_norm(*a, floor=1.0, activate=True), arguments, lesser_processor)
+    assert_same(lambda *a: operators.norm(*a, 1.0, True), arguments, lesser_processor)
 
 
 def test_norm_of_bfloat16(lesser_processor):
     signal = torch.randn(2, 7, 90, generator=torch.Generator().manual_seed(0)).bfloat16()
     weight, bias = torch.ones(7), torch.zeros(7)
-    wanted = native_norm(signal, weight, bias, floor=1.0, activate=False)
+    wanted = operators.norm(signal, weight, bias, floor=1.0, activate=False)
     lesser_processor()
-    assert torch.equal(native_norm(signal, weight, bias, floor=1.0, activate=False), wanted)
+    assert torch.equal(operators.norm(signal, weight, bias, floor=1.0, activate=False), wanted)
 
 
 @pytest.mark.parametrize("width", [16, 11])
@@ -102,8 +99,8 @@ def test_lift_and_read(lesser_processor, width):
     shapes = ((3, 50), (width,), (width,), (width,), ())
 
     def through(numbers, weight, bias, read_weight, constant):
-        rows = native_lift(numbers, weight, bias, scale=2.0, dtype=torch.float32)
-        return native_read(rows, read_weight, constant, eps=1e-5)
+        rows = operators.edge_embedding(numbers, weight, bias, 2.0, torch.float32)
+        return operators.edge_head(rows, read_weight, constant, eps=1e-5)
 
     arguments = [torch.randn(shape, generator=generator) / 2 for shape in shapes]
     assert_same(through, arguments, lesser_processor)
@@ -114,7 +111,7 @@ def test_eigenvectors(lesser_processor):
     matrices = torch.randn(37, 19, 19, generator=generator)
     matrices = matrices + matrices.mT
     lesser_processor()
-    vectors = native_eigenvectors(matrices, 19)
+    vectors = operators.eigenvectors(matrices, 19)
     turned = vectors.mT @ matrices @ vectors
     expected = torch.diag_embed(torch.linalg.eigvalsh(matrices))
     assert (turned - expected).abs().max() < 1e-4
@@ -122,7 +119,7 @@ def test_eigenvectors(lesser_processor):
 
 def test_layer_of_bfloat16(lesser_processor):
     torch.manual_seed(0)
-    layer = PreNorm(16, BiMamba2(16, d_state=8, headdim=4, scan="native"), 0.0)
+    layer = ResidualBiMamba2(16, BiMamba2(16, d_state=8, headdim=4, scan="c"), 0.0)
     rows = torch.randn(3, 70, 16).bfloat16()
     exact = layer(rows.float())
     lesser_processor()

@@ -15,7 +15,7 @@
 typedef struct {
     int64_t batch, length, d_model, heads, headdim, d_state, d_conv, threads, reverse;
     int64_t input_batch, input_frame; /* strides, numbers */
-    int64_t half; /* bfloat16 products, summed in float32, where the processor has them */
+    int64_t half; /* bfloat16 products, summed in float32, if the CPU has them */
     double eps;
 } block_shape; /* d_model 0: no projections; the input is z xBC dt, the output y */
 

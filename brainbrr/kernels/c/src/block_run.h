@@ -45,7 +45,7 @@ static void forward_tile(const block_buffers *b, const block_plan *p, const pack
     forward_steps(b, p, w, n_frames, 0);
 }
 
-/* The same again, and what the way back reads. */
+/* The same again, and what the backward pass reads. */
 static void recompute_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames) {
     forward_steps(b, p, w, n_frames, 1);
 }
@@ -54,7 +54,7 @@ static void copy_halo(const block_plan *p, float *to, long to_row, const float *
     for (long t = 0; t < p->halo; t++) copy_floats(to + t * to_row, from + t * from_row, p->mixed);
 }
 
-/* The state and the halo at a tile's start, put away for the way back. */
+/* The state and the halo at a tile's start, stored for the backward pass. */
 static void keep_start(const block_buffers *b, const block_plan *p, float *kept) {
     memcpy(kept, b->state, p->state_floats * sizeof(float));
     copy_halo(p, kept + p->state_floats, p->mixed, b->zx + p->channels, p->row);

@@ -25,7 +25,7 @@ INLINE void convolve_columns(const float *zx, long row, const float *conv, vec b
     }
 }
 
-/* `keep`: leave what only the way back reads. */
+/* `keep`: leave what only the backward pass reads. */
 INLINE void convolve(const block_buffers *b, const block_plan *p, const packed_weights *w, long n_frames, int keep) {
     long m = p->mixed;
     for (long j = 0; j < m; j += LANES) {

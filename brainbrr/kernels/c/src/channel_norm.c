@@ -1,4 +1,4 @@
-/* Each sample's channels scaled by 1 / sqrt(mean square + floor), weighted, and through GELU where asked for, in one
+/* Each sample's channels scaled by 1 / sqrt(mean square + floor), weighted, and through GELU if asked for, in one
  * pass through memory: a block of samples stays in cache while its channels are read twice. */
 #include "gelu.h"
 #include "half.h"
@@ -16,7 +16,7 @@ typedef struct {
     norm_shape s;
     const float *weight, *bias;
     const void *input, *d_output;
-    void *output; /* on the way back, the input's gradient */
+    void *output; /* in the backward pass, the input's gradient */
     float *gradients; /* (n_groups, 2, channels, LANES) */
     long n_groups, blocks;
 } norm_task;

@@ -1,4 +1,4 @@
-/* Dropout of any array; the way back is the same call on the gradient. */
+/* Dropout of any array; the backward pass is the same call on the gradient. */
 #include "dropout.h"
 #include "threads.h"
 

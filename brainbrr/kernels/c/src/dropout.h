@@ -1,4 +1,4 @@
-/* Dropout whose mask is computed from a seed and the place, never stored: the way back finds the same one. */
+/* Dropout whose mask is computed from a seed and the position, never stored: the backward pass computes the same one. */
 #ifndef BRAINBRR_DROPOUT_H
 #define BRAINBRR_DROPOUT_H
 

@@ -4,7 +4,7 @@
 #include "threads.h"
 
 #define MAX_SWEEPS 12
-#define CONVERGED 1e-14f /* of the squares off the diagonal, beside those on it */
+#define CONVERGED 1e-14f /* of the squares off the diagonal, relative to those on it */
 
 typedef struct {
     int64_t batch, n, n_vectors, threads;
@@ -31,7 +31,7 @@ static void begin(const jacobi_task *k, long first, float *upper, float *rows) {
     for (long i = 0; i < n * n; i++) store(rows + i * LANES, splat(i / n == i % n ? 1.0f : 0.0f));
 }
 
-/* Which lanes still have something beside their diagonal; NaN never is done. */
+/* Which lanes still have something off their diagonal; NaN never converges. */
 static ivec unfinished(const float *upper, long n) {
     vec on = splat(0.0f), off = splat(0.0f);
     for (long i = 0; i < n; i++) {

@@ -1,6 +1,6 @@
 /* A residual layer of Mamba-2 in both directions, one sequence at a time:
  *     x + dropout(forwards(norm(x)) + backwards(norm(x)))
- * Beside x and the result, memory sees one more row a frame on the way back: the gradient of norm(x). */
+ * Besides x and the result, memory sees one more row per frame in the backward pass: the gradient of norm(x). */
 #include "block_run.h"
 #include "dropout.h"
 
@@ -107,7 +107,7 @@ static void give_rows(const layer_task *k, const layer_buffers *l, int second, l
     }
 }
 
-/* As load_normed on the way there, where the second direction finds what the first has normed. */
+/* As load_normed in the forward pass, in which the second direction reads what the first has normed. */
 static void take_normed(const layer_task *k, const layer_buffers *l, int second, long i, long start, long n_frames) {
     const block_plan *p = &k->p[second];
     long m = p->model;

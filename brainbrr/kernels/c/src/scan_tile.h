@@ -6,7 +6,7 @@
 
 #include "vec.h"
 
-#define TILE 32 /* frames; a state is kept at the start of each tile for the way back */
+#define TILE 32 /* frames; a state is kept at the start of each tile for the backward pass */
 #define SLICE 8 /* numbers of the state at a time; d_state is padded to a multiple of it */
 
 INLINE void tile_forward(float *state, const float *a, const float *u, float *y, long channel_stride, const float *B,

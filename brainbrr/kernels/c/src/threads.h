@@ -1,5 +1,5 @@
-/* Groups of work shared out over threads: torch's own where its OpenMP runtime was found, whose idle threads would
- * else take the processor from ours, else threads that live for one call. The groups do not depend on the number of
+/* Groups of work shared out over threads: torch's own if its OpenMP runtime was found, whose idle threads would
+ * otherwise take the CPU from ours; if not, threads that live for one call. The groups do not depend on the number of
  * threads and their sums are taken in order, so results are equal to the bit however many threads there are. */
 #ifndef BRAINBRR_THREADS_H
 #define BRAINBRR_THREADS_H

@@ -1,4 +1,4 @@
-/* Vectors of floats in the compiler's own extension (gcc, clang), as wide as the processor's registers,
+/* Vectors of floats in the compiler's own extension (gcc, clang), as wide as the CPU's registers,
  * and the few elementary functions the kernels need. NaN and infinity pass through every one of them. */
 #ifndef BRAINBRR_VEC_H
 #define BRAINBRR_VEC_H

@@ -2,8 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainbrr.models.adjacency import nearest_neighbours
-from brainbrr.models.edges import matrices_of, pairs_of
+from brainbrr.kernels.reference import matrices_of, nearest_neighbours, pairs_of
 
 
 @settings(max_examples=40, deadline=None)

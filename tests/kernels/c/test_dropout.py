@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from brainbrr.kernels.c.binding import native_available
-from brainbrr.models.dropout import Dropout
+from brainbrr.kernels.c.binding import available
+from brainbrr.models.layers import Dropout
 
-pytestmark = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+pytestmark = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 
 
 @pytest.mark.parametrize("n_values", [1, 15, 4096, 4097, 300_001])
@@ -51,7 +51,7 @@ def test_the_seed_and_nothing_else_decides():
     assert not torch.equal(layer(values), masks[0])
 
 
-def test_evaluation_and_a_chance_of_nought_leave_values_alone():
+def test_evaluation_and_a_chance_of_zero_leave_values_alone():
     values = torch.randn(100)
     assert torch.equal(Dropout(0.5).eval()(values), values)
     assert torch.equal(Dropout(0.0)(values), values)

@@ -7,15 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.kernels import jacobi
-from brainbrr.kernels.c import binding as native
-from brainbrr.kernels.c.binding import native_available
+from brainbrr.kernels import jacobi, ops
+from brainbrr.kernels.c.binding import available
 from brainbrr.kernels.tracing import TELLS_EXPORT
 from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.registry import load_model
-from brainbrr.models.sequence import PreNorm
+from brainbrr.models.sequence import ResidualBiMamba2
 
-needs_compiler = pytest.mark.skipif(not native_available(), reason="no C compiler on this machine")
+needs_compiler = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
 tells_export = pytest.mark.skipif(
     not TELLS_EXPORT, reason="this torch does not tell an export from torch.compile"
 )
@@ -24,7 +23,7 @@ tells_export = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def fresh():
     torch.compiler.reset()
-    native._native_in_graph.cache_clear()
+    ops._c_in_graph.cache_clear()
 
 
 class Graphs:
@@ -38,12 +37,14 @@ class Graphs:
         return graph
 
     def n_fused(self):
-        return [sum("brainbrr.layer" in name for name in graph) for graph in self.operators]
+        return [
+            sum("brainbrr.residual_bimamba" in name for name in graph) for graph in self.operators
+        ]
 
 
 def draw(*, dropout=0.0, scan="auto"):
     torch.manual_seed(0)
-    return PreNorm(16, BiMamba2(16, d_state=8, headdim=4, scan=scan), dropout)
+    return ResidualBiMamba2(16, BiMamba2(16, d_state=8, headdim=4, scan=scan), dropout)
 
 
 def learn(layer, run, inputs, *, half=False):
@@ -61,12 +62,12 @@ def test_a_compiled_model_keeps_the_fused_layers_and_says_so_once(caplog):
     model, graphs = load_model("v3_tiny").eval(), Graphs()
     compiled = torch.compile(model, backend=graphs, fullgraph=True)
     eeg = torch.randn(1, 19, 160)
-    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.c.binding"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.ops"):
         # The eigensolver and the norms are torch's there, and C's here.
         torch.testing.assert_close(compiled(eeg), model(eeg), atol=5e-4, rtol=0)
     assert graphs.n_fused() == [2]
     said = [record.getMessage() for record in caplog.records]
-    assert said.count("torch.compile on cpu: native kernels") == 1
+    assert said.count("torch.compile on cpu: C kernels") == 1
 
 
 @needs_compiler
@@ -87,7 +88,7 @@ def test_outputs_gradients_and_masks_are_those_of_the_layer_itself(dropout, half
 @tells_export
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_generated_code_draws_a_mask_each_time_and_finds_it_on_the_way_back():
+def test_generated_code_draws_a_mask_each_time_and_finds_it_in_the_backward_pass():
     layer, inputs = draw(dropout=0.5), torch.randn(6, 40, 16)
     compiled = torch.compile(layer, fullgraph=True)
     first, second = learn(layer, compiled, inputs), learn(layer, compiled, inputs)
@@ -105,7 +106,7 @@ def test_generated_code_draws_a_mask_each_time_and_finds_it_on_the_way_back():
 @pytest.mark.skipif(TELLS_EXPORT, reason="this torch tells an export from torch.compile")
 def test_an_old_torch_compiles_the_chunked_form(caplog):
     layer, graphs, inputs = draw(), Graphs(), torch.randn(2, 40, 16)
-    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.c.binding"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.ops"):
         found = torch.compile(layer, backend=graphs)(inputs)
     torch.testing.assert_close(found, layer(inputs), atol=1e-5, rtol=0)
     assert graphs.n_fused() == [0]
@@ -134,18 +135,21 @@ def test_a_traced_layer_depends_on_no_library():
 def test_the_operators_keep_torchs_rules(dtype, seed):
     layer, inputs = draw(), torch.randn(3, 40, 16, dtype=dtype)
     blocks = (layer.layer.forwards, layer.layer.backwards)
-    weights = [weight.detach() for block in blocks for weight in block.block_weights()]
+    weights = [weight.detach() for block in blocks for weight in block.weights()]
     weights += [layer.norm.weight.detach(), layer.norm.bias.detach()]
     seed = None if seed is None else torch.tensor(seed)
     numbers = (1e-5, 1e-5, 0.0 if seed is None else 0.2)
-    operators = torch.ops.brainbrr
-    _, kept = operators.layer(inputs, weights, seed, *numbers, True)
+    layer_op, back_op = (
+        torch.ops.brainbrr.residual_bimamba,
+        torch.ops.brainbrr.residual_bimamba_backward,
+    )
+    _, kept = layer_op(inputs, weights, seed, *numbers, True)
     back = (torch.randn_like(inputs), inputs, kept, weights, seed, *numbers)
-    torch.library.opcheck(operators.layer_backward.default, back)
+    torch.library.opcheck(back_op.default, back)
     learning = [tensor.clone().requires_grad_() for tensor in (inputs, *weights)]
     arguments = (learning[0], learning[1:], seed, *numbers, True)
-    torch.library.opcheck(operators.layer.default, arguments)
-    torch.library.opcheck(operators.layer.default, (inputs, weights, seed, *numbers, False))
+    torch.library.opcheck(layer_op.default, arguments)
+    torch.library.opcheck(layer_op.default, (inputs, weights, seed, *numbers, False))
 
 
 @pytest.mark.parametrize(

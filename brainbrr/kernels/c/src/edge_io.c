@@ -1,6 +1,6 @@
-/* The two ends of the edge stream, where one number widens to a row and a row narrows to one number:
- *     lift   row = tanh(number * scale * weight + bias)
- *     read   number = read_weight . layer_norm(row) + read_bias
+/* Embedding and head of the edge stream: one number widens to a row, and a row narrows to one number:
+ *     embedding   row = tanh(number * scale * weight + bias)
+ *     head        number = head_weight . layer_norm(row) + head_bias
  * Each row is made or read once; memory sees nothing else. */
 #include "half.h"
 #include "threads.h"
@@ -9,20 +9,20 @@
 
 typedef struct {
     int64_t rows, width, half, threads;
-    double scale, eps; /* of the lift; of the layer norm */
-} ends_shape;
+    double scale, eps; /* of the embedding; of the layer norm */
+} edge_shape;
 
 typedef struct {
-    ends_shape s;
+    edge_shape s;
     long n_groups, padded, n_sums;
-    const float *weight, *bias; /* padded; of the read, weight is read_weight * norm_weight */
-    float constant, weight_sum; /* of the read: what the biases add; the sum of weight */
-    const float *numbers;       /* lift: similarities; read, on the way back: their gradients */
+    const float *weight, *bias; /* padded; of the head, weight is head_weight * norm_weight */
+    float constant, weight_sum; /* of the head: what the biases add; the sum of weight */
+    const float *numbers;       /* embedding: similarities; head, in the backward pass: their gradients */
     const void *rows, *d_rows;
     void *rows_out;
     float *numbers_out;
     double *sums; /* (n_groups, n_sums) */
-} ends_task;
+} edge_task;
 
 static void tanh_row(float *row, long padded) {
     for (long j = 0; j < padded; j += LANES) {
@@ -40,8 +40,8 @@ static void tanh_row(float *row, long padded) {
     }
 }
 
-static void lift_forward(void *task, long group, float *row) {
-    const ends_task *k = task;
+static void embedding_forward(void *task, long group, float *row) {
+    const edge_task *k = task;
     for (long i = group_start(group, k->n_groups, k->s.rows); i < group_start(group + 1, k->n_groups, k->s.rows); i++) {
         vec number = splat(k->numbers[i] * (float)k->s.scale);
         for (long j = 0; j < k->padded; j += LANES) store(row + j, number * load(k->weight + j) + load(k->bias + j));
@@ -51,8 +51,8 @@ static void lift_forward(void *task, long group, float *row) {
 }
 
 /* Sums: of the weight's gradient, of the bias's. */
-static void lift_backward(void *task, long group, float *scratch) {
-    const ends_task *k = task;
+static void embedding_backward(void *task, long group, float *scratch) {
+    const edge_task *k = task;
     long p = k->padded;
     float *row = scratch, *d_row = row + p, *sums = d_row + p;
     memset(scratch, 0, 4 * p * sizeof(float));
@@ -74,7 +74,7 @@ static void lift_backward(void *task, long group, float *scratch) {
 
 /* Rows less their mean into `rows` (n, padded), zero in the padding; into scales and dots go 1 / standard deviation and
  * weight . unit row. `partial` (2, ROWS, LANES) is working space. */
-static void standardise(const ends_task *k, long first, long n, float *rows, float *partial, float *scales, float *dots) {
+static void standardize(const edge_task *k, long first, long n, float *rows, float *partial, float *scales, float *dots) {
     long p = k->padded, d = k->s.width;
     const vec share = splat(1.0f / d), eps = splat((float)k->s.eps);
     for (long t = 0; t < n; t++) {
@@ -103,31 +103,31 @@ static void standardise(const ends_task *k, long first, long n, float *rows, flo
     }
 }
 
-/* `scratch` begins with the space of `standardise`: rows, partial, scales, dots. */
-#define READ_FLOATS(padded) (ROWS * (padded) + 2 * ROWS * LANES + 2 * ROWS)
+/* `scratch` begins with the space of `standardize`: rows, partial, scales, dots. */
+#define HEAD_FLOATS(padded) (ROWS * (padded) + 2 * ROWS * LANES + 2 * ROWS)
 
-static void read_forward(void *task, long group, float *scratch) {
-    const ends_task *k = task;
+static void head_forward(void *task, long group, float *scratch) {
+    const edge_task *k = task;
     long end = group_start(group + 1, k->n_groups, k->s.rows);
     float *partial = scratch + ROWS * k->padded, *scales = partial + 2 * ROWS * LANES, *dots = scales + ROWS;
-    memset(scratch, 0, READ_FLOATS(k->padded) * sizeof(float));
+    memset(scratch, 0, HEAD_FLOATS(k->padded) * sizeof(float));
     for (long i = group_start(group, k->n_groups, k->s.rows); i < end; i += ROWS) {
         long n = end - i < ROWS ? end - i : ROWS;
-        standardise(k, i, n, scratch, partial, scales, dots);
+        standardize(k, i, n, scratch, partial, scales, dots);
         for (long t = 0; t < n; t++) k->numbers_out[i + t] = dots[t] + k->constant;
     }
 }
 
 /* Sums: over rows of d unit row, and of d. The weights' gradients follow from them. */
-static void read_backward(void *task, long group, float *scratch) {
-    const ends_task *k = task;
+static void head_backward(void *task, long group, float *scratch) {
+    const edge_task *k = task;
     long p = k->padded, d = k->s.width, end = group_start(group + 1, k->n_groups, k->s.rows);
     float *partial = scratch + ROWS * p, *scales = partial + 2 * ROWS * LANES, *dots = scales + ROWS;
-    float *sums = scratch + READ_FLOATS(p), *row = sums + p, total = 0.0f;
-    memset(scratch, 0, (READ_FLOATS(p) + 2 * p) * sizeof(float));
+    float *sums = scratch + HEAD_FLOATS(p), *row = sums + p, total = 0.0f;
+    memset(scratch, 0, (HEAD_FLOATS(p) + 2 * p) * sizeof(float));
     for (long i = group_start(group, k->n_groups, k->s.rows); i < end; i += ROWS) {
         long n = end - i < ROWS ? end - i : ROWS;
-        standardise(k, i, n, scratch, partial, scales, dots);
+        standardize(k, i, n, scratch, partial, scales, dots);
         for (long t = 0; t < n; t++) {
             vec by = splat(k->numbers[i + t]), scale = splat(scales[t]), dot = splat(dots[t] / d);
             vec mean = splat(k->weight_sum / d);
@@ -145,7 +145,7 @@ static void read_backward(void *task, long group, float *scratch) {
 }
 
 /* `vectors`: (2, padded) floats that the caller frees, for weight and bias. */
-static float *plan_ends(ends_task *k, const float *weight, const float *bias) {
+static float *plan_edges(edge_task *k, const float *weight, const float *bias) {
     long d = k->s.width;
     k->padded = round_up(d, LANES);
     k->n_groups = k->s.rows < MAX_GROUPS ? k->s.rows : MAX_GROUPS;
@@ -157,27 +157,27 @@ static float *plan_ends(ends_task *k, const float *weight, const float *bias) {
     return vectors;
 }
 
-static double total_of(const ends_task *k, long i) {
+static double total_of(const edge_task *k, long i) {
     double total = 0.0;
     for (long group = 0; group < k->n_groups; group++) total += k->sums[group * k->n_sums + i];
     return total;
 }
 
-int brainbrr_lift_forward(const ends_shape *shape, const float *weight, const float *bias, const float *numbers, void *rows) {
-    ends_task k = {.s = *shape, .numbers = numbers, .rows_out = rows};
-    float *vectors = plan_ends(&k, weight, bias);
-    int failed = !vectors || share_out(lift_forward, &k, k.n_groups, shape->threads, k.padded);
+int brainbrr_edge_embedding_forward(const edge_shape *shape, const float *weight, const float *bias, const float *numbers, void *rows) {
+    edge_task k = {.s = *shape, .numbers = numbers, .rows_out = rows};
+    float *vectors = plan_edges(&k, weight, bias);
+    int failed = !vectors || share_out(embedding_forward, &k, k.n_groups, shape->threads, k.padded);
     free(vectors);
     return failed;
 }
 
-int brainbrr_lift_backward(const ends_shape *shape, const float *weight, const float *numbers, const void *rows,
+int brainbrr_edge_embedding_backward(const edge_shape *shape, const float *weight, const float *numbers, const void *rows,
                            const void *d_rows, float *d_numbers, float *d_weight, float *d_bias) {
-    ends_task k = {.s = *shape, .numbers = numbers, .rows = rows, .d_rows = d_rows, .numbers_out = d_numbers};
-    float *vectors = plan_ends(&k, weight, NULL);
+    edge_task k = {.s = *shape, .numbers = numbers, .rows = rows, .d_rows = d_rows, .numbers_out = d_numbers};
+    float *vectors = plan_edges(&k, weight, NULL);
     k.n_sums = 2 * k.padded;
     k.sums = calloc((k.n_groups + 1) * k.n_sums, sizeof(double));
-    int failed = !vectors || !k.sums || share_out(lift_backward, &k, k.n_groups, shape->threads, 4 * k.padded);
+    int failed = !vectors || !k.sums || share_out(embedding_backward, &k, k.n_groups, shape->threads, 4 * k.padded);
     for (long j = 0; !failed && j < shape->width; j++) {
         d_weight[j] = (float)total_of(&k, j);
         d_bias[j] = (float)total_of(&k, k.padded + j);
@@ -187,25 +187,25 @@ int brainbrr_lift_backward(const ends_shape *shape, const float *weight, const f
     return failed;
 }
 
-/* weight: read_weight * norm_weight; constant: read_weight . norm_bias + read_bias. */
-int brainbrr_read_forward(const ends_shape *shape, const float *weight, double constant, const void *rows, float *numbers) {
-    ends_task k = {.s = *shape, .rows = rows, .numbers_out = numbers, .constant = (float)constant};
-    float *vectors = plan_ends(&k, weight, NULL);
-    int failed = !vectors || share_out(read_forward, &k, k.n_groups, shape->threads, READ_FLOATS(k.padded));
+/* weight: head_weight * norm_weight; constant: head_weight . norm_bias + head_bias. */
+int brainbrr_edge_head_forward(const edge_shape *shape, const float *weight, double constant, const void *rows, float *numbers) {
+    edge_task k = {.s = *shape, .rows = rows, .numbers_out = numbers, .constant = (float)constant};
+    float *vectors = plan_edges(&k, weight, NULL);
+    int failed = !vectors || share_out(head_forward, &k, k.n_groups, shape->threads, HEAD_FLOATS(k.padded));
     free(vectors);
     return failed;
 }
 
 /* d_weight (width) and d_constant (1): the gradients of the two. */
-int brainbrr_read_backward(const ends_shape *shape, const float *weight, const void *rows, const float *d_numbers,
+int brainbrr_edge_head_backward(const edge_shape *shape, const float *weight, const void *rows, const float *d_numbers,
                            void *d_rows, float *d_weight, float *d_constant) {
-    ends_task k = {.s = *shape, .rows = rows, .numbers = d_numbers, .rows_out = d_rows};
-    float *vectors = plan_ends(&k, weight, NULL);
+    edge_task k = {.s = *shape, .rows = rows, .numbers = d_numbers, .rows_out = d_rows};
+    float *vectors = plan_edges(&k, weight, NULL);
     k.n_sums = shape->width + 1;
     k.sums = calloc((k.n_groups + 1) * k.n_sums, sizeof(double));
     for (long j = 0; vectors && j < shape->width; j++) k.weight_sum += weight[j];
     int failed = !vectors || !k.sums ||
-                 share_out(read_backward, &k, k.n_groups, shape->threads, READ_FLOATS(k.padded) + 2 * k.padded);
+                 share_out(head_backward, &k, k.n_groups, shape->threads, HEAD_FLOATS(k.padded) + 2 * k.padded);
     for (long j = 0; !failed && j <= shape->width; j++) *(j < shape->width ? d_weight + j : d_constant) = (float)total_of(&k, j);
     free(vectors);
     free(k.sums);

@@ -7,20 +7,20 @@
 
 typedef struct {
     int64_t batch, nodes, frames, chosen, threads;
-} neighbour_shape;
+} strongest_shape;
 
 typedef struct {
-    neighbour_shape s;
+    strongest_shape s;
     const float *weights;    /* (batch, pairs, frames), pairs i < j in row order */
     const uint8_t *observed; /* (batch, nodes) */
     uint8_t *kept;           /* (batch, pairs, frames) */
     long n_groups, pairs, blocks;
-} neighbour_task;
+} strongest_task;
 
 static long pair_of(long n, long i, long j) { return i < j ? i * n - i * (i + 1) / 2 + j - i - 1 : pair_of(n, j, i); }
 
 /* One bit for each node that node i chose. Of equals the first is chosen; NaN is above all, so that it shows. */
-static ivec choose(const neighbour_task *k, const float *weights, const uint8_t *observed, long i) {
+static ivec choose(const strongest_task *k, const float *weights, const uint8_t *observed, long i) {
     vec best[MAX_CHOSEN];
     ivec who[MAX_CHOSEN], bits = {0};
     long n = k->s.nodes, chosen = k->s.chosen;
@@ -44,7 +44,7 @@ static ivec choose(const neighbour_task *k, const float *weights, const uint8_t 
     return bits;
 }
 
-static void choose_block(const neighbour_task *k, long batch, long start, float *weights) {
+static void choose_block(const strongest_task *k, long batch, long start, float *weights) {
     long n = k->s.nodes, frames = k->s.frames, width = frames - start < LANES ? frames - start : LANES;
     const uint8_t *observed = k->observed + batch * n;
     ivec bits[MAX_NODES];
@@ -58,8 +58,8 @@ static void choose_block(const neighbour_task *k, long batch, long start, float 
         }
 }
 
-static void neighbour_group(void *task, long group, float *weights) {
-    const neighbour_task *k = task;
+static void strongest_group(void *task, long group, float *weights) {
+    const strongest_task *k = task;
     long all = k->s.batch * k->blocks;
     memset(weights, 0, k->pairs * LANES * sizeof(float));
     for (long i = group_start(group, k->n_groups, all); i < group_start(group + 1, k->n_groups, all); i++)
@@ -67,8 +67,8 @@ static void neighbour_group(void *task, long group, float *weights) {
 }
 
 /* observed and kept hold 0 or 1. At most MAX_NODES nodes. */
-int brainbrr_neighbours(const neighbour_shape *shape, const float *weights, const uint8_t *observed, uint8_t *kept) {
+int brainbrr_strongest_edges(const strongest_shape *shape, const float *weights, const uint8_t *observed, uint8_t *kept) {
     long n = shape->nodes, blocks = (shape->frames + LANES - 1) / LANES, all = shape->batch * blocks;
-    neighbour_task k = {*shape, weights, observed, kept, all < MAX_GROUPS ? all : MAX_GROUPS, n * (n - 1) / 2, blocks};
-    return share_out(neighbour_group, &k, k.n_groups, shape->threads, k.pairs * LANES + LANES);
+    strongest_task k = {*shape, weights, observed, kept, all < MAX_GROUPS ? all : MAX_GROUPS, n * (n - 1) / 2, blocks};
+    return share_out(strongest_group, &k, k.n_groups, shape->threads, k.pairs * LANES + LANES);
 }
