@@ -5,7 +5,7 @@ import json
 from omegaconf import DictConfig
 from rich.table import Table
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.build import build
 from brainbrr.cli.corpus_tables import corpus_tables
 from brainbrr.cli.terminal import results_console
@@ -16,7 +16,7 @@ def run(cfg: DictConfig) -> None:
     """Look at every recording and at the corpus as a whole; write what was found."""
     corpus, preparation = build(cfg.data), build(cfg.signal.preparation)
     found = inspect_corpus(corpus, preparation, workers=cfg.workers)
-    with open_durable(cfg.output) as file:
+    with atomic_write(cfg.output) as file:
         json.dump(found.as_dict(), file, indent=1, allow_nan=False)
         file.write("\n")
     console = results_console()

@@ -7,7 +7,7 @@ Format: comment lines `# key = value`, then `channel,start_time,stop_time,label,
 import csv
 from pathlib import Path
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code
@@ -26,7 +26,7 @@ def write_csv_bi(annotation: Annotation, path: str | Path) -> None:
     """Write the seizures as `seiz` rows; without any, one `bckg` row, as in TUSZ."""
     path = Path(path)
     events = annotation.seizures or (Event(0.0, annotation.duration_s, BACKGROUND),)
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(f"# version = {VERSION}\n# bname = {path.stem}\n")
         file.write(f"# duration = {annotation.duration_s:.4f} secs\n#\n")
         file.write(",".join(COLUMNS) + "\n")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure
@@ -55,7 +55,7 @@ def write_edf_annotations(annotation: Annotation, path: str | Path) -> None:
     )
     content = io.BytesIO()
     edf.write(content)
-    with open_durable(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(content.getvalue())
 
 

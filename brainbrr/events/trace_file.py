@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.trace import Trace
 
@@ -19,10 +19,10 @@ class UnreadableTrace(BrainbrrError):
 
 def save_trace(trace: Trace, path: str | Path) -> None:
     """Write a trace as `.npy` (float32 probability) and, beside it, `.json`."""
-    with open_durable(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         np.save(file, trace.probability)
     start = trace.start.isoformat() if trace.start else None
-    with open_durable(Path(path).with_suffix(".json")) as file:
+    with atomic_write(Path(path).with_suffix(".json")) as file:
         json.dump({"rate_hz": trace.rate_hz, "gaps": trace.gaps.tolist(), "start": start}, file)
 
 

@@ -9,7 +9,7 @@ import math
 from datetime import datetime
 from pathlib import Path
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure
@@ -37,7 +37,7 @@ def write_tsv(annotation: Annotation, path: str | Path) -> None:
     """Write SzCORE's seven columns; a recording without events is one `bckg` row."""
     events = annotation.events or (Event(0.0, annotation.duration_s, BACKGROUND),)
     date_time = annotation.start.strftime(DATE_FORMAT) if annotation.start else MISSING
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
         for event in events:

@@ -22,7 +22,7 @@ from brainbrr.data.preparation.preparation import (
 from brainbrr.data.recordings.read import open_recording
 from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.intervals import Intervals, as_intervals
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 
 if TYPE_CHECKING:
     import mne
@@ -117,7 +117,7 @@ def prepared(
     """A recording prepared for the time of a `with` block."""
     if isinstance(source, Recording):
         header, eeg_uv = prepare(source, preparation)
-        yield PreparedEeg.of(header, quantise(eeg_uv))
+        yield PreparedEeg.of(header, quantize(eeg_uv))
         return
     with tempfile.TemporaryDirectory() as folder:
         source = Path(source) if isinstance(source, (str, Path)) else source

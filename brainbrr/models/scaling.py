@@ -5,7 +5,7 @@ from torch import Tensor
 
 from brainbrr.errors import BrainbrrError
 from brainbrr.kernels.tracing import is_tracing
-from brainbrr.signal.quantisation import STEP_UV
+from brainbrr.signal.quantization import STEP_UV
 
 
 class ScaleNotPositive(BrainbrrError):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import brainbrr
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.reporting.cases import Case
 from brainbrr.reporting.markup import Html, fill, join, template
 from brainbrr.reporting.published import PublishedScore
@@ -81,7 +81,7 @@ def write_report(
         sort_js=Html(template("sort.js")),
         review_js=Html(template("review.js")),
     )
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(page)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import brainbrr
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.synthesis.files import named, write_json, write_recording
@@ -124,7 +124,7 @@ def _describe(output: Path, subjects: Iterable[Subject]) -> None:
         write_json(description, output / "dataset_description.json")
     if (output / "participants.tsv").is_file():
         return
-    with open_durable(output / "participants.tsv") as file:
+    with atomic_write(output / "participants.tsv") as file:
         file.write("participant_id\tsplit\tage\tsex\trate_hz\tmontage\tmains_hz\tonset_electrode\n")
         for subject in subjects:
             focus = ELECTRODES[subject.semiology.focus]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from edfio import Edf, EdfSignal, Patient, Recording
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.events.tsv import write_tsv
 from brainbrr.synthesis.recording import SyntheticRecording
 
@@ -40,7 +40,7 @@ def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) ->
     )
     content = BytesIO()
     edf.write(content)
-    with open_durable(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(content.getbuffer())
 
 
@@ -63,7 +63,7 @@ def write_recording(
         ],
     }
     write_json(sidecar, named(stem, "eeg.json"))
-    with open_durable(named(stem, "channels.tsv")) as file:
+    with atomic_write(named(stem, "channels.tsv")) as file:
         file.write("name\ttype\tunits\n")
         file.writelines(f"{label}\t{_kind(label)}\tuV\n" for label in recording.labels)
     write_tsv(recording.annotation, named(stem, "events.tsv"))
@@ -76,7 +76,7 @@ def named(stem: Path, ending: str) -> Path:
 
 def write_json(content: object, path: Path) -> None:
     """Write indented JSON, whole or not at all."""
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(content, indent=2) + "\n")
 
 

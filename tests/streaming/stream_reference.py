@@ -15,7 +15,7 @@ from brainbrr.signal.labels import derivations
 from brainbrr.signal.mains import find_mains
 from brainbrr.signal.montage import solve_montage, useful_channels
 from brainbrr.signal.quality import GOOD, judge, with_guard
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.resampling import extended, rate_ratio, resample_span
 from brainbrr.signal.windows import stitch, window_spans
 from brainbrr.streaming.detector_stream import DetectorStream
@@ -83,7 +83,7 @@ def prepare_live(eeg_uv, labels, rate_hz, preparation):
         backward, _ = signal.sosfilt(sections, ahead, zi=settled * ahead[None, :, :1])
         electrodes[:, cut] = weights @ backward[:, ::-1][:, : cut.stop - cut.start]
         present[:, cut] = (whole.observed & ~lost)[:, None]
-    return quantise(electrodes.astype(np.float32)), present
+    return quantize(electrodes.astype(np.float32)), present
 
 
 def scale_until(steps, present, stop):

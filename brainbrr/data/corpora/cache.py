@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.errors import BrainbrrError
 from brainbrr.signal.electrodes import N_ELECTRODES
@@ -71,7 +71,7 @@ def open_signal(row: ManifestRow, cache_folder: Path, *, verify: bool = True) ->
             second a gigabyte.
 
     Returns:
-        Read-only int16, shape `(19, samples)`, steps of `brainbrr.signal.quantisation.STEP_UV`
+        Read-only int16, shape `(19, samples)`, steps of `brainbrr.signal.quantization.STEP_UV`
         microvolts.
 
     Raises:
@@ -114,7 +114,7 @@ def write_entry(entry: Entry, path: Path) -> None:
     """Write an entry, whole or not at all."""
     if entry.row is not None:
         entry = replace(entry, row=replace(entry.row, events=None, split=""))
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(asdict(entry)))
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import SEIZURE, Event, InvalidEvent
@@ -120,7 +120,7 @@ def read_corrections(path: str | Path) -> list[Correction]:
 
 def write_corrections(corrections: Iterable[Correction], path: str | Path) -> None:
     """Write corrections as the report's review section does, whole or not at all."""
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
         for correction in corrections:

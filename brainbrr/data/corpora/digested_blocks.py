@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.data.recordings.blocks import RecordingBlocks
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.windows import recorded_spans
 
 _BLOCK_S = 300.0
@@ -53,7 +53,7 @@ class DigestedBlocks:
         return tuple(d.hexdigest() for d, moved in zip(self._digests, moves, strict=True) if moved)
 
     def _add(self, eeg_uv: NDArray[np.float32]) -> None:
-        steps = quantise(eeg_uv)
+        steps = quantize(eeg_uv)
         self._low = np.minimum(self._low, steps.min(axis=1))
         self._high = np.maximum(self._high, steps.max(axis=1))
         for digest, channel in zip(self._digests, steps, strict=True):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from brainbrr.data.corpora.cache import open_signal
 from brainbrr.data.corpora.manifest import ManifestRow
-from brainbrr.signal.quantisation import dequantise
+from brainbrr.signal.quantization import dequantize
 
 
 def read_excerpt(
@@ -27,7 +27,7 @@ def read_excerpt(
     signal = open_signal(row, Path(cache_folder))
     rate_hz = signal.shape[1] / row.duration_s
     first, last = (max(round(seconds * rate_hz), 0) for seconds in (start_s, stop_s))
-    eeg_uv = dequantise(signal[:, first:last])
+    eeg_uv = dequantize(signal[:, first:last])
     eeg_uv[~row.observed_mask] = np.nan
     for onset_s, offset_s in row.gaps:
         low, high = (max(round(edge * rate_hz) - first, 0) for edge in (onset_s, offset_s))

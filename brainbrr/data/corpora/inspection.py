@@ -17,7 +17,7 @@ from brainbrr.data.corpora.labelled import label_fault
 from brainbrr.data.corpora.layouts.source import Source
 from brainbrr.data.corpora.pool import each_in_pool
 from brainbrr.data.corpora.split import SplitLeak, check_disjoint
-from brainbrr.data.corpora.summary import summarise
+from brainbrr.data.corpora.summary import summarize
 from brainbrr.data.preparation.preparation import (
     PlannedRecording,
     Preparation,
@@ -87,7 +87,7 @@ class Inspection:
         recordings: one by one.
         copies: recordings that hold the same signals, with how many channels they share.
         leaks: what is wrong with the split; empty where nothing is.
-        summary: `brainbrr.data.corpora.summary.summarise` of the usable recordings.
+        summary: `brainbrr.data.corpora.summary.summarize` of the usable recordings.
     """
 
     corpus: str
@@ -137,7 +137,7 @@ def inspect_corpus(
         tuple(found),
         tuple(copies(found)),
         tuple(_leaks(everything)),
-        summarise(usable, [examined.reason for examined in found if examined.reason]),
+        summarize(usable, [examined.reason for examined in found if examined.reason]),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
@@ -108,6 +108,6 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
 
 def write_manifest(rows: Iterable[ManifestRow], path: str | Path) -> None:
     """Write rows sorted by recording, whole or not at all."""
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         for row in sorted(rows, key=lambda row: row.recording_id):
             file.write(json.dumps(asdict(row)) + "\n")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.data.corpora.cache import StaleCache
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.corrections import Correction, read_corrections
@@ -213,7 +213,7 @@ def _write_lists(
     )
     path = folder / QUARANTINE
     if not path.exists() or path.read_text(encoding="utf-8") != lines:
-        with open_durable(path) as file:
+        with atomic_write(path) as file:
             file.write(lines)
     return rows, quarantine
 

@@ -14,7 +14,6 @@ from brainbrr.data.corpora.cache import Entry, Refusal, Stamp, file_sha256, read
 from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.preparation.preparation import Preparation, PreparedHeader, prepare_file
 from brainbrr.errors import BrainbrrError
-from brainbrr.file_lock import claim
 
 log = logging.getLogger(__name__)
 

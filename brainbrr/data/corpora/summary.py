@@ -38,7 +38,7 @@ class Described(Protocol):
     def interpolated(self) -> Sequence[str]: ...  # noqa: D102
 
 
-def summarise(recordings: Sequence[Described], reasons: Iterable[str]) -> dict[str, Any]:
+def summarize(recordings: Sequence[Described], reasons: Iterable[str]) -> dict[str, Any]:
     """A corpus in numbers.
 
     Args:

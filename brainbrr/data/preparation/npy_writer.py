@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 
 Write = Callable[[int, NDArray[np.generic]], None]
 
@@ -25,7 +25,7 @@ def open_npy(
         shape: `(rows, samples)`.
         dtype: of the blocks.
     """
-    with open_durable(target, "wb") as file:
+    with atomic_write(target, "wb") as file:
         header = {
             "descr": np.lib.format.dtype_to_descr(dtype),
             "fortran_order": False,

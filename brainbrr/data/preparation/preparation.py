@@ -23,7 +23,7 @@ from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.labels import derivations, kind_of
 from brainbrr.signal.montage import useful_channels
 from brainbrr.signal.quality import FLAT, GOOD, REASONS, SATURATED, QualityLimits
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.robust_scale import N_STEPS, count_steps, robust_scale
 from brainbrr.signal.windows import recorded_spans
 
@@ -260,7 +260,7 @@ def prepare(
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
     for first, chunk in job.chunks():
         eeg_uv[:, first : first + chunk.shape[1]] = chunk
-        _add_counts(counts, quantise(chunk), job.plan.solution.observed)
+        _add_counts(counts, quantize(chunk), job.plan.solution.observed)
     return job.header(counts), eeg_uv
 
 
@@ -286,7 +286,7 @@ def prepare_blocks(
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
     with open_npy(target, (N_ELECTRODES, job.n_samples), np.dtype(np.int16)) as write:
         for first, chunk in job.chunks():
-            steps = quantise(chunk)
+            steps = quantize(chunk)
             write(first, steps)
             _add_counts(counts, steps, job.plan.solution.observed)
     return job.header(counts)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.data.windows.dataset import WindowBatch
 from brainbrr.errors import BrainbrrError
 from brainbrr.models.scaling import standardise
@@ -168,9 +168,9 @@ class FiniteGuard(Callback):
             ],
         }
         stem = f"step-{trainer.global_step:08d}-rank-{trainer.global_rank}"
-        with open_durable(self.folder / f"{stem}.json") as file:
+        with atomic_write(self.folder / f"{stem}.json") as file:
             json.dump(report, file, indent=1)
-        with open_durable(self.folder / f"{stem}.pt", "wb") as file:
+        with atomic_write(self.folder / f"{stem}.pt", "wb") as file:
             torch.save([[part.cpu() for part in batch] for batch in batches], file)
         return report
 

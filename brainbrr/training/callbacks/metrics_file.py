@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 
 COLUMNS = ("step", "name", "value")
 
@@ -59,7 +59,7 @@ class MetricsFile(Logger):
         if not self.path.exists():
             return
         kept = [row for row in read_metrics(self.path) if row[0] <= step]
-        with open_durable(self.path) as file:
+        with atomic_write(self.path) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([COLUMNS, *((at, name, repr(value)) for at, name, value in kept)])
 

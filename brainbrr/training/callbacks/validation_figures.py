@@ -14,7 +14,7 @@ from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.calibration import count_samples
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.signal.quantisation import dequantise
+from brainbrr.signal.quantization import dequantize
 from brainbrr.training.callbacks.adjacency_figure import adjacency_figure
 from brainbrr.training.validation import Validation
 
@@ -78,7 +78,7 @@ class ValidationFigures(Callback):
         samples = slice(round(start_s * rate_hz), round(stop_s * rate_hz))
         signal = validation.open_signal(row, validation.cache_folder)[:, samples]
         scale = np.array(row.scale_uv)[:, None]
-        eeg = (dequantise(np.asarray(signal)) - np.array(row.center_uv)[:, None]) / scale
+        eeg = (dequantize(np.asarray(signal)) - np.array(row.center_uv)[:, None]) / scale
         figure = Figure(figsize=(12, 8), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
         time_s = start_s + np.arange(eeg.shape[1]) / rate_hz

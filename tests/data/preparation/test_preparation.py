@@ -29,7 +29,7 @@ from brainbrr.data.recordings.refusals import GitLfsPointer
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.filters import design_filter, filter_zero_phase
 from brainbrr.signal.labels import derivations
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.windows import recorded_spans
 from tests.edf_writer import Channel, EdfFile, electrode_file
 from tests.montages import MONTAGES, derive
@@ -124,7 +124,7 @@ def test_prepare_file_equals_prepare_to_the_step(tmp_path):
     filed = prepare_file(path, Preparation(), tmp_path / "a.npy")
     steps = np.load(tmp_path / "a.npy", mmap_mode="r")
     assert steps.dtype == np.int16
-    np.testing.assert_array_equal(steps, quantise(eeg))
+    np.testing.assert_array_equal(steps, quantize(eeg))
     for name in header.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(filed, name), getattr(header, name))
 

@@ -14,7 +14,7 @@ from brainbrr.data.preparation.preparation import (
 from brainbrr.data.recordings.read import read_recording
 from brainbrr.data.recordings.refusals import GitLfsPointer
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 
 
 def recordings(folder):
@@ -80,7 +80,7 @@ def test_chb_mit_clips_are_solved_from_their_bipolar_channels(shared_data, tmp_p
         np.testing.assert_array_equal(whole, eeg)
         assert np.corrcoef(rederived, recording.eeg_uv[recording.labels.index("F7-T7")])[0, 1] > 0.7
         filed = prepare_file(path, Preparation(), tmp_path / "clip.npy")
-        np.testing.assert_array_equal(np.load(tmp_path / "clip.npy"), quantise(eeg))
+        np.testing.assert_array_equal(np.load(tmp_path / "clip.npy"), quantize(eeg))
         assert filed.bad_spans == header.bad_spans
 
 

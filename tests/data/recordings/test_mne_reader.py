@@ -17,7 +17,7 @@ from brainbrr.data.recordings.refusals import (
     NoSignal,
 )
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.windows import recorded_spans, window_spans
 
 
@@ -42,7 +42,7 @@ def test_fif(raw, tmp_path):
     raw.save(path, verbose="ERROR")
     np.testing.assert_allclose(read_recording(path).eeg_uv, from_mne(raw).eeg_uv, rtol=1e-5)
     prepare_file(path, Preparation(), tmp_path / "a.npy")
-    expected = quantise(prepare(read_recording(path), Preparation())[1])
+    expected = quantize(prepare(read_recording(path), Preparation())[1])
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), expected)
 
 
