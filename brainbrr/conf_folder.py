@@ -1,4 +1,4 @@
-"""Location of the configuration: inside an installed wheel, or next to the package in a checkout."""
+"""The folder of the configuration: in an installed wheel, or next to the package in a checkout."""
 
 from pathlib import Path
 

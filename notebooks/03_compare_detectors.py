@@ -49,7 +49,7 @@ from small_run import make_run
 
 import brainbrr
 from brainbrr.data.corpora.cache import open_signal
-from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.cache import read_excerpt
 from brainbrr.data.corpora.manifest import read_manifest
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace

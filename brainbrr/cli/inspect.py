@@ -31,7 +31,9 @@ def _recordings(found: Inspection, n_shown: int) -> Table:
     table = Table("recording", "split", "min", "Hz", "reference", "missing", "mains", "uV", "bad",
                   "seizures", "what to look at")  # fmt: skip
     # Those with something to look at come first.
-    ordered = sorted(found.recordings, key=lambda r: (not r.reason, not r.doubts, r.recording_id))
+    ordered = sorted(
+        found.recordings, key=lambda r: (not r.reason, not r.label_warnings, r.recording_id)
+    )
     for recording in ordered[:n_shown]:
         table.add_row(*_cells(recording))
     if len(ordered) > n_shown:
@@ -42,7 +44,7 @@ def _recordings(found: Inspection, n_shown: int) -> Table:
 def _cells(recording: Examined) -> list[str]:
     unit = "" if recording.unit in {"", "as stated"} else f" ({recording.unit}?)"
     notes = [f"{recording.reason}: {recording.detail}"] if recording.reason else []
-    notes += [*recording.doubts, *recording.repairs]
+    notes += [*recording.label_warnings, *recording.repairs]
     return [
         recording.recording_id,
         recording.split,

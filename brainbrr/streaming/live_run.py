@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.signal.causal_resampling import CausalResampler
-from brainbrr.signal.filters import design_filter
-from brainbrr.signal.fixed_lag import FixedLagFilter
+from brainbrr.signal.filters import FixedLagFilter, design_filter
 from brainbrr.signal.quality import Codes, judge
 from brainbrr.signal.quantization import quantize
 from brainbrr.signal.resampling import rate_ratio

@@ -1,8 +1,7 @@
-"""What looks like a seizure and is none: each a pure function giving `(electrodes, samples)`
-microvolts.
+"""Artefacts and normal rhythms that resemble seizures: pure functions to `(electrodes, samples)`.
 
 All of them are rhythmic or large or both. None of them evolves: no frequency falls, nothing spreads
-from one electrode to the next.
+from one electrode to the next. Amplitudes are in microvolts.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,8 +38,7 @@ _LEFT_TEMPLE, _RIGHT_TEMPLE = (ELECTRODES.index(name) for name in ("T3", "T4"))
 
 
 def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Bursts of jaw muscle once or twice a second over both temples, with slow waves of the tongue
-    in front."""
+    """Chewing: jaw muscle once or twice per second over both temples, with waves of the tongue."""
     bite_hz = generator.uniform(1.0, 2.0)
     phase = _phase(generator, n_samples, rate_hz, bite_hz, 0.08)
     bite = np.exp(5 * (np.cos(phase) - 1))
@@ -55,8 +53,7 @@ def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
 def electrode_tremor(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """One electrode (and faintly its neighbours) shaken at a constant 3-7 Hz, growing and
-    waning."""
+    """One electrode (and faintly its neighbours) shaken at a constant 3-7 Hz, waxing and waning."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
     wave = np.cos(phase) + generator.uniform(0, 0.15) * np.cos(2 * phase + 1.0)
@@ -66,8 +63,7 @@ def electrode_tremor(
 
 
 def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz where the head is
-    touched."""
+    """Rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz under the hand."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
     wave = np.exp(2.5 * (np.cos(phase) - 1)) - 0.9 * np.exp(2.0 * (np.cos(phase - 1.2) - 1))
@@ -116,8 +112,7 @@ def drowsy_theta(
 def temporal_theta(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Rhythmic mid-temporal theta of drowsiness: notched 4.5-7 Hz waves over one temple, constant
-    from end to end."""
+    """Rhythmic mid-temporal theta of drowsiness: constant notched 4.5-7 Hz waves over one temple."""
     centre = int(generator.choice([_LEFT_TEMPLE, _RIGHT_TEMPLE]))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
     lead = _travel(generator, 0.4)
@@ -145,7 +140,7 @@ def delta_run(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv
 def electrode_pops(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """A loose electrode that jumps every second or so and creeps back, far larger than the EEG."""
+    """A loose electrode that jumps about once per second and drifts back, far larger than the EEG."""
     signal = np.zeros((N_ELECTRODES, n_samples), dtype=np.float32)
     time_s = np.arange(n_samples) / rate_hz
     course = np.zeros(n_samples)
@@ -195,8 +190,7 @@ def _phase(
 
 
 def _travel(generator: Generator, spread_rad: float) -> NDArray[np.float64]:
-    """Phase `(electrodes, 1)` of a wave that crosses the scalp in a random direction, by about
-    `spread_rad` each way."""
+    """Draw the phases `(electrodes, 1)` of a wave that crosses the scalp in a random direction."""
     direction = generator.standard_normal(3)
     return np.asarray(spread_rad * (POSITIONS @ (direction / np.linalg.norm(direction)))[:, None])
 

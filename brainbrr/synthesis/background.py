@@ -1,5 +1,4 @@
-"""The brain at rest: 1/f activity, posterior alpha that blocks, sleep spindles, slowing with
-vigilance."""
+"""Resting EEG: 1/f activity, posterior alpha that blocks, sleep spindles, slowing by vigilance."""
 
 import numpy as np
 from numpy.random import Generator
@@ -61,8 +60,7 @@ def posterior_alpha(
     alpha_hz: float,
     rms_uv: float,
 ) -> Signal:
-    """The rhythm over the back of the head that comes with closed eyes and blocks when they
-    open."""
+    """The rhythm over the back of the head that appears with closed eyes and blocks when they open."""
     sources = band_noise(generator, 2, n_samples, rate_hz, alpha_hz, 0.5)
     sources *= rms_uv * vigilance.envelope(ALPHA_LEVEL, n_samples, rate_hz)
     return mix(np.stack([_ALPHA_LEFT, _ALPHA_RIGHT], axis=1), sources)
@@ -81,8 +79,7 @@ def slowing(
 
 
 def topography_side(generator: Generator) -> Signal:
-    """Random gains around 1 for each electrode, so that two sources with one topography are not
-    one."""
+    """Draw a gain per electrode, so that two sources with one topography are not the same."""
     return generator.uniform(0.3, 1.3, N_ELECTRODES).astype(np.float32)
 
 
@@ -91,7 +88,7 @@ def spindles(
 ) -> Signal:
     """Sleep spindles (11.5-14.5 Hz, 0.5-1.5 s) and K-complexes over the centre while asleep."""
     course = np.zeros(n_samples, dtype=np.float32)
-    for onset_s, offset_s in vigilance.stretches("asleep"):
+    for onset_s, offset_s in vigilance.segments("asleep"):
         for at_s in _poisson_times(generator, onset_s, offset_s, 8 / 60):
             length = round(generator.uniform(0.5, 1.5) * rate_hz)
             time_s = np.arange(length) / rate_hz

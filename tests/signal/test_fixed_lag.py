@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from brainbrr.signal.filters import design_filter, filter_zero_phase
-from brainbrr.signal.fixed_lag import FixedLagFilter
+from brainbrr.signal.filters import FixedLagFilter, design_filter, filter_zero_phase
 
 RATE_HZ = 256
 

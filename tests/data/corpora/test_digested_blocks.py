@@ -3,9 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbrr.data.corpora.digested_blocks import DigestedBlocks
-from brainbrr.data.recordings.blocks import BlocksOfRecording
-from brainbrr.data.recordings.recording import Recording
+from brainbrr.data.corpora.inspection import DigestedBlocks
+from brainbrr.data.recordings.recording import BlocksOfRecording, Recording
 
 N_SAMPLES, RATE_HZ = 100, 10.0
 

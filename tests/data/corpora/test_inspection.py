@@ -58,9 +58,9 @@ def test_what_would_be_quarantined_is_told_with_the_reason(bids_root, write_even
 def test_missing_labels_are_a_finding(bids_root):
     next(bids_root.rglob("sub-01*_events.tsv")).unlink()
     recordings = by_name(inspect(bids_root))
-    assert recordings["sub-01"].doubts == ("no labels",)
+    assert recordings["sub-01"].label_warnings == ("no labels",)
     assert recordings["sub-01"].events is None
-    assert recordings["sub-02"].doubts == ()
+    assert recordings["sub-02"].label_warnings == ()
 
 
 def test_a_subject_in_two_splits_is_a_finding(tmp_path, write_edf):

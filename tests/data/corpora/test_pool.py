@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from brainbrr.data.corpora import pool
-from brainbrr.data.corpora.pool import WorkerDied, each_in_pool, n_cores
+from brainbrr.data.corpora.pool import each_in_pool, n_cores
+from brainbrr.errors import Failed
 
 
 def double(number):
@@ -32,8 +33,8 @@ def test_workers_are_other_processes():
     assert os.getpid() not in {process for _, process in results.values()}
 
 
-def test_a_worker_that_is_killed_is_told():
-    with pytest.raises(WorkerDied, match="most likely for want of memory.*workers=1"):
+def test_a_worker_that_is_killed_is_reported():
+    with pytest.raises(Failed, match="was killed, probably out of memory.*workers=1"):
         list(each_in_pool(die, [1, 2], 2))
 
 

@@ -5,8 +5,7 @@ import pytest
 
 from brainbrr.data.preparation.plan import plan_montage
 from brainbrr.data.preparation.survey import epoch_spans, survey
-from brainbrr.data.recordings.blocks import BlocksOfRecording
-from brainbrr.data.recordings.recording import Recording
+from brainbrr.data.recordings.recording import BlocksOfRecording, Recording
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import derivations
 from brainbrr.signal.quality import DISCONNECTED, FLAT, QualityLimits
@@ -45,10 +44,10 @@ def test_a_plan_has_one_stretch_where_nothing_changes():
     channels = derivations([f"{name}-REF" for name in ELECTRODES])
     epochs = np.array([[0, 10], [10, 20], [20, 30]])
     plan = plan_montage(channels, np.zeros((19, 3), dtype=np.uint8), epochs, **OPTIONS)
-    (stretch,) = plan.stretches
-    assert (stretch.first, stretch.last) == (0, 30)
+    (segment,) = plan.segments
+    assert (segment.first, segment.last) == (0, 30)
     assert plan.bad == ()
-    np.testing.assert_allclose(stretch.weights, np.eye(19) - 1 / 19, atol=1e-12)
+    np.testing.assert_allclose(segment.weights, np.eye(19) - 1 / 19, atol=1e-12)
 
 
 def test_a_plan_follows_what_is_bad_and_merges_neighbouring_spans():
@@ -59,7 +58,7 @@ def test_a_plan_follows_what_is_bad_and_merges_neighbouring_spans():
     codes[5, 2] = DISCONNECTED
     plan = plan_montage(channels, codes, epochs, **OPTIONS)
     assert plan.bad == (("C3", 10, 40, "flat"), ("F7", 20, 30, "disconnected"))
-    weights = plan.stretches[2].weights
+    weights = plan.segments[2].weights
     good = np.delete(np.arange(19), [2, 5])
     assert not weights[good][:, [2, 5]].any(), "what is bad leaks into no other electrode"
     np.testing.assert_allclose(weights[good].sum(axis=0), 0, atol=1e-12)
@@ -73,5 +72,5 @@ def test_where_hardly_anything_is_good_the_weights_stay():
     codes[:17, 4] = FLAT
     epochs = np.stack([np.arange(10) * 10, np.arange(1, 11) * 10], axis=1)
     plan = plan_montage(channels, codes, epochs, **OPTIONS)
-    np.testing.assert_array_equal(plan.stretches[1].weights, plan.solution.weights)
+    np.testing.assert_array_equal(plan.segments[1].weights, plan.solution.weights)
     assert len(plan.bad) >= 17

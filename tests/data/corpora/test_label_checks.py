@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.data.corpora.label_warnings import doubts
+from brainbrr.data.corpora.label_checks import label_warnings
 from brainbrr.data.corpora.layouts.source import Source
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals
@@ -16,8 +16,8 @@ def source(*spans, stated_s=None):
 
 
 def test_ordinary_labels_raise_no_doubt():
-    assert doubts(source((10, 60), (100, 140), stated_s=3601), 3600.0, NO_GAPS) == []
-    assert doubts(source(), 3600.0, NO_GAPS) == []
+    assert label_warnings(source((10, 60), (100, 140), stated_s=3601), 3600.0, NO_GAPS) == []
+    assert label_warnings(source(), 3600.0, NO_GAPS) == []
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_ordinary_labels_raise_no_doubt():
     ],
 )
 def test_each_oddity_is_told(spans, stated_s, gaps, expected):
-    (found,) = doubts(
+    (found,) = label_warnings(
         source(*spans, stated_s=stated_s),
         4000.0 if stated_s is None else 3600.0,
         as_intervals(gaps),
@@ -42,4 +42,4 @@ def test_each_oddity_is_told(spans, stated_s, gaps, expected):
 
 
 def test_missing_labels_are_told():
-    assert doubts(Source("a", Path("a"), "s"), 60.0, NO_GAPS) == ["no labels"]
+    assert label_warnings(Source("a", Path("a"), "s"), 60.0, NO_GAPS) == ["no labels"]
