@@ -16,7 +16,7 @@ CODES = {
     "tcsz": "sz_gen_m_tonicClonic",
     "atsz": "sz_gen_m_atonic",
     "mysz": "sz_gen_m_myoclonic",
-    # TUSZ's "non-epileptic seizure": seen in the patient, without electrographic signs. Not a seizure.
+    # TUSZ's "non-epileptic seizure" is seen in the patient and has no electrographic signs.
     "nesz": "nesz",
     "background": BACKGROUND,
 }

@@ -56,7 +56,7 @@ def read_csv_bi(path: str | Path, duration_s: float | None = None) -> Annotation
         ) from error
     if not table:
         raise InvalidFile(
-            f"the columns {', '.join(COLUMNS)}", f"an empty table, {path}", "Check the file."
+            f"the columns {', '.join(COLUMNS)}", f"{path} without a table", "Check the file."
         )
     length_s = duration_s if length_s is None else length_s
     if length_s is None:

@@ -106,8 +106,8 @@ def detect(trace: Trace, detection: Detection) -> Annotation:
     """Detect the seizure events of a trace by hysteresis.
 
     An event is a run at or above the off threshold that somewhere reaches the on threshold. Neither
-    runs nor merging nor smoothing crosses a gap of the recording. Each event's confidence is the mean smoothed
-    probability inside it.
+    runs nor merging nor smoothing crosses a gap of the recording. Each event's confidence is
+    the mean smoothed probability inside it.
 
     Returns:
         an annotation of the trace's whole duration, its events of type `sz`.

@@ -54,10 +54,10 @@ def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:
     """Read an event table.
 
     Understands SzCORE's columns in any order, extra columns, a byte-order mark, `n/a` values,
-    `offset` in place of `duration`, and BIDS's `trial_type` in place of `eventType`. Rows without an
-    onset and rows of zero duration are left out; so is an event other than a seizure whose duration
-    is unknown or negative (SeizeIT2 has one). A seizure of
-    unknown or negative duration cannot be scored and is refused.
+    `offset` in place of `duration`, and BIDS's `trial_type` in place of `eventType`. Rows without
+    an onset and rows of zero duration are left out; so is an event other than a seizure whose
+    duration is unknown or negative (SeizeIT2 has one). A seizure of unknown or negative duration
+    cannot be scored and is refused.
 
     Args:
         duration_s: length of the recording if the table has no `recordingDuration`.

@@ -75,7 +75,7 @@ class CausalResampler:
             self._started = True
 
     def _mirror(self, n_samples: int, *, end: bool) -> Signal:
-        """Extend the signal beyond an end: mirrored through its last value, as far as it reaches."""
+        """Extend the signal beyond an end: mirrored through its last value."""
         signal = self._buffer[:, -self._n_in :] if self._buffer_start < 0 else self._buffer
         steps = np.minimum(np.arange(1, n_samples + 1), signal.shape[1] - 1)
         if end:

@@ -114,8 +114,8 @@ def _potentials(channels: Sequence[Derivation | None], used: NDArray[np.bool_]) 
     for edge, (_, derivation) in enumerate(edges):
         incidence[edge, row[derivation.plus]] = 1.0
         incidence[edge, row[derivation.minus]] = -1.0
-    # The columns of each connected part sum to zero, so its mean is undetermined; the pseudo-inverse
-    # picks the solution of least norm, which is the one with a mean of zero.
+    # The columns of each connected part add up to zero, so its mean is undetermined: the
+    # pseudo-inverse picks the solution of least norm, which has a mean of zero.
     solved = np.linalg.pinv(incidence)
     potentials = np.zeros((N_ELECTRODES, len(channels)))
     for name in _INDEX.keys() & row.keys():
@@ -126,9 +126,10 @@ def _potentials(channels: Sequence[Derivation | None], used: NDArray[np.bool_]) 
 def _join(potentials: Matrix, parts: Sequence[Sequence[int]]) -> Matrix:
     """Shift each part as a whole so that the spline through all of them bends least.
 
-    With potentials `p + M s` (`M` assigns each electrode to its part, `s` the shifts) and the
-    spline's bending energy `(p + M s)' E (p + M s)`, the least is at `s = -(M' E M)^+ M' E p`. A shift
-    common to all parts costs nothing, hence the pseudo-inverse; the average reference removes it.
+    With potentials `p + M s` (`M` assigns each electrode to its part, `s` are the shifts) and the
+    spline's bending energy `(p + M s)' E (p + M s)`, the minimum is at `s = -(M' E M)^+ M' E p`. A
+    shift common to all parts costs nothing, hence the pseudo-inverse; the average reference removes
+    it.
     """
     if len(parts) < 2:
         return potentials
@@ -170,7 +171,7 @@ def solve_montage(
     Args:
         channels: derivation of each channel, None if it is not EEG.
         usable: `(channels,)` False for channels to leave out, e.g. because they are bad.
-        max_interpolated: at most this many electrodes are interpolated; if more are missing, none is.
+        max_interpolated: with more electrodes missing than this, none is interpolated.
         min_neighbours: recorded electrodes required around an interpolated one.
         neighbour_deg: angle on the sphere within which an electrode is a neighbour.
     """

@@ -48,12 +48,12 @@ def polyphase_taps(ratio: Fraction) -> tuple[NDArray[np.float64], int]:
 
 
 def resample_span(read: ReadSpan, ratio: Fraction, first: int, last: int) -> Signal:
-    """Return samples `[first, last)` at the new rate, as if the whole signal were resampled at once.
+    """Return samples `[first, last)` at the new rate, the same as if all were resampled at once.
 
     Sample 0 of both rates is the same instant.
 
     Args:
-        read: returns the source samples `[first, last)`, also outside the recording (see `extended`).
+        read: returns source samples `[first, last)`, also outside the recording (see `extended`).
         ratio: new rate over old rate.
         first: index at the new rate.
         last: index at the new rate.

@@ -10,7 +10,7 @@ _IQR_OF_NORMAL = 1.3489795
 
 
 def count_steps(steps: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Count how often each value occurs, `(2**16,)`; counts of parts add up to that of the whole."""
+    """Count how often each value occurs, `(2**16,)`; counts of parts add up."""
     return np.bincount(steps.astype(np.int64) + N_STEPS // 2, minlength=N_STEPS)
 
 

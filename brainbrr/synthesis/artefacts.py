@@ -112,7 +112,7 @@ def drowsy_theta(
 def temporal_theta(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Rhythmic mid-temporal theta of drowsiness: constant notched 4.5-7 Hz waves over one temple."""
+    """Rhythmic mid-temporal theta of drowsiness: constant notched 4.5-7 Hz over one temple."""
     centre = int(generator.choice([_LEFT_TEMPLE, _RIGHT_TEMPLE]))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
     lead = _travel(generator, 0.4)
@@ -140,7 +140,7 @@ def delta_run(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv
 def electrode_pops(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """A loose electrode that jumps about once per second and drifts back, far larger than the EEG."""
+    """A loose electrode that jumps about once per second and drifts back, far above the EEG."""
     signal = np.zeros((N_ELECTRODES, n_samples), dtype=np.float32)
     time_s = np.arange(n_samples) / rate_hz
     course = np.zeros(n_samples)

@@ -60,7 +60,7 @@ def posterior_alpha(
     alpha_hz: float,
     rms_uv: float,
 ) -> Signal:
-    """The rhythm over the back of the head that appears with closed eyes and blocks when they open."""
+    """The rhythm over the back of the head that appears with closed eyes and then blocks."""
     sources = band_noise(generator, 2, n_samples, rate_hz, alpha_hz, 0.5)
     sources *= rms_uv * vigilance.envelope(ALPHA_LEVEL, n_samples, rate_hz)
     return mix(np.stack([_ALPHA_LEFT, _ALPHA_RIGHT], axis=1), sources)

@@ -67,7 +67,7 @@ def band_noise(
 
 
 def muscle_noise(generator: Generator, n_rows: int, n_samples: int, rate_hz: float) -> Signal:
-    """Draw an electromyogram: broadband noise above about 20 Hz, unit variance, `(rows, samples)`."""
+    """Draw an electromyogram: broadband noise above about 20 Hz, unit variance."""
     return shaped_noise(
         generator,
         n_rows,

@@ -112,7 +112,7 @@ def mains_hum(
 
 
 def heart(generator: Generator, n_samples: int, rate_hz: float) -> Signal:
-    """An electrocardiogram of about 1 mV, `(samples,)` microvolts, its rhythm modulated by breathing."""
+    """An electrocardiogram of about 1 mV, `(samples,)`, its rhythm modulated by breathing."""
     course = np.zeros(n_samples, dtype=np.float32)
     beat = _beat(rate_hz)
     interval_s, at_s = generator.uniform(0.7, 1.0), 0.0

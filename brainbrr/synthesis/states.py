@@ -34,7 +34,7 @@ class Vigilance:
     def envelope(
         self, level: dict[str, float], n_samples: int, rate_hz: float
     ) -> NDArray[np.float32]:
-        """Return a course `(samples,)` with `level[state]` in each segment, and soft transitions."""
+        """Return a course `(samples,)` with `level[state]` in each segment, softly joined."""
         levels = np.array([level[state] for state in self.states])
         inner_s = self.edges_s[1:-1]
         half_s = _TRANSITION_S / 2

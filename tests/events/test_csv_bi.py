@@ -64,7 +64,7 @@ def test_the_duration_may_come_from_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("", "none in"),
+        ("", "without a table"),
         (TUSZ.replace("start_time", "begin"), "start_time"),
         (TUSZ.replace("36.3315", "soon"), "soon"),
         (TUSZ.replace("36.3315", "1.0"), "duration -3.9"),

@@ -294,10 +294,9 @@ def manifest_row_for(
     """
     path = source.path.relative_to(root).as_posix()
     entry = read_entry(entry_path(folder, source.recording_id))
-    if isinstance(entry, CacheEntry) and source.refusal is None:
+    refusal = source.refusal
+    if refusal is None and isinstance(entry, CacheEntry):
         refusal = label_fault(source, entry.duration_s)
-    else:
-        refusal = source.refusal
     if refusal is not None:
         return Quarantined(source.recording_id, path, type(refusal).__name__, refusal.detail)
     if isinstance(entry, RefusedEntry):
