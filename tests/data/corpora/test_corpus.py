@@ -142,4 +142,4 @@ def test_too_few_subjects_leave_a_corpus_undivided_and_say_so(caplog):
     division = partial(by_fractions, train=0.6, val=0.2, test=0.2, seed=3)
     found = corpus(source("a", "1"), source("b", "2"), division=division).sources()
     assert [s.split for s in found] == ["", ""]
-    assert "made is left undivided: TooFewSubjects" in caplog.text
+    assert "made is not divided into splits: TooFewSubjects" in caplog.text

@@ -28,11 +28,11 @@ def test_ordinary_labels_raise_no_doubt():
         ([(10, 1815)], None, [], "a seizure of 1805 s"),
         ([(0, 1100), (1200, 2300)], None, [], "55% of the recording is seizure"),
         ([(10, 60)], None, [(40, 50)], "10 s of seizure in gaps"),
-        ([(10, 60)], 7200, [], "labels tell 7200 s, the signal 3600 s"),
+        ([(10, 60)], 7200, [], "labels state 7200 s, the signal has 3600 s"),
         ([(3990, 4100)], None, [], "one from 3990 to 4100 s"),
     ],
 )
-def test_each_oddity_is_told(spans, stated_s, gaps, expected):
+def test_each_warning(spans, stated_s, gaps, expected):
     (found,) = label_warnings(
         source(*spans, stated_s=stated_s),
         4000.0 if stated_s is None else 3600.0,

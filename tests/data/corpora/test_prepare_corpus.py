@@ -11,9 +11,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from edfio import Patient, Recording
+from hypothesis import given
 
 from brainbrr.data.corpora import prepare_recording
 from brainbrr.data.corpora.cache import StaleCache, open_signal
@@ -24,6 +26,7 @@ from brainbrr.data.corpora.prepare_corpus import (
     MANIFEST,
     QUARANTINE,
     prepare_corpus,
+    shard_of,
 )
 from brainbrr.data.corpora.prepare_recording import ENTRIES, LOCK_FILE
 from brainbrr.data.preparation.preparation import Preparation
@@ -523,3 +526,20 @@ def test_scale_and_centre_survive(corpus, cache):
     row = prepare(corpus, cache).rows[0]
     assert np.isfinite(row.center_uv).all()
     assert (np.asarray(row.scale_uv) > 0).all()
+
+
+@given(st.integers(0, 40), st.integers(1, 9))
+def test_shares_are_disjoint_and_complete(n_items, n_shares):
+    shares = [shard_of(range(n_items), f"{number}/{n_shares}") for number in range(n_shares)]
+    assert sorted(item for share in shares for item in share) == list(range(n_items))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_without_a_share_it_is_everything():
+    assert shard_of("abc", None) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("share", ["3/3", "1", "a/2", "-1/2", "1/0", ""])
+def test_what_is_no_share_is_refused(share):
+    with pytest.raises(match=r"prepare.share=K/N with 0 <= K < N; got .*prepare\.share=0/8"):
+        shard_of([1], share)
