@@ -47,8 +47,7 @@ from rich.console import Console
 from small_run import make_run
 
 import brainbrr
-from brainbrr.data.corpora.cache import open_signal
-from brainbrr.data.corpora.cache import read_excerpt
+from brainbrr.data.corpora.cache import open_signal, read_excerpt
 from brainbrr.data.corpora.manifest import read_manifest
 from brainbrr.data.windows.index import bad_samples, observed_in
 from brainbrr.events.trace_file import load_traces

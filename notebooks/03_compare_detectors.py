@@ -48,8 +48,7 @@ from rich.table import Table
 from small_run import make_run
 
 import brainbrr
-from brainbrr.data.corpora.cache import open_signal
-from brainbrr.data.corpora.cache import read_excerpt
+from brainbrr.data.corpora.cache import open_signal, read_excerpt
 from brainbrr.data.corpora.manifest import read_manifest
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace
