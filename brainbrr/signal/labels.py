@@ -81,7 +81,7 @@ def parse_label(label: str) -> Derivation | None:
 
 
 def kind_of(label: str) -> Kind:
-    """Whether a label names a scalp derivation, ears only, a Laplacian, or no EEG of the scalp."""
+    """Classify a label: a scalp derivation, ears only, a Laplacian, or something else."""
     derivation = parse_label(label)
     if derivation is None:
         tail = re.split(r"[-_ ]", label.strip().upper())

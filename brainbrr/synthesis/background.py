@@ -43,7 +43,7 @@ _DELTA_LEVEL = {"eyes_open": 0.0, "eyes_closed": 0.0, "drowsy": 0.3, "asleep": 1
 def resting(
     generator: Generator, n_samples: int, rate_hz: float, exponent: float, rms_uv: float
 ) -> Signal:
-    """1/f activity correlated over the scalp, `(electrodes, samples)` microvolts.
+    """Make 1/f activity correlated over the scalp, `(electrodes, samples)` microvolts.
 
     Each electrode has its own slope, spread around `exponent`.
     """
@@ -60,7 +60,7 @@ def posterior_alpha(
     alpha_hz: float,
     rms_uv: float,
 ) -> Signal:
-    """The rhythm over the back of the head that appears with closed eyes and then blocks."""
+    """Make the rhythm over the back of the head that appears with closed eyes and then blocks."""
     sources = band_noise(generator, 2, n_samples, rate_hz, alpha_hz, 0.5)
     sources *= rms_uv * vigilance.envelope(ALPHA_LEVEL, n_samples, rate_hz)
     return mix(np.stack([_ALPHA_LEFT, _ALPHA_RIGHT], axis=1), sources)
@@ -69,7 +69,7 @@ def posterior_alpha(
 def slowing(
     generator: Generator, n_samples: int, rate_hz: float, vigilance: Vigilance, rms_uv: float
 ) -> Signal:
-    """Theta of drowsiness and delta of sleep, widest over the front, `(electrodes, samples)`."""
+    """Make theta of drowsiness and delta of sleep, widest over the front."""
     theta = band_noise(generator, 2, n_samples, rate_hz, 5.5, 1.0)
     delta = band_noise(generator, 2, n_samples, rate_hz, 1.4, 0.6)
     theta *= 0.7 * rms_uv * vigilance.envelope(_THETA_LEVEL, n_samples, rate_hz)
@@ -86,7 +86,7 @@ def topography_side(generator: Generator) -> Signal:
 def spindles(
     generator: Generator, n_samples: int, rate_hz: float, vigilance: Vigilance, peak_uv: float
 ) -> Signal:
-    """Sleep spindles (11.5-14.5 Hz, 0.5-1.5 s) and K-complexes over the centre while asleep."""
+    """Make sleep spindles (11.5-14.5 Hz, 0.5-1.5 s) and K-complexes over the vertex while asleep."""
     course = np.zeros(n_samples, dtype=np.float32)
     for onset_s, offset_s in vigilance.segments("asleep"):
         for at_s in _poisson_times(generator, onset_s, offset_s, 8 / 60):

@@ -25,7 +25,7 @@ _BLINKS_PER_S = {"eyes_open": 0.25, "eyes_closed": 0.01, "drowsy": 0.05, "asleep
 def blinks(
     generator: Generator, n_samples: int, rate_hz: float, vigilance: Vigilance, peak_uv: float
 ) -> Signal:
-    """Eye blinks and sideways glances while the eyes are open."""
+    """Make eye blinks and sideways glances while the eyes are open."""
     vertical = np.zeros(n_samples, dtype=np.float32)
     sideways = np.zeros(n_samples, dtype=np.float32)
     for state, onset_s, offset_s in zip(
@@ -59,7 +59,7 @@ def _glance(generator: Generator, rate_hz: float, peak_uv: float) -> Signal:
 def muscle(
     generator: Generator, n_samples: int, rate_hz: float, tonus: Signal, rms_uv: float
 ) -> Signal:
-    """Tonic electromyogram that follows `tonus` `(samples,)`, mostly over temples and brow."""
+    """Make tonic electromyogram that follows `tonus` `(samples,)`, mostly over temples and brow."""
     weights = np.full(N_ELECTRODES, 0.3)
     weights[[5, 6, 16, 17, 0, 11]] = 1.0  # F7 T3 F8 T4 Fp1 Fp2
     weights *= generator.uniform(0.4, 1.4, N_ELECTRODES)
@@ -70,7 +70,7 @@ def muscle(
 
 
 def drift(generator: Generator, n_samples: int, rate_hz: float, rms_uv: float) -> Signal:
-    """Slow drift of electrode potentials by sweat and polarization; large at a few electrodes."""
+    """Make slow drift of electrode potentials by sweat and polarization; large at a few."""
     sizes = rms_uv * np.exp(0.7 * generator.standard_normal((N_ELECTRODES, 1)))
     wander = slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 4.0)
     wander += slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 15.0)
@@ -78,7 +78,7 @@ def drift(generator: Generator, n_samples: int, rate_hz: float, rms_uv: float) -
 
 
 def pops(generator: Generator, n_samples: int, rate_hz: float, per_hour: float) -> Signal:
-    """Single jumps of single electrodes with an exponential return."""
+    """Make single jumps of single electrodes with an exponential return."""
     signal = np.zeros((N_ELECTRODES, n_samples), dtype=np.float32)
     time_s = np.arange(round(2.5 * rate_hz)) / rate_hz
     for _ in range(generator.poisson(per_hour * n_samples / rate_hz / 3600)):
@@ -92,7 +92,7 @@ def pops(generator: Generator, n_samples: int, rate_hz: float, per_hour: float) 
 def mains_hum(
     generator: Generator, n_samples: int, rate_hz: float, mains_hz: float, rms_uv: float
 ) -> Signal:
-    """Mains hum with its third harmonic if the rate allows, of another size at each electrode."""
+    """Make mains hum and its third harmonic, of another size at each electrode."""
     time_s = np.arange(n_samples) / rate_hz
     sizes_uv = rms_uv * np.exp(0.6 * generator.standard_normal((N_ELECTRODES, 1)))
     phases = generator.uniform(0, 0.6, (N_ELECTRODES, 1))
@@ -112,7 +112,7 @@ def mains_hum(
 
 
 def heart(generator: Generator, n_samples: int, rate_hz: float) -> Signal:
-    """An electrocardiogram of about 1 mV, `(samples,)`, its rhythm modulated by breathing."""
+    """Make an electrocardiogram of about 1 mV, `(samples,)`, its rhythm modulated by breathing."""
     course = np.zeros(n_samples, dtype=np.float32)
     beat = _beat(rate_hz)
     interval_s, at_s = generator.uniform(0.7, 1.0), 0.0

@@ -6,12 +6,12 @@ import torch
 from brainbrr.data.windows.dataset import WeightedSpans
 from brainbrr.data.windows.index import UnlabelledRecording
 from brainbrr.data.windows.sampler import NoSeizures
-from brainbrr.errors import NotFound
 from brainbrr.events.detection import Detection
 from brainbrr.training.callbacks.checkpoint_file import NoCheckpoint, read_checkpoint
 from brainbrr.training.callbacks.checkpoints import UnknownMonitor
 from brainbrr.training.callbacks.early_stopping import EarlyStopping, InvalidPatience
 from brainbrr.training.callbacks.ema import released_weights
+from brainbrr.training.fit import EmptySplit
 from brainbrr.training.module import step_seed
 from brainbrr.training.resume import ResumeMismatch
 from brainbrr.training.trainer_options import TrainerOptions, checkpoint_children
@@ -98,7 +98,7 @@ def test_splits_without_what_they_need_are_refused(tmp_path, rows, cache):
     def run(rows):
         tiny.run(tmp_path, rows, cache, trainer=QUICK)
 
-    with pytest.raises(NotFound, match="recordings in the split val; got splits: train"):
+    with pytest.raises(EmptySplit, match="recordings in the split val; got splits: train"):
         run([row for row in rows if row.split == "train"])
     with pytest.raises(NoSeizures, match="at least one window with a seizure"):
         run([row if row.split == "val" else replace(row, events=[]) for row in rows])

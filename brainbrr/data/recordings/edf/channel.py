@@ -48,7 +48,7 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def whole(text: str) -> int | None:
+def integer(text: str) -> int | None:
     """Parse an integer of a header, or return None."""
     value = number(text)
     return int(value) if value is not None and value == int(value) else None
@@ -56,7 +56,7 @@ def whole(text: str) -> int | None:
 
 def _channel(fields: dict[str, str], first_sample: int, sample_bytes: int) -> EdfChannel:
     label = fields["label"].strip(" \0")
-    n_samples = whole(fields["samples"])
+    n_samples = integer(fields["samples"])
     if n_samples is None or n_samples < 0:
         raise UnreadableHeader(
             "a number of samples per record for each channel",

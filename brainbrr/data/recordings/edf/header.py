@@ -17,7 +17,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from brainbrr.data.recordings.edf.channel import EdfChannel, number, parse_channels, whole
+from brainbrr.data.recordings.edf.channel import EdfChannel, integer, number, parse_channels
 from brainbrr.data.recordings.edf.tal import record_time_s
 from brainbrr.data.recordings.refusals import (
     AnnotationOnly,
@@ -121,12 +121,12 @@ def _start(date: str, time: str) -> datetime | None:
         return None
 
 
-def _count_repairs(declared: int | None, whole: int, rest: int, stamped: bool) -> list[str]:
+def _count_repairs(declared: int | None, n_complete: int, rest: int, stamped: bool) -> list[str]:
     """List the repairs of the number of records.
 
     Args:
         declared: the header's number, negative or None if it has none.
-        whole: complete records in the file.
+        n_complete: complete records in the file.
         rest: bytes after them.
         stamped: whether timestamps confirm where the records lie.
 
@@ -135,7 +135,7 @@ def _count_repairs(declared: int | None, whole: int, rest: int, stamped: bool) -
         UnreadableHeader: no number, and neither size nor timestamps to derive it from.
     """
     partial = [f"incomplete last data record ({rest} bytes) ignored"] if rest else []
-    if declared == whole:
+    if declared == n_complete:
         return [f"{rest} trailing bytes after the last data record ignored"] if rest else []
     if declared is None:
         if rest and not stamped:
@@ -144,18 +144,18 @@ def _count_repairs(declared: int | None, whole: int, rest: int, stamped: bool) -
     # -1 is what a recorder writes first and replaces at the end: it never came to that.
     if declared < 0:
         return ["number of data records derived from the file's size", *partial]
-    if whole < declared:
-        return [f"file ends early: {whole} of {declared} data records are complete", *partial]
+    if n_complete < declared:
+        return [f"file ends early: {n_complete} of {declared} data records are complete", *partial]
     # More data than declared is either a wrong count or a wrong record size. Only data that ends
     # with a record, or timestamps, exclude the second, which would scramble every channel.
     if rest and not stamped:
         raise HeaderMismatch(
             f"{declared} data records as the header states",
-            f"data for more than {whole} records of that size",
+            f"data for more than {n_complete} records of that size",
             "Export the recording again; if its recorder was interrupted, set the number of data "
             "records in its header to -1.",
         )
-    more = f"file holds {whole} data records, its header states {declared}: all were read"
+    more = f"file holds {n_complete} data records, its header states {declared}: all were read"
     return [more, *partial]
 
 
@@ -200,7 +200,10 @@ def _without_version(path: Path, fixed: bytes, refusal: NotAnEdf) -> EdfHeader:
         header = _parsed(path, fixed, sample_bytes=2)
     except UnreadableRecording:
         raise refusal from None
-    if not header.count_confirmed or whole(fixed[184:192].decode("latin-1")) != header.header_bytes:
+    if (
+        not header.count_confirmed
+        or integer(fixed[184:192].decode("latin-1")) != header.header_bytes
+    ):
         raise refusal
     version = "invalid version field; everything else is consistent"
     return replace(header, repairs=(version, *header.repairs))
@@ -210,7 +213,7 @@ def _parsed(path: Path, fixed: bytes, sample_bytes: int, *, growing: bool = Fals
     if len(fixed) < FIXED_BYTES:
         raise TruncatedEdf("a header of 256 bytes", f"{len(fixed)} bytes", "Copy the file again.")
     text = fixed.decode("latin-1")
-    n_signals = int(_required(whole(text[252:256]), "number of signals"))
+    n_signals = int(_required(integer(text[252:256]), "number of signals"))
     if not 0 < n_signals <= _MAX_SIGNALS:
         raise UnreadableHeader(
             f"1 to {_MAX_SIGNALS} signals", f"{n_signals}", "Export the recording again."
@@ -245,12 +248,12 @@ def _checked(
     times_s = _stamps_s(path, channels, sample_bytes, n_records)
     record_s, repairs = _record_length(text[244:252], times_s, n_records)
     stamped = _confirms(times_s, record_s)
-    declared, rest = (n_records, 0) if growing else (whole(text[236:244]), rest)
+    declared, rest = (n_records, 0) if growing else (integer(text[236:244]), rest)
     repairs += _count_repairs(declared, n_records, rest, stamped)
     confirmed = stamped or (declared == n_records and rest == 0)
     # The number of signals determines the header's length; if they differ, one of them is wrong.
     # Records found at the computed offset settle which.
-    if whole(text[184:192]) != header_bytes:
+    if integer(text[184:192]) != header_bytes:
         if not confirmed:
             raise HeaderMismatch(
                 f"a header length of {header_bytes} bytes for {len(channels)} signals",
