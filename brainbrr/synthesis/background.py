@@ -86,7 +86,7 @@ def topography_side(generator: Generator) -> Signal:
 def spindles(
     generator: Generator, n_samples: int, rate_hz: float, vigilance: Vigilance, peak_uv: float
 ) -> Signal:
-    """Make sleep spindles (11.5-14.5 Hz, 0.5-1.5 s) and K-complexes over the vertex while asleep."""
+    """Make sleep spindles (11.5-14.5 Hz, 0.5-1.5 s) and K-complexes while asleep."""
     course = np.zeros(n_samples, dtype=np.float32)
     for onset_s, offset_s in vigilance.segments("asleep"):
         for at_s in _poisson_times(generator, onset_s, offset_s, 8 / 60):
