@@ -1,43 +1,14 @@
-"""What the first pass finds, and what is made of it."""
+"""How the channels become electrodes, segment by segment."""
 
 import numpy as np
 import pytest
 
 from brainbrr.data.preparation.plan import plan_montage
-from brainbrr.data.preparation.survey import epoch_spans, survey
-from brainbrr.data.recordings.recording import BlocksOfRecording, Recording
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import derivations
-from brainbrr.signal.quality import DISCONNECTED, FLAT, QualityLimits
+from brainbrr.signal.quality import DISCONNECTED, FLAT
 
-LIMITS = QualityLimits(guard_epochs=0)
 OPTIONS = {"max_bad_fraction": 0.8, "min_electrodes": 4, "max_interpolated": 4, "min_neighbours": 3}
-
-
-def test_epochs_cover_each_span_and_cross_none():
-    epochs = epoch_spans(np.array([[0, 25], [30, 36], [40, 60]]), 10)
-    assert epochs.tolist() == [[0, 10], [10, 25], [30, 36], [40, 50], [50, 60]]
-
-
-@pytest.fixture
-def eeg():
-    return (np.random.default_rng(0).standard_normal((19, 700 * 100)) * 30).astype(np.float32)
-
-
-def test_a_survey_sees_every_epoch(eeg):
-    eeg[3, 35_000:36_000] = 0
-    eeg[7, -300:] *= 200
-    blocks = BlocksOfRecording(Recording(eeg, 100.0, ELECTRODES, gaps=[[100, 200]]))
-    spans = np.array([[0, 10_000], [20_000, 70_000]])
-    found = survey(blocks, np.arange(19), spans, LIMITS, "auto")
-    assert found.codes.shape == (19, 300)
-    bad = {(row, *found.epochs[at], found.codes[row, at]) for row, at in np.argwhere(found.codes)}
-    assert {(row, code) for row, *_, code in bad} == {(3, FLAT), (7, DISCONNECTED)}
-    assert min(start for row, start, *_ in bad if row == 3) == 35_000
-    assert max(stop for row, _, stop, _ in bad if row == 3) == 36_000
-    assert max(stop for row, _, stop, _ in bad if row == 7) == 70_000
-    assert found.spread_uv == pytest.approx(30, rel=0.02)
-    assert found.mains_hz is None
 
 
 def test_a_plan_has_one_stretch_where_nothing_changes():
