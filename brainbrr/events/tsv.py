@@ -16,14 +16,8 @@ from brainbrr.events.codes import event_code, names_seizure
 from brainbrr.events.event import BACKGROUND, Event
 
 COLUMNS = (
-    "onset",
-    "duration",
-    "eventType",
-    "confidence",
-    "channels",
-    "dateTime",
-    "recordingDuration",
-)
+    "onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration",
+)  # fmt: skip
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 MISSING = "n/a"
 Row = dict[str, str]

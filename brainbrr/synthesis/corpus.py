@@ -1,16 +1,15 @@
 """Make a synthetic corpus in BIDS-EEG layout: in parallel, resumable, byte-identical."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import brainbrr
 from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import InUse
+from brainbrr.pool import each_in_pool
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.synthesis.files import named, write_json, write_recording
 from brainbrr.synthesis.parameters import SynthesisParameters
@@ -57,7 +56,7 @@ def synthesize_corpus(
     ]
     missing = [job for job in jobs if not _complete(job[3])]
     done = len(jobs) - len(missing)
-    for stem in _run(missing, workers):
+    for _, stem in each_in_pool(_make, missing, workers):
         done += 1
         if on_recording is not None:
             on_recording(named(stem, "eeg.edf"), done, len(jobs))
@@ -128,20 +127,6 @@ def _stem(output: Path, subject: Subject, run: int) -> Path:
 
 def _complete(stem: Path) -> bool:
     return all(named(stem, ending).is_file() for ending in _ENDINGS)
-
-
-def _run(jobs: list[Job], workers: int) -> Iterator[Path]:
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(_make, jobs)
-        return
-    # Fresh interpreters: a fork of a process with running threads may hang.
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_make, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _make(job: Job) -> Path:

@@ -7,6 +7,6 @@ inspection                the same survey, nothing written but a report
 """
 
 __all__ = [
-    "cache", "corpus", "corrections", "inspection", "label_checks", "layouts", "manifest", "pool",
+    "cache", "corpus", "corrections", "inspection", "label_checks", "layouts", "manifest",
     "prepare_corpus", "prepare_recording", "split", "summary",
 ]  # fmt: skip

@@ -17,21 +17,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import InvalidFile, InvalidInput
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import SEIZURE, Event
 
 COLUMNS = (
-    "recording_id",
-    "onset",
-    "duration",
-    "eventType",
-    "action",
-    "originalOnset",
-    "originalDuration",
-    "kind",
-)
+    "recording_id", "onset", "duration", "eventType", "action", "originalOnset",
+    "originalDuration", "kind",
+)  # fmt: skip
 ACTIONS = ("keep", "drop", "move")
 
 
@@ -99,27 +92,6 @@ def read_corrections(path: str | Path) -> list[Correction]:
         ) from error
     _refuse_two_verdicts(list(unique))
     return list(unique)
-
-
-def write_corrections(corrections: Iterable[Correction], path: str | Path) -> None:
-    """Write corrections as the report's review section does, atomically."""
-    with atomic_write(path) as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for correction in corrections:
-            event, original = correction.event, correction.original
-            writer.writerow(
-                [
-                    correction.recording_id,
-                    f"{event.onset_s:.4f}",
-                    f"{event.duration_s:.4f}",
-                    event.event_type,
-                    correction.action,
-                    f"{original.onset_s:.4f}",
-                    f"{original.duration_s:.4f}",
-                    correction.kind,
-                ]
-            )
 
 
 def apply_corrections(annotation: Annotation, corrections: Iterable[Correction]) -> Annotation:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.label_checks import label_fault, label_warnings
 from brainbrr.data.corpora.layouts.source import Source
-from brainbrr.data.corpora.pool import each_in_pool
 from brainbrr.data.corpora.split import SplitLeak, check_disjoint
 from brainbrr.data.corpora.summary import summarize
 from brainbrr.data.preparation.preparation import (
@@ -27,6 +26,7 @@ from brainbrr.data.preparation.preparation import (
 from brainbrr.data.recordings.read import open_recording
 from brainbrr.data.recordings.recording import RecordingBlocks
 from brainbrr.errors import BrainbrrError
+from brainbrr.pool import each_in_pool
 from brainbrr.progress import progress_bar
 from brainbrr.signal.labels import kind_of
 from brainbrr.signal.quality import GOOD, REASONS

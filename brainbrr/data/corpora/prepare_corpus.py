@@ -16,7 +16,6 @@ from brainbrr.data.corpora.corrections import Correction, apply_corrections, rea
 from brainbrr.data.corpora.label_checks import label_fault
 from brainbrr.data.corpora.layouts.source import Source
 from brainbrr.data.corpora.manifest import ManifestRow, read_manifest, write_manifest
-from brainbrr.data.corpora.pool import each_in_pool
 from brainbrr.data.corpora.prepare_recording import (
     Job,
     JobResult,
@@ -29,6 +28,7 @@ from brainbrr.data.corpora.split import canonical_split
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.errors import Failed, InvalidFile, InvalidOption, NotFound
 from brainbrr.events.annotation import Annotation
+from brainbrr.pool import each_in_pool
 from brainbrr.progress import progress_bar
 
 log = logging.getLogger(__name__)

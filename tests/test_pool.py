@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.data.corpora import pool
-from brainbrr.data.corpora.pool import each_in_pool, n_cores
+from brainbrr import pool
 from brainbrr.errors import Failed
+from brainbrr.pool import each_in_pool, n_cores
 
 
 def double(number):
@@ -48,14 +48,14 @@ def test_workers_end_with_their_parent(tmp_path):
     script = tmp_path / "sleepers.py"
     script.write_text(
         "import os, time\n"
-        "from brainbrr.data.corpora.pool import each_in_pool\n"
+        "from brainbrr.pool import each_in_pool\n"
         "def sleep(seconds):\n"
         "    os.write(1, f'{os.getpid()}\\n'.encode())\n"
         "    time.sleep(seconds)\n"
         "if __name__ == '__main__':\n"
         "    list(each_in_pool(sleep, [60, 60], 2))\n"
     )
-    root = str(Path(pool.__file__).parents[3])
+    root = str(Path(pool.__file__).parents[1])
     parent = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
