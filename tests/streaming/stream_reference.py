@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import signal
 
-from brainbrr.data.preparation.plan import stretch_weights, usable_channels
+from brainbrr.data.preparation.plan import segment_weights, usable_channels
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.windows.index import Windowing
 from brainbrr.events.detection import Detection, detect
@@ -77,7 +77,7 @@ def prepare_live(eeg_uv, labels, rate_hz, preparation):
         whole = solve(usable, preparation.max_interpolated)
         weights, lost = whole.weights, np.zeros(19, bool)
         if bad.any():
-            weights, lost = stretch_weights(whole, solve(usable & ~bad, 19), 4)
+            weights, lost = segment_weights(whole, solve(usable & ~bad, 19), 4)
         cut = slice(round(a / rate_hz * 256), round(b / rate_hz * 256))
         ahead = forward[:, cut.start : cut.stop + round(5.5 * 256)][:, ::-1]
         backward, _ = signal.sosfilt(sections, ahead, zi=settled * ahead[None, :, :1])
