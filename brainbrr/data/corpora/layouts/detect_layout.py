@@ -25,6 +25,6 @@ def find_recordings(root: Path) -> Iterable[Source]:
     for name, find in LAYOUTS.items():
         sources = list(find(root))
         if sources:
-            log.info("%s has the layout %s", root, name)
+            log.info("%s looks like %s", root, name)
             return sources
     return []
