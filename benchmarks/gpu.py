@@ -18,7 +18,7 @@ from brainbrr.cli.health_checks import check_fused_layer, check_scans
 from brainbrr.kernels.jacobi import jacobi_eigh
 from brainbrr.models.input_checks import values_unread
 from brainbrr.models.registry import load_model
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.profiling.profile import MachineRates, machine_rates, profile_parts, take_turns
 from brainbrr.training.hardware import describe_machine
 
@@ -173,7 +173,7 @@ def prediction(model, hours=24):
             there = torch.ones(part.shape[:2], dtype=torch.bool, device="cuda")
             scale = torch.full(part.shape[:2], 10.0, device="cuda")
             with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16), values_unread():
-                found = network(standardise(part, there, 0 * scale, scale), there).sigmoid()
+                found = network(standardize(part, there, 0 * scale, scale), there).sigmoid()
             for number, window in enumerate(found, first):
                 total[number * STRIDE : number * STRIDE + WINDOW] += window
 

@@ -1,5 +1,4 @@
-"""Files and folders that are whole or absent: written beside their target, flushed to disk, then
-renamed."""
+"""Atomic files and folders: written next to their target, flushed to disk, then renamed."""
 
 import errno
 import os
@@ -10,16 +9,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-LOOKS = 5
+_ATTEMPTS = 5
 
 
 @contextmanager
-def open_durable(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path`; on success fsync it and move it over `path`, on failure
+def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file next to `path`; on success fsync it and move it over `path`, on failure
     remove it.
 
-    A reader never sees half a file, and a crash at any instant leaves the former content or the new
-    one.
+    A reader never sees a partial file, and a crash at any instant leaves either the previous
+    content or the new one.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,53 +46,55 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace_folder(new: Path, folder: Path) -> None:
-    """Move `new`, a whole folder beside `folder`, to its place; what stood there goes last.
+    """Move `new`, a complete folder next to `folder`, to its path, and remove the previous one.
 
-    No file system can be asked to put one folder over another, so the former one steps aside under
-    a name that `standing_folder` knows. Others may do the same at the same time: the last one wins.
+    No file system can rename one folder over another, so the previous one is first moved aside to a
+    name that `current_folder` recognizes. Of several concurrent writers the last one wins.
     """
     while True:
-        # Only what was aside before ours stands is older than ours: another writer may step ours
-        # aside at once, and die before its own stands.
-        done_with = _former(folder)
-        aside = folder.with_name(f"{_former_prefix(folder)}{time.time_ns()}-{os.getpid()}")
+        # Only folders moved aside before ours took its place may be removed: another writer may
+        # move ours aside at once, and die before its own is in place.
+        obsolete = _previous_folders(folder)
+        aside = folder.with_name(f"{_previous_prefix(folder)}{time.time_ns()}-{os.getpid()}")
         if folder.is_dir():
             with suppress(FileNotFoundError):  # Another writer was faster.
                 folder.rename(aside)
-                done_with.append(aside)
+                obsolete.append(aside)
         try:
             new.rename(folder)
             break
         except OSError as error:
             if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
-                continue  # Another writer's stands there by now.
+                continue  # Another writer's folder is there by now.
             with suppress(OSError):
                 aside.rename(folder)
             raise
     sync_folder(folder.parent)
-    for former in done_with:
-        shutil.rmtree(former, ignore_errors=True)
+    for previous in obsolete:
+        shutil.rmtree(previous, ignore_errors=True)
 
 
-def standing_folder(folder: Path) -> Path | None:
-    """`folder`, or the former one where a writer died before the new one stood; None where neither
-    is there."""
-    for _ in range(LOOKS):
+def current_folder(folder: Path) -> Path | None:
+    """Return `folder`, or the previous version if a writer died before the new one was in place.
+
+    None if neither exists.
+    """
+    for _ in range(_ATTEMPTS):
         if folder.is_dir():
             return folder
-        if former := _former(folder):
-            return former[-1]
-        # Between the two looks a writer may have finished.
+        if previous := _previous_folders(folder):
+            return previous[-1]
+        # Between the two checks a writer may have finished.
     return None
 
 
-def _former(folder: Path) -> list[Path]:
-    """What writers moved aside, the oldest first."""
+def _previous_folders(folder: Path) -> list[Path]:
+    """List the folders that writers moved aside, oldest first."""
     if not folder.parent.is_dir():
         return []
-    prefix = _former_prefix(folder)
+    prefix = _previous_prefix(folder)
     return sorted(path for path in folder.parent.iterdir() if path.name.startswith(prefix))
 
 
-def _former_prefix(folder: Path) -> str:
+def _previous_prefix(folder: Path) -> str:
     return f".{folder.name}.former-"

@@ -1,4 +1,4 @@
-"""Where the configuration lies: inside an installed wheel, or beside the package in a checkout."""
+"""The folder of the configuration: in an installed wheel, or next to the package in a checkout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Claims on recordings: no two processes prepare the same one, and a killed one claims nothing."""
+"""A lock by name among processes, released by the operating system when its holder ends."""
 
 import errno
 import fcntl
@@ -12,26 +12,26 @@ from typing import Literal
 
 log = logging.getLogger(__name__)
 
-Claim = Literal["held", "busy", "unguarded"]
+LockState = Literal["held", "busy", "unguarded"]
 
 _LAST_OFFSET = 2**62
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @contextmanager
-def claim(path: Path, name: str, *, wait: bool) -> Iterator[Claim]:
-    """Hold the claim on `name` among all processes that use the claims file `path`.
+def lock(path: Path, name: str, *, wait: bool) -> Iterator[LockState]:
+    """Hold the lock `name` among all processes that use the lock file `path`.
 
-    The claim is a lock on one byte of the file. The operating system drops it when its process
-    ends, however it ends, so nothing is left to clean up and nobody waits for the dead. A process
-    holds one claim at a time, so two never wait for each other.
+    One byte of the file, chosen by the name's hash, is locked. The operating system releases it
+    when the process ends, even if it is killed, so no stale lock is ever left behind. A process
+    holds one lock at a time, so deadlocks cannot occur.
 
     Args:
-        wait: wait while another process holds the claim, or say so at once.
+        wait: wait while another process holds the lock, or report it at once.
 
     Yields:
-        `held`; `busy` where another process holds it; `unguarded` on a file system without locks,
-        where two processes may do the same work twice, but never harm each other's files.
+        `held`; `busy` if another process holds it; `unguarded` on a file system without locks,
+        where two processes may do the same work twice but never damage each other's files.
     """
     digest = hashlib.sha256(name.encode()).digest()
     offset = int.from_bytes(digest[:8], "big") % _LAST_OFFSET
@@ -45,7 +45,7 @@ def claim(path: Path, name: str, *, wait: bool) -> Iterator[Claim]:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-            log.warning("%s: a file system without locks, so no claims", path.parent)
+            log.warning("the file system of %s does not support locks", path.parent)
             yield "unguarded"
             return
         yield "held"

@@ -1,4 +1,4 @@
-"""A progress bar with the time that remains."""
+"""A progress bar with an estimate of the remaining time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from rich.progress import (
 
 @contextmanager
 def progress_bar(shown: bool = True) -> Iterator[Progress]:
-    """A bar on the standard error stream, which leaves standard output to results."""
+    """Show a bar on standard error, so that standard output carries results only."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

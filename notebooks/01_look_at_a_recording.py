@@ -147,9 +147,11 @@ preparation = Preparation()
 header, eeg_uv = prepare(recording, preparation)
 print("recorded against:", header.reference)
 print("mains:", f"{header.mains_hz:g} Hz, notched" if header.mains_hz else "none found")
-print("electrodes absent:", [ELECTRODES[i] for i in np.flatnonzero(~header.observed)] or "none")
-print("interpolated:", list(header.interpolated) or "none")
-print("parts of the head that no channel links:", len(header.parts) - 1)
+absent = [name for name, seen in zip(ELECTRODES, header.observed, strict=True) if not seen]
+print("electrodes absent:", absent or "none")
+print("interpolated:", header.interpolated or "none")
+parts = solve_montage(derivations(recording.labels)).parts
+print("parts of the head that no channel links:", len(parts) - 1)
 
 first_s = max(0.0, truth.seizures[0].onset_s - SHOWN_S / 4) if truth.seizures else 0.0
 last_s = min(first_s + SHOWN_S, recording.duration_s)
@@ -172,8 +174,8 @@ def draw(axes, signals_uv, rate_hz, names, spacing_uv=150.0):
 figure, (left, right) = plt.subplots(1, 2, figsize=(14, 7), layout="constrained")
 draw(left, recording.eeg_uv, recording.rate_hz, recording.labels)
 left.set_title(f"as recorded, {recording.rate_hz:g} Hz; 150 µV between rows")
-draw(right, eeg_uv, header.rate_hz, ELECTRODES)
-right.set_title(f"prepared: average reference, {header.rate_hz:g} Hz")
+draw(right, eeg_uv, preparation.rate_hz, ELECTRODES)
+right.set_title(f"prepared: average reference, {preparation.rate_hz:g} Hz")
 plt.show()
 
 # %% [markdown]
@@ -185,7 +187,7 @@ scalp = [i for i, label in enumerate(recording.labels) if kind_of(label) == "sca
 figure, axes = plt.subplots(figsize=(9, 3.5), layout="constrained")
 for signals_uv, rate_hz, name in (
     (recording.eeg_uv[scalp], recording.rate_hz, "as recorded"),
-    (eeg_uv[header.observed], header.rate_hz, "prepared"),
+    (eeg_uv[np.array(header.observed)], preparation.rate_hz, "prepared"),
 ):
     frequency_hz, power = welch(signals_uv, rate_hz, nperseg=round(8 * rate_hz))
     axes.loglog(frequency_hz[1:], np.median(power, axis=0)[1:], label=name, linewidth=1)
@@ -224,8 +226,8 @@ plt.show()
 # %%
 def banana(eeg_uv, header, truth, first_s, last_s, kind="hit"):
     """The prepared EEG of one stretch in the double banana, absent electrodes left empty."""
-    cut = slice(round(first_s * header.rate_hz), round(last_s * header.rate_hz))
-    shown = np.where(header.observed[:, None], eeg_uv[:, cut], np.nan).astype(np.float32)
+    cut = slice(round(first_s * preparation.rate_hz), round(last_s * preparation.rate_hz))
+    shown = np.where(np.array(header.observed)[:, None], eeg_uv[:, cut], np.nan).astype(np.float32)
     inside = clip(truth.seizure_intervals, first_s, last_s)
     onset_s, offset_s = inside[0] if len(inside) else (first_s, last_s)
     return eeg_figure(
@@ -236,7 +238,7 @@ def banana(eeg_uv, header, truth, first_s, last_s, kind="hit"):
             float(offset_s - onset_s),
             start_s=first_s,
             eeg_uv=shown,
-            rate_hz=header.rate_hz,
+            rate_hz=preparation.rate_hz,
             truth=inside,
         )
     )
@@ -336,8 +338,9 @@ if table.is_file():
     real_truth = Annotation((brainbrr.Event(onset_s, offset_s - onset_s),), real.duration_s)
     real_header, real_eeg_uv = prepare(real, preparation)
     print(clip_row["file"], "channels:", ", ".join(real.labels))
-    print("recorded against:", real_header.reference, "| parts:", len(real_header.parts))
-    print("absent:", [ELECTRODES[i] for i in np.flatnonzero(~real_header.observed)] or "none")
+    print("recorded against:", real_header.reference)
+    seen = dict(zip(ELECTRODES, real_header.observed, strict=True))
+    print("absent:", [name for name in ELECTRODES if not seen[name]] or "none")
     print("bad spans:", len(real_header.bad_spans))
     show(banana(real_eeg_uv, real_header, real_truth, 0.0, min(30.0, real.duration_s)))
 else:

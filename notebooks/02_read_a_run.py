@@ -47,13 +47,12 @@ from rich.console import Console
 from small_run import make_run
 
 import brainbrr
-from brainbrr.data.corpora.cache import open_signal
-from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.cache import open_signal, read_excerpt
 from brainbrr.data.corpora.manifest import read_manifest
 from brainbrr.data.windows.index import bad_samples, observed_in
 from brainbrr.events.trace_file import load_traces
 from brainbrr.events.tsv import read_tsv
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.eeg_figure import clock, eeg_figure
 from brainbrr.reporting.figures import curve_figure, head_figure, reliability_figure
@@ -246,7 +245,7 @@ with torch.inference_mode():
     center, scale = (torch.tensor([values]) for values in (row.center_uv, row.scale_uv))
     explained = (
         detector.network.explain(
-            standardise(torch.from_numpy(window)[None], present, center, scale), present
+            standardize(torch.from_numpy(window)[None], present, center, scale), present
         )
         if hasattr(detector.network, "explain")
         else None

@@ -48,8 +48,7 @@ from rich.table import Table
 from small_run import make_run
 
 import brainbrr
-from brainbrr.data.corpora.cache import open_signal
-from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.cache import open_signal, read_excerpt
 from brainbrr.data.corpora.manifest import read_manifest
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.trace import Trace
@@ -72,7 +71,7 @@ from brainbrr.scoring.curve import SortedSteps
 from brainbrr.scoring.sweep import sweep_recording
 from brainbrr.scoring.tuning import tune
 from brainbrr.signal.baselines import line_length_probability
-from brainbrr.signal.quantisation import dequantise
+from brainbrr.signal.quantization import dequantize
 
 STYLE = """<style>
 .brainbrr { display: flex; flex-wrap: wrap; gap: 1rem; background: #fff; color: #1b1f24 }
@@ -111,7 +110,7 @@ rows = {row.recording_id: row for row in read_manifest(cache / "manifest.jsonl")
 
 def line_length_trace(row, rate_hz):
     """The baseline's trace of one prepared recording."""
-    eeg_uv = dequantise(open_signal(row, cache)[row.observed_mask])
+    eeg_uv = dequantize(open_signal(row, cache)[row.observed_mask])
     values = line_length_probability(eeg_uv, detector.preparation.rate_hz).clip(0.0, 1.0)
     return Trace(values, detector.preparation.rate_hz, row.gap_intervals).reduced(rate_hz)
 

@@ -108,3 +108,15 @@ def electrode_file(n_records: int = 6, rate: int = 128, seed: int = 0, **options
         Channel(noise(generator, n_records * rate), f"EEG {name}-REF", rate) for name in ELECTRODES
     ]
     return EdfFile(channels, **options)
+
+
+def write(tmp_path, content, name="a.edf"):
+    """Write an EdfFile or bytes to a file."""
+    path = tmp_path / name
+    path.write_bytes(content.to_bytes() if isinstance(content, EdfFile) else content)
+    return path
+
+
+def truth(file):
+    """Microvolts of the digital samples, 0.1 per step."""
+    return np.stack([c.digital for c in file.channels]).astype(np.float64) * 0.1

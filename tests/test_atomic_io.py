@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.atomic_io import open_durable, replace_folder, standing_folder
+from brainbrr.atomic_io import atomic_write, current_folder, replace_folder
 
 ACTIONS = 3
 """The former folder steps aside, the new one takes its place, the former one goes."""
@@ -43,7 +43,7 @@ for number in range(200):
 
 def test_content_appears_when_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "file.txt"
-    with open_durable(target) as file:
+    with atomic_write(target) as file:
         file.write("whole\n")
         assert not target.exists()
     assert target.read_text() == "whole\n"
@@ -52,7 +52,7 @@ def test_content_appears_when_the_block_ends(tmp_path: Path) -> None:
 def test_failure_keeps_the_former_content_and_leaves_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "file.bin"
     target.write_bytes(b"former")
-    with pytest.raises(ZeroDivisionError), open_durable(target, "wb") as file:
+    with pytest.raises(ZeroDivisionError), atomic_write(target, "wb") as file:
         file.write(b"half")
         raise ZeroDivisionError
     assert target.read_bytes() == b"former"
@@ -79,7 +79,7 @@ def test_a_kill_between_any_two_actions_leaves_one_of_the_two_whole(
     release, new = folder_of(tmp_path / "release", "former"), folder_of(tmp_path / "new", "later")
     command = [sys.executable, "-c", DIE, str(n_actions), str(new), str(release)]
     assert subprocess.run(command, check=False).returncode == (9 if n_actions < ACTIONS else 0)
-    standing = standing_folder(release)
+    standing = current_folder(release)
     assert standing is not None
     assert (standing / "content").read_text() == ("former" if n_actions < ACTIONS - 1 else "later")
     replace_folder(folder_of(tmp_path / "again", "latest"), release)
@@ -101,7 +101,7 @@ def test_two_writers_at_once_and_a_reader_who_always_finds_one(tmp_path: Path) -
     ]
     n_looks = 0
     while any(writer.poll() is None for writer in writers):
-        assert standing_folder(release) is not None
+        assert current_folder(release) is not None
         n_looks += 1
     assert [writer.returncode for writer in writers] == [0, 0]
     assert n_looks > 0

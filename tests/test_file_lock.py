@@ -6,15 +6,15 @@ import textwrap
 
 import pytest
 
-from brainbrr import file_lock as claims
-from brainbrr.file_lock import claim
+from brainbrr import file_lock
+from brainbrr.file_lock import lock
 
 HOLDER = textwrap.dedent(
     """
     import sys, time
     from pathlib import Path
-    from brainbrr.file_lock import claim
-    with claim(Path(sys.argv[1]), sys.argv[2], wait=False) as held:
+    from brainbrr.file_lock import lock
+    with lock(Path(sys.argv[1]), sys.argv[2], wait=False) as held:
         print(held, flush=True)
         time.sleep(60)
     """
@@ -30,28 +30,28 @@ def holder(path, name):
     return process
 
 
-def test_a_claim_excludes_other_processes_until_its_holder_is_killed(tmp_path):
-    path = tmp_path / "claims"
+def test_a_lock_excludes_other_processes_until_its_holder_is_killed(tmp_path):
+    path = tmp_path / "locks"
     process = holder(path, "a")
     try:
-        with claim(path, "a", wait=False) as held:
+        with lock(path, "a", wait=False) as held:
             assert held == "busy"
-        with claim(path, "b", wait=False) as held:
+        with lock(path, "b", wait=False) as held:
             assert held == "held"
     finally:
         process.kill()
         process.communicate()
-    with claim(path, "a", wait=True) as held:
+    with lock(path, "a", wait=True) as held:
         assert held == "held"
 
 
-def test_waiting_gets_the_claim_when_its_holder_dies(tmp_path):
-    path = tmp_path / "claims"
+def test_waiting_gets_the_lock_when_its_holder_dies(tmp_path):
+    path = tmp_path / "locks"
     process = holder(path, "a")
     killer = subprocess.Popen(
         [sys.executable, "-c", f"import os, time; time.sleep(0.3); os.kill({process.pid}, 9)"]
     )
-    with claim(path, "a", wait=True) as held:
+    with lock(path, "a", wait=True) as held:
         assert held == "held"
         assert process.wait(timeout=5) == -9
     killer.wait()
@@ -59,23 +59,23 @@ def test_waiting_gets_the_claim_when_its_holder_dies(tmp_path):
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP])
-def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, caplog, code):
+def test_a_file_system_without_locks_is_logged(tmp_path, monkeypatch, caplog, code):
     def refuse(*_arguments):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(claims.fcntl, "lockf", refuse)
-    with claim(tmp_path / "claims", "a", wait=False) as held:
+    monkeypatch.setattr(file_lock.fcntl, "lockf", refuse)
+    with lock(tmp_path / "locks", "a", wait=False) as held:
         assert held == "unguarded"
-    assert "a file system without locks" in caplog.text
+    assert "does not support locks" in caplog.text
 
 
 def test_other_errors_are_raised(tmp_path, monkeypatch):
     def refuse(*_arguments):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(claims.fcntl, "lockf", refuse)
+    monkeypatch.setattr(file_lock.fcntl, "lockf", refuse)
     with (
         pytest.raises(OSError, match="Input/output"),
-        claim(tmp_path / "claims", "a", wait=False),
+        lock(tmp_path / "locks", "a", wait=False),
     ):
         pass

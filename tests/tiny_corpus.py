@@ -14,7 +14,7 @@ from brainbrr.data.windows.index import Windowing
 from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.scoring.tuning import tune
 from brainbrr.signal.electrodes import N_ELECTRODES
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.training.callbacks.callback_set import CallbackSet
 from brainbrr.training.callbacks.checkpoints import DurableCheckpoints
 from brainbrr.training.event_score import EventScore
@@ -68,7 +68,7 @@ def write_signal(row: ManifestRow, folder: Path, rate_hz: float = RATE_HZ) -> No
         inside = (time_s >= onset_s) & (time_s < onset_s + length_s)
         eeg_uv[:, inside] += 30 * np.sin(2 * np.pi * 4 * time_s[inside])
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / row.cache_file, quantise(eeg_uv.astype(np.float32)))
+    np.save(folder / row.cache_file, quantize(eeg_uv.astype(np.float32)))
 
 
 def rows() -> list[ManifestRow]:

@@ -17,7 +17,7 @@ from brainbrr.events.trace import Trace
 from brainbrr.inference.detector import TRACE_RATE_HZ
 from brainbrr.scoring.summary import Scores
 from brainbrr.signal.baselines import band_power_probability, line_length_probability
-from brainbrr.signal.quantisation import dequantise
+from brainbrr.signal.quantization import dequantize
 
 BASELINES: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]] = {
     "line_length": line_length_probability,
@@ -82,7 +82,7 @@ def _traces(name: str, rows: Sequence[ManifestRow], cache_folder: Path) -> Mappi
     for row in track(rows, f"baseline {name}", console=Console(stderr=True)):
         signal = open_signal(row, cache_folder)
         rate_hz = signal.shape[1] / row.duration_s
-        values = BASELINES[name](dequantise(signal[row.observed_mask]), rate_hz)
+        values = BASELINES[name](dequantize(signal[row.observed_mask]), rate_hz)
         trace = Trace(values.clip(0.0, 1.0), rate_hz, row.gap_intervals)
         traces[row.recording_id] = trace.reduced(TRACE_RATE_HZ)
     return traces

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.build import build
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.terminal import results_console
@@ -55,7 +55,7 @@ def run(cfg: DictConfig) -> None:
     console.print(parts_table(parts, cfg.batch[0]))
     console.print(whole_table(whole))
     if cfg.output:
-        with open_durable(cfg.output) as file:
+        with atomic_write(cfg.output) as file:
             file.write(json.dumps(result, indent=2) + "\n")
 
 

@@ -18,7 +18,7 @@ _COUNTS = {
 
 
 def corpus_tables(name: str, summary: Mapping[str, Any]) -> list[Table]:
-    """The tables of `brainbrr.data.corpora.summary.summarise`: splits, then all other counts.
+    """The tables of `brainbrr.data.corpora.summary.summarize`: splits, then all other counts.
 
     Splits stand side by side and what is counted below one another, so that a narrow terminal cuts
     no heading off.

@@ -11,8 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from brainbrr.data.corpora.cache import open_signal
-from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.cache import open_signal, read_excerpt
 from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.windows.index import require_labels
 from brainbrr.events.annotation import Annotation

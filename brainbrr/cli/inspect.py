@@ -5,7 +5,7 @@ import json
 from omegaconf import DictConfig
 from rich.table import Table
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.build import build
 from brainbrr.cli.corpus_tables import corpus_tables
 from brainbrr.cli.terminal import results_console
@@ -16,7 +16,7 @@ def run(cfg: DictConfig) -> None:
     """Look at every recording and at the corpus as a whole; write what was found."""
     corpus, preparation = build(cfg.data), build(cfg.signal.preparation)
     found = inspect_corpus(corpus, preparation, workers=cfg.workers)
-    with open_durable(cfg.output) as file:
+    with atomic_write(cfg.output) as file:
         json.dump(found.as_dict(), file, indent=1, allow_nan=False)
         file.write("\n")
     console = results_console()
@@ -31,7 +31,9 @@ def _recordings(found: Inspection, n_shown: int) -> Table:
     table = Table("recording", "split", "min", "Hz", "reference", "missing", "mains", "uV", "bad",
                   "seizures", "what to look at")  # fmt: skip
     # Those with something to look at come first.
-    ordered = sorted(found.recordings, key=lambda r: (not r.reason, not r.doubts, r.recording_id))
+    ordered = sorted(
+        found.recordings, key=lambda r: (not r.reason, not r.label_warnings, r.recording_id)
+    )
     for recording in ordered[:n_shown]:
         table.add_row(*_cells(recording))
     if len(ordered) > n_shown:
@@ -42,7 +44,7 @@ def _recordings(found: Inspection, n_shown: int) -> Table:
 def _cells(recording: Examined) -> list[str]:
     unit = "" if recording.unit in {"", "as stated"} else f" ({recording.unit}?)"
     notes = [f"{recording.reason}: {recording.detail}"] if recording.reason else []
-    notes += [*recording.doubts, *recording.repairs]
+    notes += [*recording.label_warnings, *recording.repairs]
     return [
         recording.recording_id,
         recording.split,

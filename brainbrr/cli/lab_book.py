@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 
 LAB_BOOK = Path("experiments")
 
@@ -25,7 +25,7 @@ def add_result(name: str | None, row: Mapping[str, object], lab_book: Path = LAB
         rows.extend(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))))
     rows.append(row)
     columns = list(dict.fromkeys(column for each in rows for column in each))
-    with open_durable(table) as file:
+    with atomic_write(table) as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows(rows)

@@ -12,7 +12,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.modal_jobs import Launcher, composed, corpora_of, gpus_of, job_of, task_of
 from brainbrr.cli.terminal import results_console
 from brainbrr.cli.trial_build import TrialBuild
@@ -119,9 +119,9 @@ def _sent_and_followed(sweep: Sweep, jobs: list[Job], homes: Mapping[int, Path])
 def _home(cfg: DictConfig) -> Path:
     """The job's local folder, with what was asked for already in it."""
     folder = Path(cfg.hydra.sweep.dir) / str(cfg.hydra.sweep.subdir)
-    with open_durable(folder / ".hydra" / "overrides.yaml") as file:
+    with atomic_write(folder / ".hydra" / "overrides.yaml") as file:
         file.write(OmegaConf.to_yaml(cfg.hydra.overrides.task))
-    with open_durable(folder / ".hydra" / "config.yaml") as file:
+    with atomic_write(folder / ".hydra" / "config.yaml") as file:
         file.write(OmegaConf.to_yaml(task_of(cfg)))
     return folder
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.training.callbacks.pruning import RunPruned
 
@@ -73,7 +73,7 @@ def noted_outcome(run_dir: Path) -> Iterator[dict[str, Any]]:
         value = found.get("objective")
         value = float(value) if value is not None and math.isfinite(value) else None
         seconds = round(earlier_s + time.monotonic() - began_s, 1)
-        with open_durable(run_dir / OUTCOME) as file:
+        with atomic_write(run_dir / OUTCOME) as file:
             json.dump(asdict(replace(outcome, seconds=seconds, objective=value)), file, indent=2)
 
 

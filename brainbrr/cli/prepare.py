@@ -7,7 +7,7 @@ from brainbrr.cli.build import build
 from brainbrr.cli.corpus_tables import corpus_tables
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
-from brainbrr.data.corpora.summary import summarise
+from brainbrr.data.corpora.summary import summarize
 
 QUARANTINED_SHOWN = 20
 
@@ -19,7 +19,7 @@ def run(cfg: DictConfig) -> None:
     prepared: PreparedCorpus = build(cfg.prepare)(corpus, preparation, splits=splits)
     console = results_console()
     reasons = [item.reason for item in prepared.quarantine]
-    for table in corpus_tables(corpus.name, summarise(prepared.rows, reasons)):
+    for table in corpus_tables(corpus.name, summarize(prepared.rows, reasons)):
         console.print(table)
     if prepared.quarantine:
         console.print(_quarantine_table(prepared))

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from brainbrr.cli.outcome import FAILED, PRUNED, read_outcome
 from brainbrr.cli.search_space import SearchSpace, search_space
 from brainbrr.errors import BrainbrrError
-from brainbrr.file_lock import claim
+from brainbrr.file_lock import lock
 from brainbrr.training.callbacks.pruning import RunPruned
 from brainbrr.training.study import (
     drop_torn_line,
@@ -93,7 +93,7 @@ class Search:
     def run(self) -> Any:
         """Search until the study has its number of trials; the study."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with claim(self.folder / LOCK, self.options.study, wait=False) as claimed:
+        with lock(self.folder / LOCK, self.options.study, wait=False) as claimed:
             if claimed == "busy":
                 raise SearchRunning(
                     f"one process at the search in {self.folder}",

@@ -14,8 +14,8 @@ def run(cfg: DictConfig) -> None:
     """Make the corpus, or complete one that was begun with the same parameters.
 
     Raises:
-        InvalidSynthesis: parameters that no corpus can have.
-        OtherCorpus, ForeignFolder: the output folder holds something else.
+        InvalidOption: parameters that no corpus can have.
+        InUse: the output folder holds something else.
     """
     values = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(values, dict)

@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluation import about, evaluate_rows
@@ -169,7 +169,7 @@ def _configuration(cfg: DictConfig, run_dir: Path, *, resuming: bool) -> DictCon
         assert isinstance(stored, DictConfig)
         cfg = stored
     cfg.run_dir, cfg.resume = str(run_dir), None
-    with open_durable(run_dir / CONFIGURATION) as file:
+    with atomic_write(run_dir / CONFIGURATION) as file:
         file.write(OmegaConf.to_yaml(cfg, resolve=True))
     return cfg
 

@@ -7,16 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import Intervals, as_intervals
 
 if TYPE_CHECKING:
     import mne
-
-
-class InvalidAnnotation(BrainbrrError):
-    """An annotation whose recording has no duration."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,8 @@ class Annotation:
 
     Attributes:
         events: any iterable of events; kept as a tuple sorted by onset, then offset.
-        duration_s: length of the recording on the clock, in seconds.
-        start: date and time of the first sample, or None where unknown or withheld.
+        duration_s: length of the recording in seconds, gaps included.
+        start: date and time of the first sample, or None if unknown or withheld.
     """
 
     events: tuple[Event, ...]
@@ -35,7 +31,7 @@ class Annotation:
 
     def __post_init__(self) -> None:
         if not self.duration_s > 0:
-            raise InvalidAnnotation(
+            raise InvalidInput(
                 "a recording longer than 0 s",
                 f"{self.duration_s} s",
                 "Read the duration from the recording.",
@@ -60,7 +56,7 @@ class Annotation:
         write_tsv(self, path)
 
     def to_mne(self) -> mne.Annotations:
-        """The seizures as `mne.Annotations`, ready for `raw.set_annotations`."""
+        """Convert the seizures to `mne.Annotations`, for `raw.set_annotations`."""
         import mne
 
         events = self.seizures

@@ -1,4 +1,4 @@
-"""What an annotation calls an event, as a HED-SCORE code."""
+"""Labels of annotation files as HED-SCORE codes."""
 
 from brainbrr.events.event import BACKGROUND, SEIZURE, Event
 
@@ -16,15 +16,17 @@ CODES = {
     "tcsz": "sz_gen_m_tonicClonic",
     "atsz": "sz_gen_m_atonic",
     "mysz": "sz_gen_m_myoclonic",
-    # TUSZ's "non-epileptic seizure": seen in the patient, without electrographic signs. No seizure.
+    # TUSZ's "non-epileptic seizure" is seen in the patient and has no electrographic signs.
     "nesz": "nesz",
     "background": BACKGROUND,
 }
 
 
 def event_code(label: str) -> str:
-    """The HED-SCORE code of a label; a seizure code written with dashes gets its underscores,
-    others stay as they are."""
+    """Return the HED-SCORE code of a label; unknown labels stay as they are.
+
+    A seizure code written with dashes is returned with underscores.
+    """
     label = label.strip()
     code = CODES.get(label.lower(), label)
     if code.lower().replace("-", "_").startswith(SEIZURE + "_"):
@@ -38,6 +40,6 @@ def names_seizure(code: str) -> bool:
 
 
 def seizure_code(label: str) -> str | None:
-    """The HED-SCORE code of a label that names a seizure; None for any other label."""
+    """Return the HED-SCORE code of a label that names a seizure; None for any other label."""
     code = event_code(label)
     return code if names_seizure(code) else None

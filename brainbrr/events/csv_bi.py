@@ -1,14 +1,14 @@
 """NEDC's annotation files (`.csv_bi` of TUSZ and of nedc_eeg_eval).
 
 Format: comment lines `# key = value`, then `channel,start_time,stop_time,label,confidence`; the
-    channel is TERM.
+channel is TERM.
 """
 
 import csv
 from pathlib import Path
 
-from brainbrr.atomic_io import open_durable
-from brainbrr.errors import BrainbrrError
+from brainbrr.atomic_io import atomic_write
+from brainbrr.errors import BrainbrrError, InvalidFile
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code
 from brainbrr.events.event import BACKGROUND, Event
@@ -18,15 +18,11 @@ VERSION = "csv_v1.0.0"
 ALL_CHANNELS = "TERM"
 
 
-class UnreadableCsvBi(BrainbrrError):
-    """A file that is not NEDC's CSV."""
-
-
 def write_csv_bi(annotation: Annotation, path: str | Path) -> None:
     """Write the seizures as `seiz` rows; without any, one `bckg` row, as in TUSZ."""
     path = Path(path)
     events = annotation.seizures or (Event(0.0, annotation.duration_s, BACKGROUND),)
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(f"# version = {VERSION}\n# bname = {path.stem}\n")
         file.write(f"# duration = {annotation.duration_s:.4f} secs\n#\n")
         file.write(",".join(COLUMNS) + "\n")
@@ -42,10 +38,10 @@ def read_csv_bi(path: str | Path, duration_s: float | None = None) -> Annotation
     """Read the events of all channels taken together.
 
     Args:
-        duration_s: length of the recording where the file does not state it.
+        duration_s: length of the recording if the file does not state it.
 
     Raises:
-        UnreadableCsvBi: another header, a value that is not a number, or an unknown length of the
+        InvalidFile: another header, a value that is not a number, or an unknown length of the
             recording.
     """
     path = Path(path)
@@ -55,17 +51,19 @@ def read_csv_bi(path: str | Path, duration_s: float | None = None) -> Annotation
         table = [line for line in lines if line.strip() and not line.startswith("#")]
         events = tuple(event for row in csv.DictReader(table) if (event := _event(row)) is not None)
     except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError, BrainbrrError) as error:
-        raise UnreadableCsvBi(
+        raise InvalidFile(
             f"the columns {', '.join(COLUMNS)}", f"{path}: {error}", "Check the file."
         ) from error
     if not table:
-        raise UnreadableCsvBi(f"the columns {', '.join(COLUMNS)}", f"none in {path}", "Check it.")
+        raise InvalidFile(
+            f"the columns {', '.join(COLUMNS)}", f"{path} without a table", "Check the file."
+        )
     length_s = duration_s if length_s is None else length_s
     if length_s is None:
-        raise UnreadableCsvBi(
+        raise InvalidFile(
             "a line '# duration = ... secs'",
             f"{path} without one",
-            "Give the duration of the recording in seconds.",
+            "Provide the duration of the recording in seconds.",
         )
     return Annotation(events, length_s)
 
@@ -81,7 +79,7 @@ def _duration(lines: list[str]) -> float | None:
 def _event(row: dict[str, str]) -> Event | None:
     onset_s, offset_s = float(row["start_time"]), float(row["stop_time"])
     if row["channel"].strip() != ALL_CHANNELS:
-        raise ValueError(f"channel {row['channel']}: only {ALL_CHANNELS} tells of the recording")
+        raise ValueError(f"channel {row['channel']}: only {ALL_CHANNELS} describes the recording")
     if offset_s == onset_s:
         return None
     confidence = (row.get("confidence") or "").strip()

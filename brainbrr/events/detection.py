@@ -1,25 +1,18 @@
-"""From a probability trace to events: smoothing, hysteresis, merging, minimum duration."""
+"""Detect events in a probability trace: smoothing, hysteresis, merging, minimum duration."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import complement
 from brainbrr.events.trace import Trace
 
-_ABOVE_NOTHING = float(np.finfo(np.float32).tiny)
-
-
-# First sample and last sample plus one of each run, shape `(runs, 2)`.
 Runs = NDArray[np.int64]
-
-
-class ThresholdsOutOfOrder(BrainbrrError):
-    """Detection parameters that contradict one another."""
+"""First sample and last sample plus one of each run, shape `(runs, 2)`."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +20,9 @@ class Detection:
     """How a trace becomes events.
 
     Attributes:
-        on: an event begins where the smoothed probability reaches this value.
-        off: and extends both ways while it stays at or above this one (`off <= on`).
-        smoothing_s: width of the centred moving average, in seconds; 0 for none.
+        on_threshold: an event is where the smoothed probability reaches this value,
+        off_threshold: extended both ways while it stays at or above this one.
+        smoothing_s: width of the centered moving average, in seconds; 0 for none.
         merge_gap_s: events closer than this become one.
         min_duration_s: shorter events are dropped, after merging.
     """
@@ -42,25 +35,26 @@ class Detection:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.off_threshold <= self.on_threshold <= 1.0:
-            raise ThresholdsOutOfOrder(
+            raise InvalidOption(
                 "0 <= detect.off_threshold <= detect.on_threshold <= 1",
                 f"off {self.off_threshold}, on {self.on_threshold}",
                 "Lower detect.off_threshold or raise detect.on_threshold.",
             )
         if min(self.smoothing_s, self.merge_gap_s, self.min_duration_s) < 0:
-            raise ThresholdsOutOfOrder(
+            raise InvalidOption(
                 "durations of 0 s or more", f"{self}", "Use 0 to switch a step off."
             )
 
 
 def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Centred moving average over `width` samples; at the ends, over what there is."""
+    """Average over a centered window of `width` samples, truncated at the ends."""
     width = min(width | 1, 2 * len(probability) - 1)
     if width <= 1:
         return probability
     half = width // 2
     total = np.concatenate([[0.0], np.cumsum(probability, dtype=np.float64)])
-    # Beyond the ends the sum stands still, and the width counts only what there is.
+    # Differences of the cumulative sum are the sums of all windows. Beyond the ends it is constant,
+    # so a truncated window adds nothing there; it is divided by the samples it covers.
     padded = np.pad(total, (half, half), mode="edge")
     n_samples = len(probability)
     n_averaged = np.full(n_samples, width)
@@ -70,67 +64,68 @@ def smooth(probability: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     return np.clip(average, 0.0, 1.0).astype(np.float32)
 
 
-def recorded_stretches(trace: Trace) -> Runs:
-    """First and last-plus-one sample of each stretch that holds signal, shape `(stretches, 2)`."""
+def recorded_segments(trace: Trace) -> Runs:
+    """Return first and last-plus-one sample of each recorded segment, shape `(segments, 2)`."""
     n_samples = trace.probability.size
     recorded = complement(trace.gaps, 0.0, n_samples / trace.rate_hz)
-    stretches = np.rint(recorded * trace.rate_hz).astype(np.int64)
-    return stretches[stretches[:, 1] > stretches[:, 0]]
+    segments = np.rint(recorded * trace.rate_hz).astype(np.int64)
+    return segments[segments[:, 1] > segments[:, 0]]
 
 
 def smoothed_level(trace: Trace, smoothing_s: float) -> NDArray[np.float32]:
-    """The trace after smoothing; each recorded stretch is smoothed on its own, and gaps are 0."""
+    """Smooth a trace; each recorded segment on its own, and gaps are 0."""
     width = round(smoothing_s * trace.rate_hz)
-    stretches = recorded_stretches(trace)
-    if len(stretches) == 1 and stretches[0, 1] - stretches[0, 0] == trace.probability.size:
+    segments = recorded_segments(trace)
+    if len(segments) == 1 and segments[0, 1] - segments[0, 0] == trace.probability.size:
         return smooth(trace.probability, width)
     level = np.zeros_like(trace.probability)
-    for first, last in stretches:
+    for first, last in segments:
         level[first:last] = smooth(trace.probability[first:last], width)
     return level
 
 
 def merge_runs(
-    runs: Runs, stretch: NDArray[np.intp], gap_samples: float | NDArray[np.float64]
+    runs: Runs, segment: NDArray[np.intp], gap_samples: float | NDArray[np.float64]
 ) -> Runs:
-    """Unite runs less than `gap_samples` apart within one recorded stretch; sorted and disjoint in
-    and out.
+    """Unite runs less than `gap_samples` apart within one recorded segment.
 
     Args:
-        stretch: index of the stretch that holds each run.
-        gap_samples: one number, or one for each pair of neighbours, shape `(runs - 1,)`.
+        runs: sorted and disjoint.
+        segment: index of the segment that holds each run.
+        gap_samples: one number, or one per pair of adjacent runs, shape `(runs - 1,)`.
     """
     if len(runs) < 2:
         return runs
-    apart = (runs[1:, 0] - runs[:-1, 1] >= gap_samples) | (stretch[1:] != stretch[:-1])
+    apart = (runs[1:, 0] - runs[:-1, 1] >= gap_samples) | (segment[1:] != segment[:-1])
     first = np.flatnonzero(np.concatenate([[True], apart]))
     last = np.append(first[1:], len(runs)) - 1
     return np.stack([runs[first, 0], runs[last, 1]], axis=1)
 
 
 def detect(trace: Trace, detection: Detection) -> Annotation:
-    """Seizure events of a trace by hysteresis.
+    """Detect the seizure events of a trace by hysteresis.
 
-    An event is a run at or above `off` that somewhere reaches `on`. Runs never cross a gap of the
-    recording, nor does merging or smoothing. Each event's confidence is the mean smoothed
-    probability inside it.
+    An event is a run at or above the off threshold that somewhere reaches the on threshold. Neither
+    runs nor merging nor smoothing crosses a gap of the recording. Each event's confidence is
+    the mean smoothed probability inside it.
 
     Returns:
         an annotation of the trace's whole duration, its events of type `sz`.
     """
     level = smoothed_level(trace, detection.smoothing_s)
+    # An off threshold of 0 must not make one event of the whole recording.
     active = level >= max(detection.off_threshold, float(np.finfo(np.float32).tiny))
-    stretches = recorded_stretches(trace)
-    # A gap of less than a sample still parts two runs.
+    segments = recorded_segments(trace)
+    # Segment by segment: a gap of less than a sample still separates two runs.
     runs = np.concatenate(
-        [_runs(active[first:last]) + first for first, last in stretches] or [_runs(active[:0])]
+        [_runs(active[first:last]) + first for first, last in segments] or [_runs(active[:0])]
     )
     if len(runs):
-        # Between two runs the level is below `off`, so the peak up to the next run is the run's
-        # own.
+        # Between two runs the level is below the off threshold, so the peak up to the next run is
+        # the run's own.
         runs = runs[np.maximum.reduceat(level, runs[:, 0]) >= detection.on_threshold]
-    stretch = np.searchsorted(stretches[:, 0], runs[:, 0], side="right") - 1
-    runs = merge_runs(runs, stretch, detection.merge_gap_s * trace.rate_hz)
+    segment = np.searchsorted(segments[:, 0], runs[:, 0], side="right") - 1
+    runs = merge_runs(runs, segment, detection.merge_gap_s * trace.rate_hz)
     runs = runs[runs[:, 1] - runs[:, 0] >= detection.min_duration_s * trace.rate_hz]
     events = tuple(
         Event(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainbrr.atomic_io import open_durable
-from brainbrr.errors import BrainbrrError
+from brainbrr.atomic_io import atomic_write
+from brainbrr.errors import InvalidFile
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure
 from brainbrr.events.event import Event
@@ -20,21 +20,16 @@ from brainbrr.events.intervals import to_mask
 if TYPE_CHECKING:
     import edfio
 
-# Spans the recording: EDF counts whole data records, so the exact length is an annotation of its
-# own.
 RECORDING = "recording"
+"""Annotation that spans the recording: EDF counts complete data records, not the exact length."""
 ANNOTATION_LABEL = b"EDF Annotations"
 
 
-class UnreadableEdfAnnotations(BrainbrrError):
-    """An EDF file without annotations that can be read."""
-
-
 def write_edf_annotations(annotation: Annotation, path: str | Path) -> None:
-    """Write an EDF+C file with one annotation an event, named by its HED-SCORE code.
+    """Write an EDF+C file with one annotation per event, named by its HED-SCORE code.
 
-    A 1 Hz trace `seizure`, 1 inside seizures, goes with them: viewers and MNE open files with a
-    signal, not all open those without. Confidence and channels have no place in the format.
+    It includes a 1 Hz signal `seizure`, 1 inside seizures, because not all viewers open a file
+    without a signal. The format cannot hold confidence and channels.
     """
     import edfio
 
@@ -48,28 +43,26 @@ def write_edf_annotations(annotation: Annotation, path: str | Path) -> None:
         annotations=[
             edfio.EdfAnnotation(0.0, round(annotation.duration_s, 6), RECORDING),
             *(
-                edfio.EdfAnnotation(round(one.onset_s, 6), round(one.duration_s, 6), one.event_type)
-                for one in annotation.events
+                edfio.EdfAnnotation(round(e.onset_s, 6), round(e.duration_s, 6), e.event_type)
+                for e in annotation.events
             ),
         ],
     )
     content = io.BytesIO()
     edf.write(content)
-    with open_durable(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(content.getvalue())
 
 
 def read_edf_annotations(path: str | Path, duration_s: float | None = None) -> Annotation:
-    """Read the annotations of an EDF+ file; those without a duration mark no stretch of time and
-    are left out.
+    """Read the annotations of an EDF+ file; those without a duration are left out.
 
     Args:
-        duration_s: length of the recording where no annotation `recording` tells it; else the
-            file's own length, which counts whole data records.
+        duration_s: length of the recording if no annotation `recording` states it; by default the
+            file's own length, which counts complete data records.
 
     Raises:
-        UnreadableEdfAnnotations: not an EDF file, one without annotations, or a seizure
-            without a duration.
+        InvalidFile: not an EDF file, one without annotations, or a seizure without a duration.
     """
     import edfio
 
@@ -80,24 +73,24 @@ def read_edf_annotations(path: str | Path, duration_s: float | None = None) -> A
         length_s = float(edf.duration) if duration_s is None else duration_s
         start = _start(edf)
     except (OSError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise UnreadableEdfAnnotations(
+        raise InvalidFile(
             "an EDF+ file with annotations", f"{path}: {error}", "Check the file."
         ) from error
     events = []
-    for one in annotations:
-        if one.text == RECORDING:
-            length_s = float(one.duration or length_s)
-        elif one.duration:
-            events.append(Event(float(one.onset), float(one.duration), event_code(one.text)))
-        elif names_seizure(event_code(one.text)):
-            raise UnreadableEdfAnnotations(
-                "seizures with a duration", f"{path}: one at {one.onset} s without", "Add it."
+    for note in annotations:
+        if note.text == RECORDING:
+            length_s = float(note.duration or length_s)
+        elif note.duration:
+            events.append(Event(float(note.onset), float(note.duration), event_code(note.text)))
+        elif names_seizure(event_code(note.text)):
+            raise InvalidFile(
+                "seizures with a duration", f"{path}: one at {note.onset} s without", "Add it."
             )
     return Annotation(tuple(events), length_s, start)
 
 
 def _require_annotation_signal(path: Path) -> None:
-    """Refuse a recording without annotations: no annotations are not the same as no seizures."""
+    """Refuse a file without annotations: it is not the same as one without seizures."""
     with path.open("rb") as file:
         header = file.read(256)
         labels = file.read(16 * int(header[252:256]))

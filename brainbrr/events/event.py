@@ -1,30 +1,25 @@
-"""One annotated stretch of time."""
+"""One annotated interval of a recording."""
 
 import math
 from dataclasses import dataclass
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 
 SEIZURE = "sz"
 BACKGROUND = "bckg"
 
 
-class InvalidEvent(BrainbrrError):
-    """An event with an impossible onset, duration or confidence."""
-
-
 @dataclass(frozen=True)
 class Event:
-    """A half-open stretch of a recording, `[onset_s, onset_s + duration_s)`.
+    """A half-open interval of a recording, `[onset_s, onset_s + duration_s)`.
 
     Attributes:
-        onset_s: seconds from the start of the recording, on the clock (gaps of a discontinuous file
-            count).
+        onset_s: seconds from the start of the recording; the gaps of a discontinuous file count.
         duration_s: seconds, positive.
         event_type: HED-SCORE code; `sz`, `sz_foc_...`, `sz_gen_...` are seizures, `bckg` is
             background.
-        confidence: probability in [0, 1], or None where unknown.
-        channels: names of the electrodes or derivations involved; empty where unknown.
+        confidence: probability in [0, 1], or None if unknown.
+        channels: names of the electrodes or derivations involved; empty if unknown.
     """
 
     onset_s: float
@@ -37,14 +32,14 @@ class Event:
         if not (
             math.isfinite(self.onset_s) and math.isfinite(self.duration_s) and self.duration_s > 0
         ):
-            raise InvalidEvent(
+            raise InvalidInput(
                 "a finite onset and a positive, finite duration in seconds",
                 f"onset {self.onset_s} s, duration {self.duration_s} s",
                 "Correct or drop the row.",
             )
         if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
-            raise InvalidEvent(
-                "a confidence from 0 to 1", f"{self.confidence}", "Write n/a where it is unknown."
+            raise InvalidInput(
+                "a confidence from 0 to 1", f"{self.confidence}", "Write n/a if it is unknown."
             )
 
     @property

@@ -1,16 +1,16 @@
-"""Annotations of any format we know, by the file's suffix."""
+"""Read annotations of any supported format, by the file's suffix."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.csv_bi import read_csv_bi
 from brainbrr.events.edf_annotations import read_edf_annotations
 from brainbrr.events.tsv import read_tsv
 
 Reader = Callable[[str | Path, float | None], Annotation]
-# In order of preference where a folder holds one recording in several formats.
+# In order of preference if a folder holds one recording in several formats.
 READERS: dict[str, Reader] = {
     ".tsv": read_tsv,
     ".csv_bi": read_csv_bi,
@@ -18,21 +18,17 @@ READERS: dict[str, Reader] = {
 }
 
 
-class UnknownFormat(BrainbrrError):
-    """A file whose suffix names no annotation format."""
-
-
 def read_annotation(path: str | Path, duration_s: float | None = None) -> Annotation:
     """Read HED-SCORE TSV, NEDC's CSV_BI or EDF+ annotations.
 
     Args:
-        duration_s: length of the recording where the file does not state it.
+        duration_s: length of the recording if the file does not state it.
 
     Raises:
-        UnknownFormat: another suffix.
-        UnreadableEvents, UnreadableCsvBi, UnreadableEdfAnnotations: the file cannot be understood.
+        InvalidOption: another suffix.
+        InvalidFile: the file cannot be parsed.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
-        raise UnknownFormat(f"one of {', '.join(READERS)}", f"{path}", "Convert the file.")
+        raise InvalidOption(f"one of {', '.join(READERS)}", f"{path}", "Convert the file.")
     return READERS[suffix](path, duration_s)

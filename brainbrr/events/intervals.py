@@ -9,45 +9,45 @@ Mask = NDArray[np.bool_]
 
 
 def as_intervals(pairs: object) -> Intervals:
-    """Any sequence of (onset, offset) pairs as a sorted `(n, 2)` array; an empty one is `(0,
-    2)`."""
+    """Sort any sequence of (onset, offset) pairs into an `(n, 2)` array; `(0, 2)` if empty."""
     intervals = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
     return intervals[np.lexsort((intervals[:, 1], intervals[:, 0]))]
 
 
 def merge(intervals: Intervals, gap_s: float = 0.0) -> Intervals:
-    """Unite intervals that overlap, touch, or lie less than `gap_s` apart; empty and reversed ones
-    are dropped.
+    """Unite intervals that overlap, touch, or lie less than `gap_s` apart.
 
-    A gap of exactly `gap_s` stays a gap when `gap_s` is positive (the SzCORE convention).
+    Empty and reversed ones are dropped. A gap of exactly `gap_s` stays a gap if `gap_s` is positive
+    (the SzCORE convention).
     """
     intervals = as_intervals(intervals)
     intervals = intervals[intervals[:, 1] > intervals[:, 0]]
     if len(intervals) == 0:
         return intervals
+    # The furthest offset so far: a long interval may cover several that begin after it.
     reach = np.maximum.accumulate(intervals[:, 1])
     gap = intervals[1:, 0] - reach[:-1]
-    starts_anew = np.concatenate([[True], (gap > 0) & (gap >= gap_s)])
-    first = np.flatnonzero(starts_anew)
+    is_apart = np.concatenate([[True], (gap > 0) & (gap >= gap_s)])
+    first = np.flatnonzero(is_apart)
     last = np.append(first[1:], len(intervals)) - 1
     return np.stack([intervals[first, 0], reach[last]], axis=1)
 
 
 def clip(intervals: Intervals, start_s: float, stop_s: float) -> Intervals:
-    """The part of each interval inside `[start_s, stop_s)`; what lies outside is dropped."""
+    """Clip each interval to `[start_s, stop_s)`; those outside are dropped."""
     clipped = np.clip(as_intervals(intervals), start_s, stop_s)
     return clipped[clipped[:, 1] > clipped[:, 0]]
 
 
 def complement(intervals: Intervals, start_s: float, stop_s: float) -> Intervals:
-    """The stretches of `[start_s, stop_s)` that no interval covers."""
+    """Return the parts of `[start_s, stop_s)` that no interval covers."""
     covered = clip(merge(intervals), start_s, stop_s)
     edges = np.concatenate([[start_s], covered.ravel(), [stop_s]]).reshape(-1, 2)
     return edges[edges[:, 1] > edges[:, 0]]
 
 
 def intersect(first: Intervals, second: Intervals) -> Intervals:
-    """The stretches that both sets cover."""
+    """Return the intervals that both sets cover."""
     if len(first) == 0 or len(second) == 0:
         return as_intervals([])
     start_s = min(float(np.min(first)), float(np.min(second)))
@@ -59,15 +59,15 @@ def intersect(first: Intervals, second: Intervals) -> Intervals:
 
 
 def total_s(intervals: Intervals) -> float:
-    """Seconds covered by at least one interval."""
+    """Add up the seconds covered by at least one interval."""
     merged = merge(intervals)
     return float(np.sum(merged[:, 1] - merged[:, 0]))
 
 
 def to_mask(intervals: Intervals, n_samples: int, rate_hz: float) -> Mask:
-    """Samples `[round(onset * rate), round(offset * rate))` of each interval set, the rest
-    clear."""
+    """Set the samples `[round(onset * rate), round(offset * rate))` of each interval."""
     edges = np.clip(np.rint(as_intervals(intervals) * rate_hz), 0, n_samples).astype(np.int64)
+    # +1 at each onset and -1 at each offset: their running sum counts the intervals over a sample.
     steps = np.zeros(n_samples + 1, dtype=np.int64)
     np.add.at(steps, edges[:, 0], 1)
     np.add.at(steps, edges[:, 1], -1)
@@ -75,7 +75,9 @@ def to_mask(intervals: Intervals, n_samples: int, rate_hz: float) -> Mask:
 
 
 def from_mask(mask: Mask, rate_hz: float) -> Intervals:
-    """Runs of set samples as intervals in seconds; the inverse of `to_mask` for merged,
-    sample-aligned intervals."""
+    """Convert runs of set samples to intervals in seconds.
+
+    The inverse of `to_mask` for merged, sample-aligned intervals.
+    """
     padded = np.concatenate([[False], np.asarray(mask, dtype=bool), [False]])
     return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2).astype(np.float64) / rate_hz

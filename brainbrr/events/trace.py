@@ -1,4 +1,4 @@
-"""Probability of seizure over the time of one recording."""
+"""Seizure probability over the time of one recording."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,23 +6,19 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.intervals import Intervals, as_intervals, total_s
-
-
-class InvalidTrace(BrainbrrError):
-    """A trace that is not a probability over time."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Seizure probability, one value a sample on the clock of the recording.
+    """Seizure probability, one value per sample of the recording, gaps included.
 
     Attributes:
         probability: float32, shape `(samples,)`, in [0, 1]; 0 inside gaps, where nothing was
             recorded.
-        rate_hz: samples a second.
-        gaps: `(n, 2)` stretches in seconds where the file holds no signal.
+        rate_hz: samples per second.
+        gaps: `(n, 2)` intervals in seconds without signal.
         start: date and time of the first sample, or None.
     """
 
@@ -36,13 +32,13 @@ class Trace:
         object.__setattr__(self, "probability", probability)
         object.__setattr__(self, "gaps", as_intervals(self.gaps))
         if probability.ndim != 1 or probability.size == 0 or not self.rate_hz > 0:
-            raise InvalidTrace(
+            raise InvalidInput(
                 "a one-dimensional, non-empty probability at a positive rate",
                 f"shape {probability.shape} at {self.rate_hz} Hz",
                 "Stitch the windows of one recording at a time.",
             )
         if not (probability.min() >= 0.0 and probability.max() <= 1.0):
-            raise InvalidTrace(
+            raise InvalidInput(
                 "probabilities from 0 to 1",
                 f"{probability.min()} to {probability.max()}",
                 "Apply the sigmoid to the logits first.",
@@ -50,18 +46,18 @@ class Trace:
 
     @property
     def duration_s(self) -> float:
-        """Length on the clock in seconds, gaps included."""
+        """Length in seconds, gaps included."""
         return self.probability.size / self.rate_hz
 
     @property
     def recorded_s(self) -> float:
-        """Seconds that hold signal: what false-alarm rates divide by."""
+        """Seconds with signal, by which false-alarm rates are divided."""
         return self.duration_s - total_s(self.gaps)
 
     def reduced(self, rate_hz: float) -> "Trace":
-        """The same trace at a lower rate that divides its own.
+        """Reduce the trace to a lower rate that divides its own.
 
-        Each value is the mean of those it replaces; the last one of what is left.
+        Each value is the mean of those it replaces; the last one, of those that are left.
         """
         factor = round(self.rate_hz / rate_hz)
         if factor <= 1:

@@ -6,23 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbrr.atomic_io import open_durable
-from brainbrr.errors import BrainbrrError
+from brainbrr.atomic_io import atomic_write
+from brainbrr.errors import InvalidFile
 from brainbrr.events.trace import Trace
 
 SUFFIX = "_trace.npy"
 
 
-class UnreadableTrace(BrainbrrError):
-    """A trace file whose two parts are missing, damaged or no trace."""
-
-
 def save_trace(trace: Trace, path: str | Path) -> None:
-    """Write a trace as `.npy` (float32 probability) and, beside it, `.json`."""
-    with open_durable(path, "wb") as file:
+    """Write a trace as `.npy` (float32 probability) and a `.json` next to it."""
+    with atomic_write(path, "wb") as file:
         np.save(file, trace.probability)
     start = trace.start.isoformat() if trace.start else None
-    with open_durable(Path(path).with_suffix(".json")) as file:
+    with atomic_write(Path(path).with_suffix(".json")) as file:
         json.dump({"rate_hz": trace.rate_hz, "gaps": trace.gaps.tolist(), "start": start}, file)
 
 
@@ -30,20 +26,20 @@ def load_trace(path: str | Path) -> Trace:
     """Read what `save_trace` wrote.
 
     Raises:
-        UnreadableTrace: the `.npy` or its sidecar is missing or damaged.
+        InvalidFile: the `.npy` or its sidecar is missing or damaged.
     """
     path = Path(path)
     try:
-        about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        start = about["start"]
+        sidecar = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        start = sidecar["start"]
         return Trace(
             np.load(path, allow_pickle=False),
-            float(about["rate_hz"]),
-            about["gaps"],
+            float(sidecar["rate_hz"]),
+            sidecar["gaps"],
             datetime.fromisoformat(start) if start else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableTrace(
+        raise InvalidFile(
             "a .npy of probabilities with a .json of rate_hz, gaps and start",
             f"{path}: {error}",
             "Predict the recording again with traces=true.",
@@ -51,10 +47,10 @@ def load_trace(path: str | Path) -> Trace:
 
 
 def load_traces(folder: str | Path) -> dict[str, Trace]:
-    """All traces of a run's `traces/` folder by recording.
+    """Read all traces of a run's `traces/` folder, by recording.
 
     Raises:
-        UnreadableTrace: see `load_trace`.
+        InvalidFile: see `load_trace`.
     """
     paths = sorted(Path(folder).glob(f"*{SUFFIX}"))
     return {path.name.removesuffix(SUFFIX): load_trace(path) for path in paths}

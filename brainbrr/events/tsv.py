@@ -1,7 +1,7 @@
 """HED-SCORE event tables as SzCORE defines them, read leniently and written exactly.
 
 Standard: SzCORE framework, section "Annotations" (Dan et al., Epilepsia 2024, doi
-    10.1111/epi.18113).
+10.1111/epi.18113).
 """
 
 import csv
@@ -9,35 +9,25 @@ import math
 from datetime import datetime
 from pathlib import Path
 
-from brainbrr.atomic_io import open_durable
-from brainbrr.errors import BrainbrrError
+from brainbrr.atomic_io import atomic_write
+from brainbrr.errors import BrainbrrError, InvalidFile
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure
 from brainbrr.events.event import BACKGROUND, Event
 
 COLUMNS = (
-    "onset",
-    "duration",
-    "eventType",
-    "confidence",
-    "channels",
-    "dateTime",
-    "recordingDuration",
-)
+    "onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration",
+)  # fmt: skip
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 MISSING = "n/a"
 Row = dict[str, str]
-
-
-class UnreadableEvents(BrainbrrError):
-    """An event table that cannot be understood."""
 
 
 def write_tsv(annotation: Annotation, path: str | Path) -> None:
     """Write SzCORE's seven columns; a recording without events is one `bckg` row."""
     events = annotation.events or (Event(0.0, annotation.duration_s, BACKGROUND),)
     date_time = annotation.start.strftime(DATE_FORMAT) if annotation.start else MISSING
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
         for event in events:
@@ -55,19 +45,19 @@ def write_tsv(annotation: Annotation, path: str | Path) -> None:
 
 
 def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:
-    """Read an event table: SzCORE's columns in any order, extra columns, a byte-order mark, `n/a`
-    values.
+    """Read an event table.
 
-    A table may give `offset` in place of `duration`, BIDS's `trial_type` in place of `eventType`.
-    Rows without an onset and rows of zero duration mark nothing and are left out; so is an event
-    other than a seizure whose duration is unknown or negative (SeizeIT2 has one). A seizure of
-    unknown or negative duration cannot be scored and is refused.
+    Understands SzCORE's columns in any order, extra columns, a byte-order mark, `n/a` values,
+    `offset` in place of `duration`, and BIDS's `trial_type` in place of `eventType`. Rows without
+    an onset and rows of zero duration are left out; so is an event other than a seizure whose
+    duration is unknown or negative (SeizeIT2 has one). A seizure of unknown or negative duration
+    cannot be scored and is refused.
 
     Args:
-        duration_s: length of the recording where the table has no `recordingDuration`.
+        duration_s: length of the recording if the table has no `recordingDuration`.
 
     Raises:
-        UnreadableEvents: no onset or no duration column, a value that is not a number, a seizure
+        InvalidFile: no onset or no duration column, a value that is not a number, a seizure
             without a duration, `recordingDuration` that changes between rows, or an unknown length
             of the recording.
     """
@@ -79,21 +69,21 @@ def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:
             value for row in rows if (value := _number(row.get("recordingDuration"))) is not None
         }
     except (KeyError, ValueError, BrainbrrError) as error:
-        raise UnreadableEvents(
+        raise InvalidFile(
             "tab-separated columns onset and duration (or offset) in seconds",
             f"{path}: {error}",
             "Compare with the SzCORE format.",
         ) from error
     if len(lengths_s) > 1:
-        raise UnreadableEvents(
+        raise InvalidFile(
             "one recordingDuration", f"{path}: {sorted(lengths_s)}", "Split the table."
         )
     length_s = lengths_s.pop() if lengths_s else duration_s
     if length_s is None:
-        raise UnreadableEvents(
+        raise InvalidFile(
             "a recordingDuration column",
             f"{path} without one",
-            "Give the duration of the recording in seconds.",
+            "Provide the duration of the recording in seconds.",
         )
     return Annotation(events, length_s, _start(rows))
 
@@ -102,13 +92,13 @@ def _rows(path: Path) -> list[Row]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableEvents(
+        raise InvalidFile(
             "a readable UTF-8 event table", f"{path}: {error}", "Check the file."
         ) from error
     table = csv.DictReader(lines, delimiter="\t", restval="")
     names = [name.strip() for name in table.fieldnames or ()]
     if "onset" not in names or not {"duration", "offset"} & set(names):
-        raise UnreadableEvents(
+        raise InvalidFile(
             "columns onset and duration (or offset)",
             f"{path} with {', '.join(names) or 'no columns'}",
             "Compare with the SzCORE format.",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.export.parity import difference_on_windows
 from brainbrr.export.refusals import ExportDiffers, OutputExists, UnknownExport
 from brainbrr.inference.detector import Detector
@@ -97,7 +97,7 @@ def export_file(
     path = check_request(form, output, quantise)
     began = time.monotonic()
     content, difference = _checked(detector, form, quantise)
-    with open_durable(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(content)
     return Exported(path, len(content), time.monotonic() - began, difference)
 

@@ -12,7 +12,7 @@ from brainbrr.events.annotation import Annotation
 from brainbrr.inference.detector import Annotator, Detector
 from brainbrr.release.selftest import SCALE_UV, selftest_minute
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
-from brainbrr.signal.quantisation import STEP_UV
+from brainbrr.signal.quantization import STEP_UV
 from brainbrr.signal.window_model import WindowModel
 
 SELFTEST_WINDOWS = 6

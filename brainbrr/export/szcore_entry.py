@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from brainbrr import __version__
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.export.export import check_request, export_file
 from brainbrr.inference.detector import Detector
@@ -91,7 +91,7 @@ def _copy_package(target: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(text)
 
 

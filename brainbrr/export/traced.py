@@ -15,7 +15,7 @@ from brainbrr.inference.detector import Detector
 from brainbrr.models.detector import V3Detector
 from brainbrr.models.graph import GeometricConvolution
 from brainbrr.models.mamba2 import Mamba2
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 INPUTS = ("eeg", "observed", "center_uv", "scale_uv")
@@ -33,7 +33,7 @@ class StoredWindows(nn.Module):
 
     def forward(self, eeg: Tensor, observed: Tensor, center_uv: Tensor, scale_uv: Tensor) -> Tensor:
         """Probability of each sample `(batch, samples)`; arguments as in `WindowModel`."""
-        scaled = standardise(eeg, observed, center_uv, scale_uv)
+        scaled = standardize(eeg, observed, center_uv, scale_uv)
         return torch.sigmoid(self.network(scaled, observed).float())
 
 

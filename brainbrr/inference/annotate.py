@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.file_lock import claim
+from brainbrr.file_lock import lock
 from brainbrr.inference.detector import BATCH_SIZE, Annotator
 from brainbrr.inference.evidence import Evidence, evidence_of, with_channels
 from brainbrr.inference.ledger import LEDGER, Ledger
@@ -100,7 +100,7 @@ class Annotating:
             OutputBusy: another run writes into the same folder.
         """
         self.output.mkdir(parents=True, exist_ok=True)
-        with claim(self.output / CLAIMS, LEDGER, wait=False) as claimed:
+        with lock(self.output / CLAIMS, LEDGER, wait=False) as claimed:
             if claimed == "busy":
                 raise OutputBusy(
                     "no other run into the same folder", str(self.output), "Wait until it ends."

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from brainbrr.data.corpora.cache import Stamp
+from brainbrr.data.corpora.cache import FileStat
 from brainbrr.errors import BrainbrrError
 from brainbrr.inference.recordings import Job
 
@@ -135,5 +135,5 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _stamp(job: Job) -> list[int]:
-    stamp = Stamp.of(job.source)
+    stamp = FileStat.of(job.source)
     return [stamp.size, stamp.mtime_ns]

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from brainbrr.data.preparation.preparation import (
     Preparation,
-    PreparedHeader,
+    PreparedSignal,
     prepare,
     prepare_blocks,
 )
 from brainbrr.data.recordings.read import open_recording
 from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.intervals import Intervals, as_intervals
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 
 if TYPE_CHECKING:
     import mne
@@ -78,16 +78,16 @@ class PreparedEeg:
     start: datetime | None = None
 
     @classmethod
-    def of(cls, header: PreparedHeader, eeg: Samples) -> PreparedEeg:
+    def of(cls, signal: PreparedSignal, eeg: Samples, start: datetime | None) -> PreparedEeg:
         """What preparation gave."""
         return cls(
             eeg,
-            header.observed,
-            header.center_uv,
-            header.scale_uv,
-            as_intervals(header.gaps),
-            header.bad_spans,
-            header.start,
+            np.asarray(signal.observed),
+            np.asarray(signal.center_uv, dtype=np.float32),
+            np.asarray(signal.scale_uv, dtype=np.float32),
+            as_intervals(signal.gaps),
+            signal.bad_spans,
+            start,
         )
 
 
@@ -107,7 +107,8 @@ def prepare_to_disk(
         from brainbrr.data.recordings.mne_reader import MneBlocks
 
         blocks = MneBlocks(source)
-    return PreparedEeg.of(prepare_blocks(blocks, preparation, target), SamplesOnDisk(target))
+    signal = prepare_blocks(blocks, preparation, target)
+    return PreparedEeg.of(signal, SamplesOnDisk(target), blocks.start)
 
 
 @contextmanager
@@ -116,8 +117,8 @@ def prepared(
 ) -> Iterator[PreparedEeg]:
     """A recording prepared for the time of a `with` block."""
     if isinstance(source, Recording):
-        header, eeg_uv = prepare(source, preparation)
-        yield PreparedEeg.of(header, quantise(eeg_uv))
+        signal, eeg_uv = prepare(source, preparation)
+        yield PreparedEeg.of(signal, quantize(eeg_uv), source.start)
         return
     with tempfile.TemporaryDirectory() as folder:
         source = Path(source) if isinstance(source, (str, Path)) else source

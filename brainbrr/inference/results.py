@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from brainbrr import __version__
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.csv_bi import write_csv_bi
@@ -48,7 +48,7 @@ def write_json(result: Result, path: Path) -> None:
         event["evidence"] = evidence.to_json()
     start = annotation.start.isoformat() if annotation.start else None
     content = {"duration_s": annotation.duration_s, "start": start, "events": events}
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         json.dump(content, file, allow_nan=False)
         file.write("\n")
 
@@ -105,7 +105,7 @@ def write_bids_description(output: Path, source: Path) -> None:
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "brainbrr", "Version": __version__}],
     }
-    with open_durable(output / BIDS_DESCRIPTION) as file:
+    with atomic_write(output / BIDS_DESCRIPTION) as file:
         json.dump(description, file, indent=1)
         file.write("\n")
 

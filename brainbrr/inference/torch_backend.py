@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from brainbrr.kernels.precision import autocast
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TorchWindows:
             _on(device, array) for array in (eeg, observed, center_uv, scale_uv)
         )
         with autocast(device.type, self.precision):
-            logits = self.network(standardise(steps, present, center, scale), present)
+            logits = self.network(standardize(steps, present, center, scale), present)
         probability: NDArray[np.float32] = torch.sigmoid(logits.float()).cpu().numpy()
         return probability
 
@@ -73,6 +73,6 @@ def learned_graph(
         torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
         for array in (eeg, observed, np.float32(center_uv), np.float32(scale_uv))
     )
-    explanation = explain(standardise(steps, present, center, scale), present)
+    explanation = explain(standardize(steps, present, center, scale), present)
     graph: NDArray[np.float32] = explanation.adjacency[0].float().cpu().numpy()
     return graph

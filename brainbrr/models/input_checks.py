@@ -72,7 +72,7 @@ def check_shapes(eeg: Tensor, observed: Tensor | None, n_electrodes: int, stride
         raise InvalidInput(
             "floating-point EEG",
             str(eeg.dtype),
-            "Turn stored steps into numbers with brainbrr.models.scaling.standardise.",
+            "Turn stored steps into numbers with brainbrr.models.scaling.standardize.",
         )
     if observed is None:
         return

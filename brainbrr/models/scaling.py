@@ -8,10 +8,10 @@ from torch import Tensor
 
 from brainbrr.errors import InvalidInput
 from brainbrr.kernels.tracing import readable_at_once
-from brainbrr.signal.quantisation import STEP_UV
+from brainbrr.signal.quantization import STEP_UV
 
 
-def standardise(
+def standardize(
     eeg: Tensor, observed: Tensor, center_uv: Tensor, scale_uv: Tensor, *, clip: float = 20.0
 ) -> Tensor:
     """Return EEG in units of each electrode's own spread, with absent electrodes at 0.

@@ -14,7 +14,7 @@ import torch
 import yaml
 from safetensors.torch import save
 
-from brainbrr.atomic_io import open_durable, replace_folder, standing_folder
+from brainbrr.atomic_io import atomic_write, current_folder, replace_folder
 from brainbrr.inference.detector import Detector
 from brainbrr.release.description import described
 from brainbrr.release.hub import HUB, fetch
@@ -52,11 +52,11 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
     try:
         contents = _contents(detector)
         for name, content in contents.items():
-            with open_durable(staging / name, "wb") as file:
+            with atomic_write(staging / name, "wb") as file:
                 file.write(content)
         digests = {name: digest(content) for name, content in contents.items()}
         description = described(detector, digests)
-        with open_durable(staging / DESCRIPTION) as file:
+        with atomic_write(staging / DESCRIPTION) as file:
             yaml.safe_dump(description, file, sort_keys=False)
         staging.chmod(READABLE_BY_ALL)
         replace_folder(staging, folder)
@@ -145,7 +145,7 @@ def find_detector(path: str | Path) -> Path:
         NoSuchDetector: neither holds a `detector.yaml`.
     """
     for folder in (Path(path), Path(path) / "detector"):
-        standing = standing_folder(folder)
+        standing = current_folder(folder)
         if standing is not None and (standing / DESCRIPTION).is_file():
             if standing != folder:
                 log.warning("%s was being replaced; the former one is read: %s", folder, standing)

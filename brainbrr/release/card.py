@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.scoring.alarm_budget import budget_kept
 
 CARD = Template(
@@ -60,9 +60,9 @@ def add_card(folder: str | Path, scores: Mapping[str, Any]) -> None:
     folder = Path(folder)
     description = yaml.safe_load((folder / "detector.yaml").read_text(encoding="utf-8"))
     provenance = description["provenance"]
-    with open_durable(folder / "scores.json") as file:
+    with atomic_write(folder / "scores.json") as file:
         json.dump(scores, file, indent=1, allow_nan=False)
-    with open_durable(folder / "card.md") as file:
+    with atomic_write(folder / "card.md") as file:
         file.write(
             CARD.substitute(
                 family=description["model"]["family"],

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from brainbrr import __version__
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.kernels.c.build import cache_folder
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.release.refusals import SelftestFailed
 from brainbrr.signal.electrodes import N_ELECTRODES
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 
 if TYPE_CHECKING:
     from brainbrr.inference.detector import Detector
@@ -42,7 +42,7 @@ def selftest_minute(detector: "Detector") -> NDArray[np.int16]:
     time_s = np.arange(n_samples) / rate_hz
     rhythm = np.sin(2 * np.pi * 4.0 * time_s) * np.clip(time_s / time_s[-1] - 0.5, 0, None)
     eeg_uv = SCALE_UV * (pink / pink.std() + 4.0 * rhythm * generator.random((N_ELECTRODES, 1)))
-    return quantise(eeg_uv.astype(np.float32))
+    return quantize(eeg_uv.astype(np.float32))
 
 
 @torch.inference_mode()
@@ -52,7 +52,7 @@ def expected_probabilities(detector: "Detector", eeg: NDArray[np.int16]) -> NDAr
     device = next(detector.network.parameters()).device
     present = torch.ones(1, N_ELECTRODES, dtype=torch.bool, device=device)
     center = torch.zeros(1, N_ELECTRODES, device=device)
-    inputs = standardise(torch.from_numpy(eeg)[None].to(device), present, center, center + SCALE_UV)
+    inputs = standardize(torch.from_numpy(eeg)[None].to(device), present, center, center + SCALE_UV)
     return torch.sigmoid(detector.network(inputs, present)[0].float()).cpu().numpy()
 
 
@@ -88,7 +88,7 @@ def check_once(run: Callable[[], tuple[float, str]], identity: str) -> None:
         )
     log.info("self-test: largest difference %.1e from the maker's, on %s", difference, device)
     try:
-        with open_durable(mark) as file:
+        with atomic_write(mark) as file:
             file.write(f"{difference:.3e} {device}\n")
     except OSError as error:
         log.warning("self-test not remembered, it runs at each load: %s", error.strerror)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import brainbrr
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.reporting.cases import Case
 from brainbrr.reporting.figures import OperatingPoint, curve_figure, reliability_figure
 from brainbrr.reporting.markup import Html, fill, join, template
@@ -99,7 +99,7 @@ def write_report(
         sort_js=Html(template("sort.js")),
         review_js=Html(template("review.js")),
     )
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(page)
 
 

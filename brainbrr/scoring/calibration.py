@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration, logit
-from brainbrr.events.detection import recorded_stretches
+from brainbrr.events.detection import recorded_segments
 from brainbrr.events.intervals import to_mask
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.sample_level import N_RELIABILITY, SampleHistogram, bin_probability
@@ -34,7 +34,7 @@ def labelled_stretches(
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
     """Probability and truth of each recorded stretch of one recording."""
     truth = to_mask(reference.seizure_intervals, trace.probability.size, trace.rate_hz)
-    for first, last in recorded_stretches(trace):
+    for first, last in recorded_segments(trace):
         yield trace.probability[first:last], truth[first:last]
 
 

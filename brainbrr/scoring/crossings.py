@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.events.detection import Runs, merge_runs, recorded_stretches
+from brainbrr.events.detection import Runs, merge_runs, recorded_segments
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.morphology import Level
 from brainbrr.scoring.timeline import TICKS_HZ, Ticks, Timeline, unite
@@ -78,7 +78,7 @@ def find_crossings(
     base = 0
     for trace in traces:
         level = level_of(trace)
-        for first, last in recorded_stretches(trace):
+        for first, last in recorded_segments(trace):
             height = np.searchsorted(thresholds, level[first:last], side="right").astype(np.uint16)
             change = np.concatenate([[0], np.flatnonzero(height[1:] != height[:-1]) + 1])
             positions.append(np.append(change, last - first) + base + first)

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.events.detection import Detection, recorded_stretches, smoothed_level
+from brainbrr.events.detection import Detection, recorded_segments, smoothed_level
 from brainbrr.events.intervals import Intervals, clip, merge
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.morphology import Level, drop_short, fill_gaps
@@ -64,7 +64,7 @@ def processed_level(trace: Trace, detection: Detection) -> Level:
         detection.merge_gap_s * trace.rate_hz,
         detection.min_duration_s * trace.rate_hz,
     )
-    for first, last in recorded_stretches(trace):
+    for first, last in recorded_segments(trace):
         level[first:last] = drop_short(fill_gaps(level[first:last], gap), shortest)
     return level
 
@@ -83,7 +83,7 @@ def sweep_recording(trace: Trace, seizures: Intervals, detection: Detection) -> 
     hits = np.array([level[first:last].max(initial=0.0) for first, last in spans], np.float32)
     values: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
     changes: list[NDArray[np.int8]] = [np.zeros(0, np.int8)]
-    for begin, end in recorded_stretches(trace):
+    for begin, end in recorded_segments(trace):
         edges = [(begin, begin), *((a, b) for a, b in spans if a < end and b > begin), (end, end)]
         for (_, first), (last, _) in pairwise(edges):
             if first < last:

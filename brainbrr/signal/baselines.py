@@ -1,4 +1,4 @@
-"""Two detectors without learning, to print beside one that learned: line length and band power.
+"""Non-learned baselines to compare a trained detector with: line length and band power.
 
 Both compare each electrode with its own median over the recording, so that neither gain nor montage
 matters. Line length: Esteller et al., EMBC 2001, doi 10.1109/IEMBS.2001.1020545.
@@ -13,13 +13,13 @@ from scipy.signal import butter, sosfiltfilt
 def line_length(
     eeg_uv: NDArray[np.floating], rate_hz: float, window_s: float = 2.0
 ) -> NDArray[np.float32]:
-    """How long the curve of each electrode is: mean absolute step in a centred window.
+    """Compute the line length of each electrode: the mean absolute step in a centered window.
 
     Args:
         eeg_uv: microvolts, `(electrodes, samples)`.
 
     Returns:
-        microvolts a sample, `(electrodes, samples)`.
+        microvolts per sample, `(electrodes, samples)`.
     """
     steps = np.abs(np.diff(eeg_uv, axis=1, prepend=eeg_uv[:, :1])).astype(np.float32)
     return _average(steps, rate_hz, window_s)
@@ -33,7 +33,7 @@ def band_power(
     high_hz: float,
     window_s: float = 2.0,
 ) -> NDArray[np.float32]:
-    """Power of each electrode between two frequencies in a centred window.
+    """Compute the power of each electrode between two frequencies in a centered window.
 
     Args:
         eeg_uv: microvolts, `(electrodes, samples)`; longer than a quarter of a second.
@@ -49,9 +49,8 @@ def band_power(
 def line_length_probability(
     eeg_uv: NDArray[np.floating], rate_hz: float, window_s: float = 2.0
 ) -> NDArray[np.float32]:
-    """Values for a `Trace` that rise with line length: 0.5 at the usual level, 0.75 at three times
-    it; `(samples,)`."""
-    return _against_usual(line_length(eeg_uv, rate_hz, window_s))
+    """Map line length to values for a `Trace`: 0.5 at its median, 0.75 at three times that."""
+    return _relative_to_median(line_length(eeg_uv, rate_hz, window_s))
 
 
 def band_power_probability(
@@ -62,13 +61,12 @@ def band_power_probability(
     high_hz: float = 9.0,
     window_s: float = 2.0,
 ) -> NDArray[np.float32]:
-    """Values for a `Trace` that rise with the amplitude in one band: 0.5 at the usual level, 0.75
-    at three times it; `(samples,)`.
+    """Map the amplitude in one band to values for a `Trace`, as `line_length_probability` does.
 
     The default band, from delta to theta, holds the fundamental of most seizures.
     """
     power = band_power(eeg_uv, rate_hz, low_hz=low_hz, high_hz=high_hz, window_s=window_s)
-    return _against_usual(np.sqrt(power))
+    return _relative_to_median(np.sqrt(power))
 
 
 def _average(values: NDArray[np.float32], rate_hz: float, window_s: float) -> NDArray[np.float32]:
@@ -76,13 +74,15 @@ def _average(values: NDArray[np.float32], rate_hz: float, window_s: float) -> ND
     return np.asarray(uniform_filter1d(values, width, axis=1, mode="nearest"))
 
 
-def _against_usual(level: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over electrodes of the ratio to each one's median, squashed by `ratio / (1 + ratio)`; a
-    flat electrode is left out."""
-    usual = np.median(level, axis=1, keepdims=True)
-    alive = usual[:, 0] > 0
-    if not alive.any():
+def _relative_to_median(level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average the electrodes' ratios to their own medians, as `ratio / (1 + ratio)`.
+
+    Flat electrodes are left out.
+    """
+    median = np.median(level, axis=1, keepdims=True)
+    varies = median[:, 0] > 0
+    if not varies.any():
         return np.full(level.shape[1], 0.5, dtype=np.float32)
     # Running sums can end a hair below 0.
-    ratio = np.maximum(level[alive] / usual[alive], 0).mean(axis=0)
+    ratio = np.maximum(level[varies] / median[varies], 0).mean(axis=0)
     return np.asarray(ratio / (1 + ratio), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The polyphase change of rate for a signal that is still arriving."""
+"""Polyphase resampling of a signal that is still arriving."""
 
 from fractions import Fraction
 
@@ -10,15 +10,15 @@ from brainbrr.signal.resampling import polyphase_taps
 Signal = NDArray[np.float64]
 
 _BATCH = 512
-"""Output samples computed at once: what is gathered for them stays within a few megabytes."""
+"""Output samples computed at once, so that their inputs take a few megabytes at most."""
 
 
 class CausalResampler:
-    """Blocks at one rate in, blocks at another out: the numbers of `resample_span` over the whole.
+    """Resample block by block, with the same numbers as `resample_span` over the whole signal.
 
     An output waits for the source samples that its filter reaches ahead, at most `reach` of them.
-    Before its first sample and behind its last the signal is mirrored through its ends, as in a
-    recording. Memory: the filter's length in source samples, and no more.
+    Before its first sample and after its last the signal is mirrored through its ends, as in a
+    recording. Memory: the filter's length in source samples.
 
     Args:
         ratio: new rate over old rate, from `rate_ratio`.
@@ -33,27 +33,27 @@ class CausalResampler:
         # Row `phase` holds the taps of the last source sample of an output, then those before it.
         self._phases = np.pad(taps, (0, n_taps * up - len(taps))).reshape(n_taps, up).T
         self.reach = self._delay * down // up
-        self._held = np.empty((n_channels, 0))
-        self._held_from = 0
+        self._buffer = np.empty((n_channels, 0))
+        self._buffer_start = 0
         self._n_in = 0
         self._n_out = 0
         self._started = False
 
     def push(self, block: Signal) -> Signal:
-        """The outputs `(channels, any)` that the next `(channels, samples)` make possible."""
-        self._held = np.concatenate([self._held, block], axis=1)
+        """Add a block `(channels, samples)`; return the outputs that it completes."""
+        self._buffer = np.concatenate([self._buffer, block], axis=1)
         self._n_in += block.shape[1]
         if not self._started and self._n_in <= self._margin:
-            return self._held[:, :0]
+            return self._buffer[:, :0]
         self._start()
         return self._outputs(self._possible())
 
     def finish(self, n_total: int) -> Signal:
-        """The rest, up to `n_total` outputs since the beginning; the signal ends here."""
+        """End the signal; return the remaining outputs, up to `n_total` since the start."""
         if self._n_in == 0:
-            return self._held
+            return self._buffer
         self._start()
-        self._held = np.concatenate([self._held, self._mirror(self._margin, end=True)], axis=1)
+        self._buffer = np.concatenate([self._buffer, self._mirror(self._margin, end=True)], axis=1)
         self._n_in += self._margin
         return self._outputs(n_total)
 
@@ -63,27 +63,27 @@ class CausalResampler:
         return self._phases.shape[1] + 1 if self._ratio != 1 else 0
 
     def _possible(self) -> int:
-        """Outputs whose last source sample has arrived."""
+        """Count the outputs whose last source sample has arrived."""
         up, down = self._ratio.numerator, self._ratio.denominator
         return max((self._n_in * up - 1) // down - self._delay + 1, self._n_out)
 
     def _start(self) -> None:
         if not self._started:
             lead = self._mirror(self._margin, end=False)
-            self._held = np.concatenate([lead, self._held], axis=1)
-            self._held_from = -self._margin
+            self._buffer = np.concatenate([lead, self._buffer], axis=1)
+            self._buffer_start = -self._margin
             self._started = True
 
     def _mirror(self, n_samples: int, *, end: bool) -> Signal:
-        """What lies beyond an end: the signal turned about its last value, as far as it goes."""
-        signal = self._held[:, -self._n_in :] if self._held_from < 0 else self._held
+        """Extend the signal beyond an end: mirrored through its last value."""
+        signal = self._buffer[:, -self._n_in :] if self._buffer_start < 0 else self._buffer
         steps = np.minimum(np.arange(1, n_samples + 1), signal.shape[1] - 1)
         if end:
             return 2 * signal[:, -1:] - signal[:, -1 - steps]
         return (2 * signal[:, :1] - signal[:, steps])[:, ::-1]
 
     def _outputs(self, stop: int) -> Signal:
-        """Outputs from where the last call ended to `stop`."""
+        """Compute the outputs up to `stop`, and drop the inputs that are no longer needed."""
         parts = [
             self._batch(first, min(first + _BATCH, stop))
             for first in range(self._n_out, stop, _BATCH)
@@ -91,14 +91,16 @@ class CausalResampler:
         self._n_out = max(self._n_out, stop)
         up, down = self._ratio.numerator, self._ratio.denominator
         first_needed = (self._n_out + self._delay) * down // up - 2 * self._margin
-        if first_needed > self._held_from:
-            self._held = self._held[:, first_needed - self._held_from :].copy()
-            self._held_from = first_needed
-        return np.concatenate([self._held[:, :0], *parts], axis=1)
+        if first_needed > self._buffer_start:
+            self._buffer = self._buffer[:, first_needed - self._buffer_start :].copy()
+            self._buffer_start = first_needed
+        return np.concatenate([self._buffer[:, :0], *parts], axis=1)
 
     def _batch(self, first: int, last: int) -> Signal:
         up, down = self._ratio.numerator, self._ratio.denominator
-        place = (np.arange(first, last) + self._delay) * down
-        newest = place // up - self._held_from
+        position = (np.arange(first, last) + self._delay) * down
+        newest = position // up - self._buffer_start
         sources = newest[:, None] - np.arange(self._phases.shape[1])
-        return np.asarray(np.einsum("cnk,nk->cn", self._held[:, sources], self._phases[place % up]))
+        return np.asarray(
+            np.einsum("cnk,nk->cn", self._buffer[:, sources], self._phases[position % up])
+        )

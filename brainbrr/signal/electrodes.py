@@ -1,4 +1,4 @@
-"""The 19 scalp electrodes of the international 10-20 system that every recording is brought to."""
+"""The 19 scalp electrodes of the 10-20 system to which every recording is converted."""
 
 ELECTRODES = (
     "Fp1", "F3", "C3", "P3", "O1", "F7", "T3", "T5",

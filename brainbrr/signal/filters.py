@@ -1,4 +1,4 @@
-"""Band-pass and notch: without delay over a whole recording, or sample by sample as it arrives."""
+"""Band-pass and notch without delay, over a whole recording or as it arrives."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +16,19 @@ def design_filter(
     mains_hz: float | None = None,
     notch_q: float = 30.0,
 ) -> Signal:
-    """A Butterworth band-pass and notches at the mains frequency and its harmonics in the band.
-
-    Returns second-order sections.
+    """Design a Butterworth band-pass, and notches at the mains frequency and its harmonics.
 
     Args:
-        rate_hz: samples a second of the signal to filter.
-        low_hz: lower edge (half power); drifts below it go.
-        high_hz: upper edge; where it reaches 0.49 of the rate there is nothing to cut and a high-
-            pass remains.
+        rate_hz: sampling rate of the signal to filter.
+        low_hz: lower edge (half power).
+        high_hz: upper edge; from 0.49 of the rate on there is nothing to cut, and a high-pass
+            remains.
         order: order of each edge.
         mains_hz: 50, 60, or None for no notch.
-        notch_q: centre frequency over width of the notch.
+        notch_q: center frequency over width of the notch.
+
+    Returns:
+        second-order sections.
     """
     if high_hz < 0.49 * rate_hz:
         sections = signal.butter(order, (low_hz, high_hz), "bandpass", fs=rate_hz, output="sos")
@@ -40,47 +41,63 @@ def design_filter(
 
 
 def settling_samples(sections: Signal, tolerance: float = 1e-7) -> int:
-    """Samples after which the filter has forgotten all but `tolerance` of what it saw."""
+    """Count the samples after which less than `tolerance` of an input remains in the filter."""
+    # The response decays with the largest pole, by its magnitude per sample.
     slowest = max(np.abs(np.roots(section[3:])).max() for section in sections)
     return int(np.ceil(np.log(tolerance) / np.log(slowest)))
 
 
 def filter_zero_phase(sections: Signal, eeg: Signal) -> Signal:
-    """Filter forwards and backwards along the last axis: no delay, the amplitude response squared.
+    """Filter forward and backward along the last axis: no delay, the amplitude response squared.
 
-    Starts and ends as if the first and last value had lasted for ever; give it context beyond the
-    samples you keep.
+    Starts and ends as if the first and last value had lasted indefinitely, so pass context beyond
+    the samples you need.
     """
     return np.asarray(signal.sosfiltfilt(sections, eeg, axis=-1, padlen=0))
 
 
-class CausalFilter:
-    """The same filter for a signal that is still arriving, with delay instead of a look ahead.
+class FixedLagFilter:
+    """Zero-phase filter for a signal that is still arriving: it looks a few seconds ahead.
 
-    Runs the sections twice over, so that the amplitude response is that of `filter_zero_phase`.
-    Blocks of any length give the same numbers as one long call.
+    A causal high-pass at 0.5 Hz would turn slow waves upside down, and a network trained on
+    zero-phase recordings would not recognize them. But the backward pass forgets what lies further
+    ahead: started `lag` samples later, it gives almost the numbers of the whole recording.
+
+    Starts and ends as if the first and last value had lasted indefinitely. The outputs do not
+    depend on the blocks in which the signal arrives; they depend on how many are taken at once, by
+    what the look-ahead leaves out.
+
+    Args:
+        sections: second-order sections from `design_filter`.
+        n_channels: rows of each block.
+        lag: samples of look-ahead.
     """
 
-    def __init__(self, sections: Signal, n_channels: int) -> None:
-        self._sections = np.concatenate([sections, sections])
+    def __init__(self, sections: Signal, n_channels: int, lag: int) -> None:
+        self._sections, self._lag = sections, lag
+        self._settled = signal.sosfilt_zi(sections)[:, None, :]
         self._state: Signal | None = None
-        self._n_channels = n_channels
+        self._forward_pass = np.empty((n_channels, 0))
 
-    def __call__(self, block: Signal) -> Signal:
-        """Filter the next `(channels, samples)`; the state is kept for the one after."""
-        if block.shape[-1] == 0:
-            return np.empty((self._n_channels, 0))
+    def push(self, block: Signal) -> None:
+        """Add a block `(channels, samples)`."""
+        if block.shape[1] == 0:
+            return
         if self._state is None:
-            settled = signal.sosfilt_zi(self._sections)[:, None, :]
-            self._state = settled * block[None, :, :1]
-        filtered, self._state = signal.sosfilt(self._sections, block, axis=-1, zi=self._state)
-        return np.asarray(filtered)
+            self._state = self._settled * block[None, :, :1]
+        forward, self._state = signal.sosfilt(self._sections, block, axis=-1, zi=self._state)
+        self._forward_pass = np.concatenate([self._forward_pass, forward], axis=1)
 
+    def ready(self, n_samples: int, *, ended: bool) -> bool:
+        """Whether `n_samples` outputs can be taken; an `ended` signal needs no look-ahead."""
+        return self._forward_pass.shape[1] >= n_samples + (0 if ended else self._lag)
 
-def group_delay_s(sections: Signal, rate_hz: float, frequencies_hz: Signal) -> Signal:
-    """How late `CausalFilter` shows each frequency, in seconds."""
-    step_hz = 1e-3
-    around = np.stack([frequencies_hz - step_hz, frequencies_hz + step_hz])
-    _, response = signal.sosfreqz(sections, worN=around.ravel(), fs=rate_hz)
-    phase = np.unwrap(np.angle(response).reshape(2, -1), axis=0)
-    return np.asarray(-2 * (phase[1] - phase[0]) / (2 * np.pi * 2 * step_hz))
+    def take(self, n_samples: int) -> Signal:
+        """Return the next outputs `(channels, n_samples)`."""
+        if n_samples == 0:
+            return self._forward_pass[:, :0]
+        backwards = self._forward_pass[:, : n_samples + self._lag][:, ::-1]
+        start = self._settled * backwards[None, :, :1]
+        filtered, _ = signal.sosfilt(self._sections, backwards, axis=-1, zi=start)
+        self._forward_pass = self._forward_pass[:, n_samples:].copy()
+        return np.asarray(filtered[:, ::-1][:, :n_samples])

@@ -1,4 +1,4 @@
-"""What a channel's label says: which two potentials the channel is the difference of."""
+"""Parse channel labels: the two potentials of which a channel is the difference."""
 
 import re
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Derivation:
 
 
 def canonical_electrode(name: str) -> str | None:
-    """An electrode's name as it is spelt here (`T7` is `T3`, `fp1` is `Fp1`), or None."""
+    """Return an electrode's name as spelled here (`T7` is `T3`, `fp1` is `Fp1`), or None."""
     upper = name.upper()
     if not _ELECTRODE.fullmatch(upper):
         return None
@@ -60,7 +60,7 @@ def _node(name: str) -> str | None:
 
 
 def parse_label(label: str) -> Derivation | None:
-    """The derivation a label names, or None where it names none (EKG, EOG, photic, a number).
+    """Parse the derivation a label names; None if it is not one (EKG, EOG, photic, a number).
 
     Grammar: `[EEG|POL] electrode [separator (electrode | reference)] [-copy]`; separators are `-`,
     `_`, `/`, a blank or nothing. An electrode alone is against the recording's common reference.
@@ -81,7 +81,7 @@ def parse_label(label: str) -> Derivation | None:
 
 
 def kind_of(label: str) -> Kind:
-    """Whether a label names a scalp derivation, ears only, a Laplacian, or no EEG of the scalp."""
+    """Classify a label: a scalp derivation, ears only, a Laplacian, or something else."""
     derivation = parse_label(label)
     if derivation is None:
         tail = re.split(r"[-_ ]", label.strip().upper())
@@ -91,9 +91,9 @@ def kind_of(label: str) -> Kind:
 
 
 def derivations(labels: Sequence[str]) -> tuple[Derivation | None, ...]:
-    """The derivation of each channel of one recording; None for channels that are none.
+    """Parse the derivation of each channel of one recording; None for other channels.
 
-    Where the labels are those of a lettered cap (`A1`..`A32`, `B1`..`B32`) a `C3` is not the 10-20
+    If the labels are those of a lettered cap (`A1`..`A32`, `B1`..`B32`), a `C3` is not the 10-20
     site: all are None.
     """
     stripped = [_PREFIX.sub("", label.strip().upper()) for label in labels]

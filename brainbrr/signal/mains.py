@@ -1,4 +1,4 @@
-"""Which mains frequency, if any, a recording has picked up."""
+"""Detect the mains frequency that a recording has picked up."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ CANDIDATES_HZ = (50.0, 60.0)
 
 
 def line_ratio(eeg_uv: NDArray[np.floating], rate_hz: float, line_hz: float) -> NDArray[np.float64]:
-    """Power at `line_hz` over that on the stronger of its two flanks, for each channel.
+    """Compute the power at `line_hz` over that on the stronger of its two flanks, per channel.
 
-    About 1 or less where there is no line.
+    About 1 or less if there is no line.
 
     Args:
         eeg_uv: `(channels, samples)`, two seconds or more.
-        rate_hz: samples a second.
-        line_hz: frequency to look at, below half the rate.
+        rate_hz: sampling rate.
+        line_hz: frequency of the line, below half the rate.
     """
     n_segment = min(eeg_uv.shape[-1], int(4 * rate_hz))
     frequency_hz, power = signal.welch(eeg_uv, rate_hz, nperseg=n_segment, axis=-1)
@@ -31,18 +31,18 @@ def line_ratio(eeg_uv: NDArray[np.floating], rate_hz: float, line_hz: float) -> 
 
 
 def find_mains(
-    stretches: Sequence[NDArray[np.floating]], rate_hz: float, *, min_ratio: float = 4.0
+    segments: Sequence[NDArray[np.floating]], rate_hz: float, *, min_ratio: float = 4.0
 ) -> float | None:
-    """50.0, 60.0, or None: what stands out of the spectrum in a quarter of the channels or more.
+    """Return 50.0, 60.0 or None: the line present in a quarter of the channels or more.
 
     Args:
-        stretches: parts of the recording, each `(channels, samples)`; those under 2 s say nothing.
-            A line counts where it stands out in the median stretch.
-        rate_hz: samples a second.
+        segments: parts of the recording, each `(channels, samples)`; those under 2 s are ignored.
+            A line counts if it stands out in the median segment.
+        rate_hz: sampling rate.
         min_ratio: power over its surroundings from which a line stands out.
     """
     candidates = [hz for hz in CANDIDATES_HZ if hz + 1.0 < rate_hz / 2]
-    long = [eeg_uv for eeg_uv in stretches if eeg_uv.shape[0] and eeg_uv.shape[1] >= 2 * rate_hz]
+    long = [eeg_uv for eeg_uv in segments if eeg_uv.shape[0] and eeg_uv.shape[1] >= 2 * rate_hz]
     if not candidates or not long:
         return None
     ratios = []

@@ -2,9 +2,9 @@
 
 Each channel is a difference of two potentials, so a recording is a graph whose nodes are electrodes
 and references and whose edges are channels. Within a connected part every difference is determined
-(by least squares where there are more channels than needed); what one part's potentials are against
-another's is not in the data at all. That one number a part is chosen so that the potential over the
-scalp is as smooth as it can be, and the parts are reported.
+(by least squares if there are more channels than needed); the offset between the potentials of two
+parts is not in the data at all. That one number per part is chosen so that the potential over the
+scalp is as smooth as possible, and the parts are reported.
 """
 
 from collections import Counter
@@ -20,11 +20,11 @@ from brainbrr.signal.positions import POSITIONS
 from brainbrr.signal.spline import Matrix, interpolation_matrix, spline_inverse
 
 _JOIN_SMOOTHING = 0.1
-"""Of the spline that sets one part against another.
+"""Smoothing of the spline that determines the offset between parts.
 
-On real recordings cut into bipolar chains the error in average reference is 0.14 to 0.24 of the
-signal where left and right are linked (as in CHB-MIT), 0.32 to 0.48 where they are not; with each
-part around its own mean 0.19 to 0.26 and 0.36 to 0.40; with hardly any smoothing up to 1.27.
+On real recordings reduced to bipolar chains the error in average reference is 0.14 to 0.24 of the
+signal if left and right are linked (as in CHB-MIT), 0.32 to 0.48 if they are not; with each part
+around its own mean 0.19 to 0.26 and 0.36 to 0.40; with hardly any smoothing up to 1.27.
 """
 
 _INDEX = {name: index for index, name in enumerate(ELECTRODES)}
@@ -39,8 +39,7 @@ class MontageSolution:
             Rows of absent electrodes are 0.
         observed: `(19,)` recorded or interpolated; False is absent and must be masked.
         interpolated: electrodes that were interpolated from their neighbours.
-        parts: sets of electrodes between which no channel says anything; one set where all is
-            determined.
+        parts: sets of electrodes that no channel links; a single set if all is determined.
         reference: `average`, `linked_ears`, `common`, `ears`, an electrode's name, `bipolar` or
             `mixed`.
     """
@@ -53,11 +52,13 @@ class MontageSolution:
 
 
 def useful_channels(channels: Sequence[Derivation | None]) -> NDArray[np.bool_]:
-    """Which channels can say something about the 19 electrodes.
+    """Select the channels that carry information about the 19 electrodes.
 
-    A channel to a dead end outside the 19 (`EKG1-REF`, or the only channel of a reference) says
-    nothing, nor does one between an electrode and itself.
+    A channel to a dead end outside the 19 (`EKG1-REF`, or the only channel of a reference) carries
+    none, nor does one between an electrode and itself.
     """
+    # Removing a dead end may create the next one, as in a chain of electrodes outside the 19, so
+    # the pruning is repeated until nothing changes.
     alive = np.array([d is not None and d.plus != d.minus for d in channels], dtype=bool)
     while True:
         degree: Counter[str] = Counter()
@@ -78,7 +79,7 @@ def useful_channels(channels: Sequence[Derivation | None]) -> NDArray[np.bool_]:
 
 
 def connected_parts(channels: Iterable[Derivation]) -> list[set[str]]:
-    """Sets of potentials that channels connect, largest first."""
+    """Group the potentials that channels connect, largest group first."""
     parts: list[set[str]] = []
     for derivation in channels:
         ends = {derivation.plus, derivation.minus}
@@ -88,7 +89,7 @@ def connected_parts(channels: Iterable[Derivation]) -> list[set[str]]:
 
 
 def reference_name(channels: Sequence[Derivation]) -> str:
-    """What the channels were recorded against, in one word."""
+    """Name what the channels were recorded against, in one word."""
     minus = {derivation.minus for derivation in channels}
     words = {
         COMMON: "common",
@@ -105,7 +106,7 @@ def reference_name(channels: Sequence[Derivation]) -> str:
 
 
 def _potentials(channels: Sequence[Derivation | None], used: NDArray[np.bool_]) -> Matrix:
-    """Least-squares potentials `(19, channels)`, each connected part around its own mean."""
+    """Solve least-squares potentials `(19, channels)`, each connected part around its own mean."""
     edges = [(i, d) for i, d in enumerate(channels) if d is not None and used[i]]
     nodes = sorted({name for _, d in edges for name in (d.plus, d.minus)})
     row = {name: index for index, name in enumerate(nodes)}
@@ -113,6 +114,8 @@ def _potentials(channels: Sequence[Derivation | None], used: NDArray[np.bool_]) 
     for edge, (_, derivation) in enumerate(edges):
         incidence[edge, row[derivation.plus]] = 1.0
         incidence[edge, row[derivation.minus]] = -1.0
+    # The columns of each connected part add up to zero, so its mean is undetermined: the
+    # pseudo-inverse picks the solution of least norm, which has a mean of zero.
     solved = np.linalg.pinv(incidence)
     potentials = np.zeros((N_ELECTRODES, len(channels)))
     for name in _INDEX.keys() & row.keys():
@@ -121,7 +124,13 @@ def _potentials(channels: Sequence[Derivation | None], used: NDArray[np.bool_]) 
 
 
 def _join(potentials: Matrix, parts: Sequence[Sequence[int]]) -> Matrix:
-    """Shift each part as a whole so that the spline through all of them bends least."""
+    """Shift each part as a whole so that the spline through all of them bends least.
+
+    With potentials `p + M s` (`M` assigns each electrode to its part, `s` are the shifts) and the
+    spline's bending energy `(p + M s)' E (p + M s)`, the minimum is at `s = -(M' E M)^+ M' E p`. A
+    shift common to all parts costs nothing, hence the pseudo-inverse; the average reference removes
+    it.
+    """
     if len(parts) < 2:
         return potentials
     index = np.concatenate([np.asarray(part) for part in parts])
@@ -137,7 +146,7 @@ def _join(potentials: Matrix, parts: Sequence[Sequence[int]]) -> Matrix:
 def interpolable(
     observed: NDArray[np.bool_], max_interpolated: int, min_neighbours: int, neighbour_deg: float
 ) -> NDArray[np.bool_]:
-    """Which absent electrodes may be interpolated: those with neighbours, if few are absent."""
+    """Select the absent electrodes to interpolate: those with neighbours, if few are absent."""
     missing = ~observed
     if not 0 < missing.sum() <= max_interpolated:
         return np.zeros(N_ELECTRODES, dtype=bool)
@@ -153,18 +162,17 @@ def solve_montage(
     min_neighbours: int = 3,
     neighbour_deg: float = 65.0,
 ) -> MontageSolution:
-    """The 19 electrodes in average reference from any set of derivations.
+    """Solve any set of derivations for the 19 electrodes in average reference.
 
-    An electrode that no channel ties to another of the 19 is absent, as is one in a part of its
-    own: its potential would be the smooth guess alone. Absent electrodes are interpolated by
-    spherical splines where they are few and have neighbours, else left out of the average and
-    masked.
+    An electrode that no channel links to another of the 19 is absent: its potential would be
+    nothing but the smooth guess. Absent electrodes are interpolated by spherical splines if they
+    are few and have neighbours; otherwise they are left out of the average and masked.
 
     Args:
-        channels: derivation of each channel, None where it is not EEG.
+        channels: derivation of each channel, None if it is not EEG.
         usable: `(channels,)` False for channels to leave out, e.g. because they are bad.
-        max_interpolated: at most this many electrodes are interpolated; with more missing none is.
-        min_neighbours: recorded electrodes an interpolated one needs around it.
+        max_interpolated: with more electrodes missing than this, none is interpolated.
+        min_neighbours: recorded electrodes required around an interpolated one.
         neighbour_deg: angle on the sphere within which an electrode is a neighbour.
     """
     used = np.ones(len(channels), dtype=bool) if usable is None else usable

@@ -1,4 +1,4 @@
-"""Where the electrodes sit on a spherical head."""
+"""Positions of the electrodes on a spherical head."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ _SPHERICAL_DEG = {
 
 
 def unit_sphere(angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Unit vectors `(n, 3)`, x to the right ear, y to the nose, z up, of `(n, 2)` BESA angles."""
+    """Convert `(n, 2)` BESA angles to unit vectors, x to the right ear, y to the nose, z up."""
     theta, phi = np.deg2rad(angles_deg).T
     return np.stack(
         [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], axis=1

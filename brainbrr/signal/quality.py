@@ -1,4 +1,4 @@
-"""Which stretches of a channel are no EEG: flat, saturated, disconnected, or mains hum."""
+"""Judge which epochs of a channel are not EEG: flat, saturated, disconnected, or mains hum."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,17 @@ Codes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class QualityLimits:
-    """Where a channel stops being EEG, judged over epochs of a few seconds.
+    """Limits beyond which an epoch of a channel is not EEG.
 
     Attributes:
-        epoch_s: length of the stretches that are judged, in seconds.
-        flat_uv: peak to peak below this is flat.
-        flat_fraction: so is an epoch of which this share of samples is one value.
-        saturated_fraction: share of samples resting on the epoch's highest and lowest values that
-            is saturated.
-        disconnected_uv: a standard deviation above this is no electrode on a head.
-        mains_fraction: share of the power in the mains line above which (and above three times the
-            median channel) it is hum.
+        epoch_s: length of an epoch, in seconds.
+        flat_uv: a peak-to-peak amplitude below this is flat.
+        flat_fraction: so is an epoch of which this fraction of samples has one value.
+        saturated_fraction: an epoch is saturated if this fraction of samples is at its highest or
+            lowest value.
+        disconnected_uv: a standard deviation above this is not an electrode on a head.
+        mains_fraction: fraction of the power in the mains line above which (and above three times
+            the median channel) it is hum.
         guard_epochs: epochs before and after a flat, saturated or disconnected one that count as
             bad too, because the filter smears the jump between them.
     """
@@ -57,9 +57,11 @@ def _is_hum(
 ) -> NDArray[np.bool_]:
     n_samples = epochs.shape[-1]
     basis = _line_basis(n_samples, rate_hz, mains_hz).astype(np.float32)
-    centred = epochs - epochs.mean(axis=-1, keepdims=True)
-    fit = centred @ basis
-    total = np.einsum("...t,...t->...", centred, centred) - fit[..., 1] ** 2
+    # The line's two phases are projected out together with offset and slope, which a short epoch
+    # would otherwise confuse with them; drift then counts neither as line nor as total power.
+    centered = epochs - epochs.mean(axis=-1, keepdims=True)
+    fit = centered @ basis
+    total = np.einsum("...t,...t->...", centered, centered) - fit[..., 1] ** 2
     line = fit[..., 2] ** 2 + fit[..., 3] ** 2
     amplitude_uv = np.sqrt(line / n_samples)
     stands_out = amplitude_uv > np.maximum(3 * np.median(amplitude_uv, axis=0), _MAINS_MIN_UV)
@@ -69,23 +71,24 @@ def _is_hum(
 def judge(
     epochs: NDArray[np.float32], rate_hz: float, mains_hz: float | None, limits: QualityLimits
 ) -> Codes:
-    """A verdict, one of `REASONS` by index, on each channel in each epoch.
+    """Judge each channel in each epoch: one of `REASONS`, by index.
+
+    An epoch of less than ten cycles of the mains is not judged for hum.
 
     Args:
         epochs: raw microvolts `(channels, epochs, samples)`.
-        rate_hz: samples a second.
-        mains_hz: mains frequency, or None where the recording has none.
+        rate_hz: sampling rate.
+        mains_hz: mains frequency, or None if the recording has none.
         limits: see `QualityLimits`.
-
-    An epoch of less than ten cycles of the mains is not judged for hum.
 
     Returns:
         `(channels, epochs)`; the first that applies of flat, saturated, disconnected, mains.
     """
     highest, lowest = epochs.max(axis=-1), epochs.min(axis=-1)
     peak_to_peak = highest - lowest
-    at_top, at_bottom = _share_of(epochs, highest), _share_of(epochs, lowest)
-    at_ends = (_share_of(epochs, epochs[..., 0]), _share_of(epochs, epochs[..., -1]))
+    at_top, at_bottom = _fraction_at(epochs, highest), _fraction_at(epochs, lowest)
+    at_ends = (_fraction_at(epochs, epochs[..., 0]), _fraction_at(epochs, epochs[..., -1]))
+    # A channel may rest at any value, but then most likely at an extreme or at either end.
     still = np.max([at_top, at_bottom, *at_ends], axis=0) >= limits.flat_fraction
     flat = (peak_to_peak < limits.flat_uv) | still
     hum = (
@@ -100,13 +103,13 @@ def judge(
     return np.where(flat, FLAT, codes).astype(np.uint8)
 
 
-def _share_of(epochs: NDArray[np.float32], value: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Share of each epoch's samples that equal its value."""
+def _fraction_at(epochs: NDArray[np.float32], value: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Compute the fraction of each epoch's samples that equal its value."""
     return np.asarray((epochs == value[..., None]).mean(axis=-1))
 
 
 def with_guard(codes: Codes, follows: NDArray[np.bool_], n_epochs: int) -> Codes:
-    """Verdicts with good epochs beside a flat, saturated or disconnected one marked like it.
+    """Mark good epochs next to a flat, saturated or disconnected one like it.
 
     Args:
         codes: `(channels, epochs)` from `judge`.

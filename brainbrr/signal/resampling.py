@@ -1,4 +1,4 @@
-"""Change of sampling rate by a polyphase filter, a stretch at a time, on one clock."""
+"""Polyphase resampling, span by span, with the same numbers as over the whole signal."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -20,7 +20,7 @@ _MIN_FRAME = 32
 
 
 def rate_ratio(source_hz: float, target_hz: float) -> Fraction:
-    """`target / source`, exact where the fraction's terms are below 100,000, else within 1e-9."""
+    """Return `target / source`, exact if the terms are below 100,000, otherwise within 1e-9."""
     exact = Fraction(target_hz).limit_denominator(10**6) / Fraction(source_hz).limit_denominator(
         10**6
     )
@@ -31,7 +31,7 @@ def rate_ratio(source_hz: float, target_hz: float) -> Fraction:
 
 @lru_cache(maxsize=16)
 def polyphase_taps(ratio: Fraction) -> tuple[NDArray[np.float64], int]:
-    """Low-pass for the ratio, padded so that its delay is whole output samples, and that delay.
+    """Design the low-pass for the ratio; return it with its delay in whole output samples.
 
     Output sample `n` is the sum over source samples `k` of `taps[(n + delay) * down - k * up]`.
     Each of its phases sums to exactly 1, so that an electrode's offset, however large, leaves no
@@ -48,12 +48,12 @@ def polyphase_taps(ratio: Fraction) -> tuple[NDArray[np.float64], int]:
 
 
 def resample_span(read: ReadSpan, ratio: Fraction, first: int, last: int) -> Signal:
-    """Samples `[first, last)` at the new rate, as if the whole signal had been resampled at once.
+    """Return samples `[first, last)` at the new rate, the same as if all were resampled at once.
 
     Sample 0 of both rates is the same instant.
 
     Args:
-        read: gives the source samples `[first, last)`, also outside the recording (see `extended`).
+        read: returns source samples `[first, last)`, also outside the recording (see `extended`).
         ratio: new rate over old rate.
         first: index at the new rate.
         last: index at the new rate.
@@ -75,9 +75,9 @@ def resample_span(read: ReadSpan, ratio: Fraction, first: int, last: int) -> Sig
 
 @lru_cache(maxsize=16)
 def _frames(ratio: Fraction) -> tuple[NDArray[np.float64], int, int]:
-    """The filter as a matrix `(inputs, outputs)` of one frame, its first input, and its step.
+    """Write the filter as a matrix `(inputs, outputs)` of one frame; its first input, and its step.
 
-    A frame of consecutive outputs hangs on a few consecutive inputs, the next one on those `step`
+    A frame of consecutive outputs depends on a few consecutive inputs, the next one on those `step`
     later, so that resampling is one matrix product: three times as fast as sample by sample.
     """
     up, down = ratio.numerator, ratio.denominator
@@ -94,7 +94,7 @@ def _frames(ratio: Fraction) -> tuple[NDArray[np.float64], int, int]:
 
 
 def _framed(source: Signal, ratio: Fraction, first: int, n_samples: int) -> Signal:
-    """Outputs `[first, first + n_samples)`, counted from the source's first sample, by frames."""
+    """Compute outputs `[first, first + n_samples)`, counted from the source's first sample."""
     if n_samples == 0:
         return source[..., :0]
     matrix, lead, step = _frames(ratio)
@@ -113,9 +113,9 @@ def _framed(source: Signal, ratio: Fraction, first: int, n_samples: int) -> Sign
 
 
 def extended(read: ReadSpan, span: tuple[int, int], first: int, last: int) -> Signal:
-    """Samples `[first, last)` of a signal that exists in `span`, mirrored through its ends.
+    """Read samples `[first, last)` of a signal that exists in `span`, mirrored through its ends.
 
-    The mirror image reaches as far as the span is long, then the last value stays.
+    The mirror image is as long as the span; beyond it the last value is repeated.
     """
     low, high = span
     index = np.arange(first, last)

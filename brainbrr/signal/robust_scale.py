@@ -1,23 +1,23 @@
-"""Robust centre and spread of each electrode, counted over the cache's 0.1-uV steps."""
+"""Robust center and spread of each electrode, from counts of the cache's 0.1-uV steps."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.signal.quantisation import STEP_UV
+from brainbrr.signal.quantization import STEP_UV
 
 N_STEPS = 2**16
 _IQR_OF_NORMAL = 1.3489795
 
 
 def count_steps(steps: NDArray[np.int16]) -> NDArray[np.int64]:
-    """How often each value occurs, `(2**16,)`; counts of parts add up to the count of the whole."""
+    """Count how often each value occurs, `(2**16,)`; counts of parts add up."""
     return np.bincount(steps.astype(np.int64) + N_STEPS // 2, minlength=N_STEPS)
 
 
 def robust_scale(counts: NDArray[np.int64]) -> tuple[float, float]:
-    """Median and normalised interquartile range in microvolts; the spread is at least one step.
+    """Return median and normalized interquartile range in microvolts; at least one step.
 
-    An electrode without samples has centre 0 and spread 1 uV.
+    An electrode without samples has center 0 and spread 1 uV.
     """
     cumulative = np.cumsum(counts)
     if cumulative[-1] == 0:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.data.preparation.plan import stretch_weights, usable_channels
+from brainbrr.data.preparation.plan import segment_weights, usable_channels
 from brainbrr.data.preparation.preparation import MissingElectrodes, Preparation
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import Derivation
@@ -112,7 +112,7 @@ class RunningMontage:
         if not bad.any():
             return whole.weights, whole.observed
         good = self._solve(usable & ~bad, len(ELECTRODES))
-        weights, lost = stretch_weights(whole, good, self._preparation.min_electrodes)
+        weights, lost = segment_weights(whole, good, self._preparation.min_electrodes)
         return weights, whole.observed & ~lost
 
     def _solve(self, usable: NDArray[np.bool_], n_filled: int | None) -> MontageSolution:

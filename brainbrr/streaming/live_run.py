@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.signal.causal_resampling import CausalResampler
-from brainbrr.signal.filters import design_filter
-from brainbrr.signal.fixed_lag import FixedLagFilter
+from brainbrr.signal.filters import FixedLagFilter, design_filter
 from brainbrr.signal.quality import Codes, judge
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.resampling import rate_ratio
 from brainbrr.streaming.live_quality import GuardedCodes, RunningMontage, Weights
 
@@ -124,5 +123,5 @@ class LiveRun:
             channels = self._filter.take(stop - self._n_out)
             self._n_out = stop
             electrodes: NDArray[np.float32] = (weights @ channels).astype(np.float32)
-            pieces.append(Piece(quantise(electrodes), present))
+            pieces.append(Piece(quantize(electrodes), present))
         return pieces

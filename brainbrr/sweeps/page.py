@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import brainbrr
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.reporting.markup import Html, fill, join, template
 from brainbrr.sweeps.parallel_coordinates import parallel_coordinates
 from brainbrr.sweeps.runs_table import SweepRun, Value, varied_options
@@ -54,7 +54,7 @@ def sweep_columns(runs: Sequence[SweepRun], metric: str) -> dict[str, list[Value
 
 def write_sweep_csv(path: Path, columns: dict[str, list[Value]]) -> None:
     """One row a run; what is unknown stays empty."""
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(
@@ -83,7 +83,7 @@ def write_sweep_page(
         body=join(rows, "\n"),
         version=brainbrr.__version__,
     )
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(page)
 
 

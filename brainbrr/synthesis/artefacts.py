@@ -1,8 +1,7 @@
-"""What looks like a seizure and is none: each a pure function giving `(electrodes, samples)`
-microvolts.
+"""Artefacts and normal rhythms that resemble seizures: pure functions to `(electrodes, samples)`.
 
 All of them are rhythmic or large or both. None of them evolves: no frequency falls, nothing spreads
-from one electrode to the next.
+from one electrode to the next. Amplitudes are in microvolts.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,8 +38,7 @@ _LEFT_TEMPLE, _RIGHT_TEMPLE = (ELECTRODES.index(name) for name in ("T3", "T4"))
 
 
 def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Bursts of jaw muscle once or twice a second over both temples, with slow waves of the tongue
-    in front."""
+    """Make chewing: jaw muscle once or twice per second over both temples, with tongue waves."""
     bite_hz = generator.uniform(1.0, 2.0)
     phase = _phase(generator, n_samples, rate_hz, bite_hz, 0.08)
     bite = np.exp(5 * (np.cos(phase) - 1))
@@ -55,8 +53,7 @@ def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
 def electrode_tremor(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """One electrode (and faintly its neighbours) shaken at a constant 3-7 Hz, growing and
-    waning."""
+    """Make one electrode (and faintly its neighbours) shaken at a constant 3-7 Hz."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
     wave = np.cos(phase) + generator.uniform(0, 0.15) * np.cos(2 * phase + 1.0)
@@ -66,8 +63,7 @@ def electrode_tremor(
 
 
 def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz where the head is
-    touched."""
+    """Make rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz under the hand."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
     wave = np.exp(2.5 * (np.cos(phase) - 1)) - 0.9 * np.exp(2.0 * (np.cos(phase - 1.2) - 1))
@@ -78,7 +74,7 @@ def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
 def alpha_burst(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """A long run of tall, smooth 8-12 Hz waves over the back of the head."""
+    """Make a long run of tall, smooth 8-12 Hz waves over the back of the head."""
     source = band_noise(generator, 1, n_samples, rate_hz, generator.uniform(8.0, 12.0), 0.35)
     back = topography(
         {
@@ -90,7 +86,7 @@ def alpha_burst(
 
 
 def mu_burst(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """The comb-shaped rhythm of the motor cortex at 9-11 Hz, over one side or both."""
+    """Make the comb-shaped rhythm of the motor cortex at 9-11 Hz, over one side or both."""
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(9.0, 11.0), 0.02)
     comb = np.cos(phase) + 0.4 * np.cos(2 * phase + 0.6)
     bursts = np.clip(0.6 + 0.7 * slow_wander(generator, 2, n_samples, rate_hz, 1.2), 0, 1.5)
@@ -102,7 +98,7 @@ def mu_burst(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv:
 def drowsy_theta(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Hypnagogic hypersynchrony: widespread, notched 4-7 Hz waves of constant frequency in runs."""
+    """Make hypnagogic hypersynchrony: widespread, notched waves at a constant 4-7 Hz."""
     centre_hz = generator.uniform(4.0, 7.0)
     phase = _phase(generator, n_samples, rate_hz, centre_hz, 0.03)
     lead = _travel(generator, 0.6)
@@ -116,8 +112,7 @@ def drowsy_theta(
 def temporal_theta(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Rhythmic mid-temporal theta of drowsiness: notched 4.5-7 Hz waves over one temple, constant
-    from end to end."""
+    """Make rhythmic mid-temporal theta of drowsiness: constant notched 4.5-7 Hz over one temple."""
     centre = int(generator.choice([_LEFT_TEMPLE, _RIGHT_TEMPLE]))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
     lead = _travel(generator, 0.4)
@@ -131,7 +126,7 @@ def temporal_theta(
 
 
 def delta_run(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
-    """Smooth, widespread 2-3.5 Hz waves that build up, as with overbreathing or on arousal."""
+    """Make smooth, widespread 2-3.5 Hz waves that build up, as with overbreathing or on arousal."""
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(2.2, 3.5), 0.05)
     lead = _travel(generator, 0.8)
     swell = np.linspace(0.5, 1.0, n_samples) * np.exp(
@@ -145,7 +140,7 @@ def delta_run(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv
 def electrode_pops(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """A loose electrode that jumps every second or so and creeps back, far larger than the EEG."""
+    """Make a loose electrode that jumps about once per second and drifts back."""
     signal = np.zeros((N_ELECTRODES, n_samples), dtype=np.float32)
     time_s = np.arange(n_samples) / rate_hz
     course = np.zeros(n_samples)
@@ -163,7 +158,7 @@ def electrode_pops(
 def muscle_tension(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Clenched jaw or raised brows: steady electromyogram on one side or both."""
+    """Make clenched jaw or raised brows: steady electromyogram on one side or both."""
     noise = muscle_noise(generator, N_ELECTRODES, n_samples, rate_hz)
     swell = np.clip(0.7 + 0.5 * slow_wander(generator, 1, n_samples, rate_hz, 3.0), 0.1, 1.5)
     sides = np.maximum(_TEMPORALIS, 0.1) * generator.uniform(0.2, 1.0, N_ELECTRODES)
@@ -195,8 +190,7 @@ def _phase(
 
 
 def _travel(generator: Generator, spread_rad: float) -> NDArray[np.float64]:
-    """Phase `(electrodes, 1)` of a wave that crosses the scalp in a random direction, by about
-    `spread_rad` each way."""
+    """Draw the phases `(electrodes, 1)` of a wave that crosses the scalp in a random direction."""
     direction = generator.standard_normal(3)
     return np.asarray(spread_rad * (POSITIONS @ (direction / np.linalg.norm(direction)))[:, None])
 

@@ -1,5 +1,4 @@
-"""The brain at rest: 1/f activity, posterior alpha that blocks, sleep spindles, slowing with
-vigilance."""
+"""Resting EEG: 1/f activity, posterior alpha that blocks, sleep spindles, slowing by vigilance."""
 
 import numpy as np
 from numpy.random import Generator
@@ -18,17 +17,10 @@ _ALPHA_RIGHT = topography(
 )
 _CENTRAL = topography(
     {
-        "Cz": 1.0,
-        "C3": 0.8,
-        "C4": 0.8,
-        "Fz": 0.8,
-        "F3": 0.6,
-        "F4": 0.6,
-        "Pz": 0.5,
-        "P3": 0.3,
+        "Cz": 1.0, "C3": 0.8, "C4": 0.8, "Fz": 0.8, "F3": 0.6, "F4": 0.6, "Pz": 0.5, "P3": 0.3,
         "P4": 0.3,
     }
-)
+)  # fmt: skip
 _FRONTAL_SLOW = topography(
     {
         "Fp1": 0.8, "Fp2": 0.8, "Fz": 1.0, "F3": 0.95, "F4": 0.95, "F7": 0.6, "F8": 0.6, "Cz": 0.9,
@@ -44,7 +36,7 @@ _DELTA_LEVEL = {"eyes_open": 0.0, "eyes_closed": 0.0, "drowsy": 0.3, "asleep": 1
 def resting(
     generator: Generator, n_samples: int, rate_hz: float, exponent: float, rms_uv: float
 ) -> Signal:
-    """1/f activity correlated over the scalp, `(electrodes, samples)` microvolts.
+    """Make 1/f activity correlated over the scalp, `(electrodes, samples)` microvolts.
 
     Each electrode has its own slope, spread around `exponent`.
     """
@@ -61,8 +53,7 @@ def posterior_alpha(
     alpha_hz: float,
     rms_uv: float,
 ) -> Signal:
-    """The rhythm over the back of the head that comes with closed eyes and blocks when they
-    open."""
+    """Make the rhythm over the back of the head that appears with closed eyes and then blocks."""
     sources = band_noise(generator, 2, n_samples, rate_hz, alpha_hz, 0.5)
     sources *= rms_uv * vigilance.envelope(ALPHA_LEVEL, n_samples, rate_hz)
     return mix(np.stack([_ALPHA_LEFT, _ALPHA_RIGHT], axis=1), sources)
@@ -71,7 +62,7 @@ def posterior_alpha(
 def slowing(
     generator: Generator, n_samples: int, rate_hz: float, vigilance: Vigilance, rms_uv: float
 ) -> Signal:
-    """Theta of drowsiness and delta of sleep, widest over the front, `(electrodes, samples)`."""
+    """Make theta of drowsiness and delta of sleep, widest over the front."""
     theta = band_noise(generator, 2, n_samples, rate_hz, 5.5, 1.0)
     delta = band_noise(generator, 2, n_samples, rate_hz, 1.4, 0.6)
     theta *= 0.7 * rms_uv * vigilance.envelope(_THETA_LEVEL, n_samples, rate_hz)
@@ -81,17 +72,16 @@ def slowing(
 
 
 def topography_side(generator: Generator) -> Signal:
-    """Random gains around 1 for each electrode, so that two sources with one topography are not
-    one."""
+    """Draw a gain per electrode, so that two sources with one topography are not the same."""
     return generator.uniform(0.3, 1.3, N_ELECTRODES).astype(np.float32)
 
 
 def spindles(
     generator: Generator, n_samples: int, rate_hz: float, vigilance: Vigilance, peak_uv: float
 ) -> Signal:
-    """Sleep spindles (11.5-14.5 Hz, 0.5-1.5 s) and K-complexes over the centre while asleep."""
+    """Make sleep spindles (11.5-14.5 Hz, 0.5-1.5 s) and K-complexes while asleep."""
     course = np.zeros(n_samples, dtype=np.float32)
-    for onset_s, offset_s in vigilance.stretches("asleep"):
+    for onset_s, offset_s in vigilance.segments("asleep"):
         for at_s in _poisson_times(generator, onset_s, offset_s, 8 / 60):
             length = round(generator.uniform(0.5, 1.5) * rate_hz)
             time_s = np.arange(length) / rate_hz

@@ -1,17 +1,15 @@
-"""A whole synthetic corpus in BIDS-EEG layout, made in parallel, resumable, the same bytes for the
-same recipe."""
+"""Make a synthetic corpus in BIDS-EEG layout: in parallel, resumable, byte-identical."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import brainbrr
-from brainbrr.atomic_io import open_durable
-from brainbrr.errors import BrainbrrError
+from brainbrr.atomic_io import atomic_write
+from brainbrr.errors import InUse
+from brainbrr.pool import each_in_pool
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.synthesis.files import named, write_json, write_recording
 from brainbrr.synthesis.parameters import SynthesisParameters
@@ -20,18 +18,10 @@ from brainbrr.synthesis.subject import Subject, draw_subjects
 
 RECORD = "synthesis.json"
 _ENDINGS = ("eeg.edf", "eeg.json", "channels.tsv", "events.tsv")
-# Raised whenever the same parameters give other bytes.
 _RECIPE = 1
+"""Incremented when the same parameters give other bytes."""
 
 Job = tuple[SynthesisParameters, Subject, int, Path]
-
-
-class OtherCorpus(BrainbrrError):
-    """The output folder holds a synthetic corpus made with other parameters."""
-
-
-class ForeignFolder(BrainbrrError):
-    """The output folder holds files that are no synthetic corpus."""
 
 
 def synthesize_corpus(
@@ -41,26 +31,23 @@ def synthesize_corpus(
     workers: int = 1,
     on_recording: Callable[[Path, int, int], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Make a corpus of synthetic EEG with planted seizures; what is there already is left as it is.
+    """Make a corpus of synthetic EEG with planted seizures; existing recordings are kept.
 
     Args:
-        output: folder of the corpus; new, empty, or one that was made with the same parameters
-            (then only what is
-            missing is made).
+        output: folder of the corpus: new, empty, or one that was made with the same parameters
+            (then only what is missing is made).
         workers: processes; the bytes do not depend on their number.
-        on_recording: called after each recording with its EDF, how many are done, and how many
-            there are.
+        on_recording: called after each recording with its EDF, the number done, and the total.
 
     Returns:
         the EDF of every recording, by subject and run.
 
     Raises:
-        OtherCorpus: `output` was made with other parameters.
-        ForeignFolder: `output` holds anything else.
+        InUse: `output` was made with other parameters, or holds anything else.
     """
     output = Path(output)
     subjects = draw_subjects(parameters)
-    _claim(output, parameters)
+    _identify(output, parameters)
     _describe(output, subjects)
     jobs = [
         (parameters, subject, run, _stem(output, subject, run))
@@ -69,29 +56,29 @@ def synthesize_corpus(
     ]
     missing = [job for job in jobs if not _complete(job[3])]
     done = len(jobs) - len(missing)
-    for stem in _run(missing, workers):
+    for _, stem in each_in_pool(_make, missing, workers):
         done += 1
         if on_recording is not None:
             on_recording(named(stem, "eeg.edf"), done, len(jobs))
     return tuple(named(job[3], "eeg.edf") for job in jobs)
 
 
-def _claim(output: Path, parameters: SynthesisParameters) -> None:
-    """Mark the folder as this corpus before anything is in it, or find that it is."""
+def _identify(output: Path, parameters: SynthesisParameters) -> None:
+    """Write the recipe before anything else is in the folder, or check that it is the same."""
     recipe = {"recipe": _RECIPE, "parameters": asdict(parameters)}
     recipe = json.loads(json.dumps(recipe))
     record = output / RECORD
     if record.is_file():
-        found = json.loads(record.read_text(encoding="utf-8"))
-        if found != recipe:
-            raise OtherCorpus(
-                f"a corpus made with the parameters given, in {output}",
-                f"one made with {_difference(found, recipe)}",
+        stored = json.loads(record.read_text(encoding="utf-8"))
+        if stored != recipe:
+            raise InUse(
+                f"a corpus made with the given parameters in {output}",
+                f"one made with {_difference(stored, recipe)}",
                 "Choose another output folder, or remove that one first.",
             )
         return
     if output.is_dir() and any(output.iterdir()):
-        raise ForeignFolder(
+        raise InUse(
             "a new or empty output folder",
             f"{output} with {next(output.iterdir()).name} and no {RECORD}",
             "Choose another output folder.",
@@ -99,11 +86,11 @@ def _claim(output: Path, parameters: SynthesisParameters) -> None:
     write_json(recipe, record)
 
 
-def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """The values of `found` that differ, by name."""
-    if found.get("recipe") != wanted["recipe"]:
-        return f"another version of the recipe ({found.get('recipe')}, not {wanted['recipe']})"
-    others = found.get("parameters", {})
+def _difference(stored: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """List the values of `stored` that differ, by name."""
+    if stored.get("recipe") != wanted["recipe"]:
+        return f"another version of the recipe ({stored.get('recipe')}, not {wanted['recipe']})"
+    others = stored.get("parameters", {})
     return ", ".join(
         f"{name}={others.get(name)}"
         for name, value in wanted["parameters"].items()
@@ -112,7 +99,7 @@ def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
 
 
 def _describe(output: Path, subjects: Iterable[Subject]) -> None:
-    """Write `dataset_description.json` and `participants.tsv` where they are absent."""
+    """Write `dataset_description.json` and `participants.tsv` if they are missing."""
     description = {
         "Name": "Synthetic scalp EEG with planted seizures",
         "BIDSVersion": "1.9.0",
@@ -124,7 +111,7 @@ def _describe(output: Path, subjects: Iterable[Subject]) -> None:
         write_json(description, output / "dataset_description.json")
     if (output / "participants.tsv").is_file():
         return
-    with open_durable(output / "participants.tsv") as file:
+    with atomic_write(output / "participants.tsv") as file:
         file.write("participant_id\tsplit\tage\tsex\trate_hz\tmontage\tmains_hz\tonset_electrode\n")
         for subject in subjects:
             focus = ELECTRODES[subject.semiology.focus]
@@ -140,20 +127,6 @@ def _stem(output: Path, subject: Subject, run: int) -> Path:
 
 def _complete(stem: Path) -> bool:
     return all(named(stem, ending).is_file() for ending in _ENDINGS)
-
-
-def _run(jobs: list[Job], workers: int) -> Iterator[Path]:
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(_make, jobs)
-        return
-    # Fresh interpreters: a fork of a process with running threads may hang.
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_make, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _make(job: Job) -> Path:

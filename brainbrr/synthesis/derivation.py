@@ -1,11 +1,10 @@
-"""From potentials at electrodes to the channels of a recorder: against ears, a common reference,
-Cz, or in chains."""
+"""Derive a recorder's channels from potentials: against ears, a common reference, Cz, or chains."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainbrr.errors import InvalidOption
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
-from brainbrr.synthesis.parameters import InvalidSynthesis
 from brainbrr.synthesis.scalp import topography
 
 BANANA = (
@@ -19,10 +18,10 @@ _BETWEEN_FZ_AND_CZ = topography({"Fz": 0.45, "Cz": 0.45})
 
 
 def derivation(montage: str) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Channel labels and the matrix `(channels, electrodes)` that takes potentials to them.
+    """Return channel labels and the matrix `(channels, electrodes)` that derives them.
 
-    The potential of the ears is a share of what the temples see, that of the common reference a
-    share of Fz and Cz.
+    The potential of the ears is a fraction of that of the temples, the potential of the common
+    reference a fraction of that of Fz and Cz.
     """
     eye = np.eye(N_ELECTRODES, dtype=np.float32)
     if montage == "linked_ears":
@@ -37,4 +36,4 @@ def derivation(montage: str) -> tuple[tuple[str, ...], NDArray[np.float32]]:
         pairs = [pair.split("-") for pair in BANANA]
         matrix = np.stack([topography({plus: 1.0, minus: -1.0}) for plus, minus in pairs])
         return tuple(pair.upper() for pair in BANANA), matrix
-    raise InvalidSynthesis("a known montage", montage, "Use common, linked_ears, cz or bipolar.")
+    raise InvalidOption("a known montage", montage, "Use common, linked_ears, cz or bipolar.")

@@ -1,4 +1,4 @@
-"""A synthetic recording as files: EDF, its event table, and the BIDS description beside them."""
+"""Write a synthetic recording: EDF, its event table, and the BIDS sidecars."""
 
 import json
 from io import BytesIO
@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 from edfio import Edf, EdfSignal, Patient, Recording
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.events.tsv import write_tsv
 from brainbrr.synthesis.recording import SyntheticRecording
 
-# 0.1 microvolts a step over the whole int16 range.
 _PHYSICAL_UV = (-3276.8, 3276.7)
+"""0.1 microvolts per step over the int16 range."""
 
 
 def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) -> None:
-    """Write the signals as EDF: int16 steps of 0.1 microvolts, records of one second, no name and
-    no birth date."""
+    """Write the signals as EDF: steps of 0.1 microvolts, records of one second, no identity."""
     signals = [
         EdfSignal(
             np.clip(signal_uv.astype(np.float64), *_PHYSICAL_UV),
@@ -40,15 +39,14 @@ def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) ->
     )
     content = BytesIO()
     edf.write(content)
-    with open_durable(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(content.getbuffer())
 
 
 def write_recording(
     recording: SyntheticRecording, stem: Path, participant_id: str, mains_hz: float, montage: str
 ) -> None:
-    """Write `<stem>_eeg.edf`, `<stem>_eeg.json`, `<stem>_channels.tsv` and, last,
-    `<stem>_events.tsv`."""
+    """Write the EDF, its JSON sidecar, `<stem>_channels.tsv` and, last, `<stem>_events.tsv`."""
     write_edf(recording, named(stem, "eeg.edf"), participant_id)
     sidecar = {
         "TaskName": "szMonitoring",
@@ -63,20 +61,20 @@ def write_recording(
         ],
     }
     write_json(sidecar, named(stem, "eeg.json"))
-    with open_durable(named(stem, "channels.tsv")) as file:
+    with atomic_write(named(stem, "channels.tsv")) as file:
         file.write("name\ttype\tunits\n")
         file.writelines(f"{label}\t{_kind(label)}\tuV\n" for label in recording.labels)
     write_tsv(recording.annotation, named(stem, "events.tsv"))
 
 
 def named(stem: Path, ending: str) -> Path:
-    """`<stem>_<ending>`."""
+    """Return `<stem>_<ending>`."""
     return stem.with_name(f"{stem.name}_{ending}")
 
 
 def write_json(content: object, path: Path) -> None:
-    """Write indented JSON, whole or not at all."""
-    with open_durable(path) as file:
+    """Write indented JSON, atomically."""
+    with atomic_write(path) as file:
         file.write(json.dumps(content, indent=2) + "\n")
 
 

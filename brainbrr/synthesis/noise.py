@@ -1,4 +1,4 @@
-"""Random signals by their spectrum, and smooth envelopes: the raw material of every other part."""
+"""Random signals of a given spectrum, and smooth envelopes: the basis of all other modules."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def shaped_noise(
     rate_hz: float,
     amplitude: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> Signal:
-    """Gaussian noise with a given amplitude spectrum and unit variance, `(rows, samples)`.
+    """Draw Gaussian noise with a given amplitude spectrum and unit variance, `(rows, samples)`.
 
     Args:
         amplitude: frequencies in Hz, `(frequencies,)`, to relative amplitudes, `(frequencies,)` or
@@ -37,8 +37,7 @@ def shaped_noise(
 def power_law(
     exponent: NDArray[np.float64], low_hz: float = 0.5
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Amplitude spectrum of 1/f noise: power falls as `f ** -exponent` above `low_hz`, and to
-    nothing below."""
+    """Amplitude spectrum of 1/f noise: power falls as `f ** -exponent`, and to 0 below `low_hz`."""
 
     def amplitude(frequencies_hz: NDArray[np.float64]) -> NDArray[np.float64]:
         ratio = frequencies_hz / low_hz
@@ -57,8 +56,7 @@ def band_noise(
     centre_hz: float,
     width_hz: float,
 ) -> Signal:
-    """Noise in a narrow Gaussian band, which waxes and wanes as brain rhythms do; unit variance,
-    `(rows, samples)`."""
+    """Draw noise in a narrow Gaussian band, which waxes and wanes as brain rhythms do."""
     return shaped_noise(
         generator,
         n_rows,
@@ -69,7 +67,7 @@ def band_noise(
 
 
 def muscle_noise(generator: Generator, n_rows: int, n_samples: int, rate_hz: float) -> Signal:
-    """Electromyogram: broad noise from about 20 Hz up; unit variance, `(rows, samples)`."""
+    """Draw an electromyogram: broadband noise above about 20 Hz, unit variance."""
     return shaped_noise(
         generator,
         n_rows,
@@ -83,8 +81,7 @@ def muscle_noise(generator: Generator, n_rows: int, n_samples: int, rate_hz: flo
 def slow_wander(
     generator: Generator, n_rows: int, n_samples: int, rate_hz: float, period_s: float
 ) -> Signal:
-    """A smooth random course around 0 with unit variance, changing over about `period_s`, `(rows,
-    samples)`."""
+    """Draw smooth random courses around 0 with unit variance that change over about `period_s`."""
     n_knots = int(np.ceil(n_samples / rate_hz / period_s)) + 3
     knots = generator.standard_normal((n_rows, n_knots))
     at = np.arange(n_samples) / rate_hz / period_s
@@ -96,8 +93,7 @@ def slow_wander(
 
 
 def taper(n_samples: int, rate_hz: float, rise_s: float, fall_s: float) -> Signal:
-    """An envelope that rises to 1 over `rise_s`, stays, and falls to 0 over `fall_s`,
-    `(samples,)`."""
+    """Return an envelope that rises to 1 over `rise_s`, stays, and falls to 0 over `fall_s`."""
     time_s = (np.arange(n_samples) + 0.5) / rate_hz
     left_s = n_samples / rate_hz - time_s
     rise = np.clip(time_s / max(rise_s, 1e-6), 0, 1)
@@ -106,8 +102,7 @@ def taper(n_samples: int, rate_hz: float, rise_s: float, fall_s: float) -> Signa
 
 
 def add_at(signal: Signal, snippet: Signal, start: int) -> None:
-    """Add `snippet` `(..., length)` into `signal` `(..., samples)` from sample `start`, in place;
-    what sticks out is cut."""
+    """Add `snippet` to `signal` from sample `start`, in place; what lies outside is cut."""
     low, high = max(start, 0), min(start + snippet.shape[-1], signal.shape[-1])
     if high > low:
         signal[..., low:high] += snippet[..., low - start : high - start]

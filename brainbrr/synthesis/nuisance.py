@@ -1,7 +1,6 @@
-"""What every recording carries besides EEG: blinks, eye movements, muscle, drifting and popping
-electrodes, mains hum, heart.
+"""Nuisance signals of every recording: eyes, muscle, electrodes, mains hum, heart.
 
-Each is a pure function; `(electrodes, samples)` microvolts unless it says otherwise.
+Each is a pure function to `(electrodes, samples)` microvolts unless stated otherwise.
 """
 
 import numpy as np
@@ -26,7 +25,7 @@ _BLINKS_PER_S = {"eyes_open": 0.25, "eyes_closed": 0.01, "drowsy": 0.05, "asleep
 def blinks(
     generator: Generator, n_samples: int, rate_hz: float, vigilance: Vigilance, peak_uv: float
 ) -> Signal:
-    """Eye blinks and sideways glances while the eyes are open."""
+    """Make eye blinks and sideways glances while the eyes are open."""
     vertical = np.zeros(n_samples, dtype=np.float32)
     sideways = np.zeros(n_samples, dtype=np.float32)
     for state, onset_s, offset_s in zip(
@@ -60,8 +59,7 @@ def _glance(generator: Generator, rate_hz: float, peak_uv: float) -> Signal:
 def muscle(
     generator: Generator, n_samples: int, rate_hz: float, tonus: Signal, rms_uv: float
 ) -> Signal:
-    """Tonic electromyogram that follows `tonus` `(samples,)`, with random bursts, most over temples
-    and brow."""
+    """Make tonic electromyogram that follows `tonus` `(samples,)`, mostly over temples and brow."""
     weights = np.full(N_ELECTRODES, 0.3)
     weights[[5, 6, 16, 17, 0, 11]] = 1.0  # F7 T3 F8 T4 Fp1 Fp2
     weights *= generator.uniform(0.4, 1.4, N_ELECTRODES)
@@ -72,7 +70,7 @@ def muscle(
 
 
 def drift(generator: Generator, n_samples: int, rate_hz: float, rms_uv: float) -> Signal:
-    """Slow wander of electrode potentials by sweat and polarisation; large at a few electrodes."""
+    """Make slow drift of electrode potentials by sweat and polarization; large at a few."""
     sizes = rms_uv * np.exp(0.7 * generator.standard_normal((N_ELECTRODES, 1)))
     wander = slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 4.0)
     wander += slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 15.0)
@@ -80,7 +78,7 @@ def drift(generator: Generator, n_samples: int, rate_hz: float, rms_uv: float) -
 
 
 def pops(generator: Generator, n_samples: int, rate_hz: float, per_hour: float) -> Signal:
-    """Single jumps of single electrodes with an exponential return."""
+    """Make single jumps of single electrodes with an exponential return."""
     signal = np.zeros((N_ELECTRODES, n_samples), dtype=np.float32)
     time_s = np.arange(round(2.5 * rate_hz)) / rate_hz
     for _ in range(generator.poisson(per_hour * n_samples / rate_hz / 3600)):
@@ -94,21 +92,19 @@ def pops(generator: Generator, n_samples: int, rate_hz: float, per_hour: float) 
 def mains_hum(
     generator: Generator, n_samples: int, rate_hz: float, mains_hz: float, rms_uv: float
 ) -> Signal:
-    """Hum of the mains and its third harmonic where the rate can hold it, of another size at each
-    electrode."""
+    """Make mains hum and its third harmonic, of another size at each electrode."""
     time_s = np.arange(n_samples) / rate_hz
     sizes_uv = rms_uv * np.exp(0.6 * generator.standard_normal((N_ELECTRODES, 1)))
     phases = generator.uniform(0, 0.6, (N_ELECTRODES, 1))
-    # A product of an electrode's two numbers with two shared courses is far cheaper than one sine
-    # an electrode.
+    # Two numbers per electrode times two shared waves are far cheaper than one sine per electrode.
     hum = np.zeros((N_ELECTRODES, n_samples), dtype=np.float32)
-    for harmonic, share in ((1, 1.4), (3, 0.15)):
+    for harmonic, part in ((1, 1.4), (3, 0.15)):
         if harmonic * mains_hz < rate_hz / 2:
             angle = 2 * np.pi * harmonic * mains_hz * time_s
-            hum += (sizes_uv * share * np.cos(phases)).astype(np.float32) * np.sin(angle).astype(
+            hum += (sizes_uv * part * np.cos(phases)).astype(np.float32) * np.sin(angle).astype(
                 np.float32
             )
-            hum += (sizes_uv * share * np.sin(phases)).astype(np.float32) * np.cos(angle).astype(
+            hum += (sizes_uv * part * np.sin(phases)).astype(np.float32) * np.cos(angle).astype(
                 np.float32
             )
     hum *= 1 + 0.1 * slow_wander(generator, 1, n_samples, rate_hz, 8.0)
@@ -116,7 +112,7 @@ def mains_hum(
 
 
 def heart(generator: Generator, n_samples: int, rate_hz: float) -> Signal:
-    """An electrocardiogram of about 1 mV, `(samples,)` microvolts, with breathing in its rhythm."""
+    """Make an electrocardiogram of about 1 mV, `(samples,)`, its rhythm modulated by breathing."""
     course = np.zeros(n_samples, dtype=np.float32)
     beat = _beat(rate_hz)
     interval_s, at_s = generator.uniform(0.7, 1.0), 0.0

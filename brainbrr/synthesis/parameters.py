@@ -1,19 +1,15 @@
-"""What a synthetic corpus is made of: every number that shapes its bytes."""
+"""The parameters of a synthetic corpus: every number that shapes its bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 
 SPLITS = ("train", "val", "test")
 MONTAGES = ("common", "linked_ears", "cz", "bipolar")
 MAX_DURATION_S = 4 * 3600
-
-
-class InvalidSynthesis(BrainbrrError):
-    """Parameters from which no corpus can be made."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +21,15 @@ class SynthesisParameters:
         n_recordings: recordings of each subject, for each split or one number for all.
         duration_s: length of each recording in whole seconds, for each split or one for all.
         seizures_per_hour: for each split. Dense training data teach quickly; a sparse test set
-            keeps the event score
-            honest, because a detector that alarms all the time finds each seizure of a dense one.
+            keeps the event
+            score honest: a detector that alarms all the time finds each seizure of a dense one.
         artefacts_per_hour: seizure-like artefacts (chewing, tremor, rhythmic bursts); eye blinks
             and the like come on top.
         min_seizure_s, max_seizure_s: shortest and longest seizure in seconds.
         rates_hz: sampling rates; subject `i` has entry `i` modulo their number.
         montages: `common`, `linked_ears`, `cz` or `bipolar`; subject `i` has entry `i` modulo their
             number.
-        mains_hz: mains frequencies, dealt in the same way.
+        mains_hz: mains frequencies, assigned in the same way.
         difficulty: 0 for seizures that stand out, 1 for seizures no larger than the artefacts
             around them.
         seed: of everything.
@@ -126,4 +122,4 @@ class SynthesisParameters:
 
     def _require(self, holds: bool, expected: str, got: str) -> None:
         if not holds:
-            raise InvalidSynthesis(expected, got, "Change the value on the command line.")
+            raise InvalidOption(expected, got, "Change the value on the command line.")

@@ -1,4 +1,4 @@
-"""When things happen in a recording: seizures far apart, artefacts in between."""
+"""Schedule of a recording: seizures far apart, artefacts between them."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,23 +18,22 @@ _BEFORE_SEIZURE_S = 15.0
 _AFTER_SEIZURE_S = 45.0
 _ARTEFACT_S = (10.0, 75.0)
 _ATTEMPTS = 20
-# Those that share a band with seizures come most often.
-_SHARES = MappingProxyType(
+# Those that share a band with seizures are the most frequent.
+_FREQUENCIES = MappingProxyType(
     {"drowsy_theta": 2.0, "temporal_theta": 2.0, "delta_run": 2.0, "patting": 0.5}
 )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Seizures and artefacts of one recording, none overlapping another; an artefact's type is its
-    name."""
+    """Seizures and artefacts of one recording, without overlap; an artefact's type is its name."""
 
     seizures: tuple[Event, ...]
     artefacts: tuple[Event, ...]
 
 
 def draw_plan(generator: Generator, parameters: SynthesisParameters, split: str) -> Plan:
-    """Lay out one recording."""
+    """Draw the schedule of one recording."""
     recording_s = parameters.seconds_of(split)
     per_hour = parameters.seizures_per_hour[split]
     seizures = _draw_seizures(generator, parameters, recording_s, per_hour)
@@ -44,8 +43,7 @@ def draw_plan(generator: Generator, parameters: SynthesisParameters, split: str)
 def _draw_seizures(
     generator: Generator, parameters: SynthesisParameters, recording_s: int, per_hour: float
 ) -> tuple[Event, ...]:
-    """As many as the rate says, rounded at random so that the rate holds on average; fewer where
-    they do not fit."""
+    """Draw seizures at the given rate on average; fewer if they do not fit."""
     wanted = int(per_hour * recording_s / 3600 + generator.random())
     shortest, longest = np.log([parameters.min_seizure_s, parameters.max_seizure_s])
     durations_s = _on_grid(np.exp(generator.uniform(shortest, longest, wanted)))
@@ -78,9 +76,9 @@ def _draw_artefacts(
     longest_s = min(_ARTEFACT_S[1], recording_s / 4)
     shortest_s = min(_ARTEFACT_S[0], longest_s)
     names = tuple(ARTEFACTS)
-    shares = np.array([_SHARES.get(name, 1.0) for name in names])
+    frequencies = np.array([_FREQUENCIES.get(name, 1.0) for name in names])
     for _ in range(generator.poisson(parameters.artefacts_per_hour * recording_s / 3600)):
-        name = names[int(generator.choice(len(names), p=shares / shares.sum()))]
+        name = names[int(generator.choice(len(names), p=frequencies / frequencies.sum()))]
         for _ in range(_ATTEMPTS):
             duration_s = _on_grid(np.exp(generator.uniform(*np.log([shortest_s, longest_s]))))
             onset_s = _on_grid(generator.uniform(0, recording_s - duration_s))

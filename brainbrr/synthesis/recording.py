@@ -1,4 +1,4 @@
-"""One synthetic recording: every part laid over the others, as the recorder would see it."""
+"""One synthetic recording: brain, body and recorder added up."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from brainbrr.synthesis.seizures import involvement, post_ictal, seizure
 from brainbrr.synthesis.states import Vigilance, draw_vigilance
 from brainbrr.synthesis.subject import Subject
 
-# Any fixed date: a clock would make the bytes differ from run to run.
+# A fixed date: the current one would make the bytes differ from run to run.
 _FIRST_START = datetime(2020, 1, 1, 8)
 _TONUS = {"eyes_open": 1.0, "eyes_closed": 0.7, "drowsy": 0.4, "asleep": 0.15}
 _ICTAL_ATTENUATION = 0.4
@@ -32,11 +32,11 @@ _POPS_PER_HOUR = 30.0
 
 @dataclass(frozen=True)
 class SyntheticRecording:
-    """What a file will hold, and what is true about it.
+    """The content of a file, and the truth about it.
 
     Attributes:
         signals_uv: float32, `(channels, samples)`.
-        labels: one a channel.
+        labels: one per channel.
         annotation: the planted seizures.
         artefacts: the planted artefacts, their name in `event_type`.
     """
@@ -51,8 +51,7 @@ class SyntheticRecording:
 def make_recording(
     parameters: SynthesisParameters, subject: Subject, run: int
 ) -> SyntheticRecording:
-    """Recording number `run` of a subject; the same numbers whatever was made before it, and
-    wherever."""
+    """Make recording number `run` of a subject; it does not depend on what was made before."""
     generator = np.random.default_rng([parameters.seed, subject.index, run])
     recording_s = parameters.seconds_of(subject.split)
     n_samples = recording_s * subject.rate_hz
@@ -92,14 +91,12 @@ def _body(generator: Generator, n_samples: int, subject: Subject, vigilance: Vig
 
 
 def _seizure_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """Peak of a seizure: 5.5-9 times the resting root mean square where easy, 2.5-5 times where
-    difficult."""
+    """Draw the peak of a seizure: 5.5-9 (easy) to 2.5-5 (hard) times the resting RMS."""
     return subject.resting_uv * generator.uniform(5.5 - 3.0 * difficulty, 9.0 - 4.0 * difficulty)
 
 
 def _artefact_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """As large as a seizure on the whole, but of a wider range, so that no threshold divides
-    them."""
+    """Draw the peak of an artefact: a seizure's on average, but too variable to separate them."""
     spread = np.exp(0.4 * generator.standard_normal())
     size = (1.0 + 0.2 * difficulty) * spread
     return float(size * _seizure_uv(generator, subject, difficulty))
@@ -112,8 +109,8 @@ def _plant_seizures(
     for event in plan.seizures:
         start, length = round(event.onset_s * rate_hz), round(event.duration_s * rate_hz)
         amplitude_uv = _seizure_uv(generator, subject, difficulty)
-        share = involvement(semiology, length, rate_hz)
-        potentials[:, start : start + length] *= 1 - _ICTAL_ATTENUATION * share
+        involved = involvement(semiology, length, rate_hz)
+        potentials[:, start : start + length] *= 1 - _ICTAL_ATTENUATION * involved
         add_at(potentials, seizure(generator, length, rate_hz, semiology, amplitude_uv), start)
         after = round(generator.uniform(*_POST_ICTAL_S) * rate_hz)
         waves = post_ictal(generator, after, rate_hz, semiology, 0.45 * amplitude_uv)
@@ -134,8 +131,7 @@ def _plant_artefacts(
 def _record(
     generator: Generator, potentials: Signal, subject: Subject
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Derive the channels, add hum and amplifier noise, and the electrocardiogram that most files
-    carry."""
+    """Derive the channels; add hum, amplifier noise and an electrocardiogram."""
     labels, matrix = derivation(subject.montage)
     n_samples, rate_hz = potentials.shape[1], subject.rate_hz
     potentials += mains_hum(generator, n_samples, rate_hz, subject.mains_hz, subject.hum_uv)

@@ -1,4 +1,4 @@
-"""Where the electrodes sit, and what their distances imply for fields, correlations and spread."""
+"""Distances between electrodes, and the fields, correlations and spread they imply."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,39 +16,35 @@ _CORRELATION_RAD = 0.9
 
 @cache
 def distances_rad() -> NDArray[np.float64]:
-    """Angle between each two electrodes, `(electrodes, electrodes)`."""
+    """Compute the angle between each two electrodes, `(electrodes, electrodes)`."""
     cosine = np.clip(POSITIONS @ POSITIONS.T, -1.0, 1.0)
     return np.arccos(cosine) * (1 - np.eye(len(POSITIONS)))
 
 
 @cache
 def path_lengths_rad() -> NDArray[np.float64]:
-    """Shortest way from electrode to electrode over the graph of scalp neighbours, `(electrodes,
-    electrodes)`."""
+    """Compute the shortest path between electrodes over the graph of scalp neighbours."""
     near = np.where(distances_rad() <= _NEIGHBOUR_RAD, distances_rad(), 0.0)
     return np.asarray(shortest_path(near, directed=False))
 
 
 @cache
 def spatial_mixing() -> NDArray[np.float32]:
-    """Lower-triangular matrix that gives independent sources the correlation of scalp EEG,
-    `(electrodes, electrodes)`."""
+    """Compute the lower-triangular matrix that correlates independent sources like scalp EEG."""
     correlation = np.exp(-distances_rad() / _CORRELATION_RAD)
     return np.linalg.cholesky(correlation).astype(np.float32)
 
 
 def field(centre: int, width_rad: float) -> NDArray[np.float32]:
-    """How strongly each electrode sees a source under electrode `centre`: a Gaussian over the
-    scalp."""
+    """Compute how strongly each electrode sees a source under electrode `centre`: a Gaussian."""
     return np.exp(-((distances_rad()[centre] / width_rad) ** 2)).astype(np.float32)
 
 
 def topography(weights: Mapping[str, float]) -> NDArray[np.float32]:
-    """Named weights as a vector over the electrodes; those not named are 0."""
+    """Convert named weights to a vector over the electrodes; those not named are 0."""
     return np.array([weights.get(name, 0.0) for name in ELECTRODES], dtype=np.float32)
 
 
 def mix(mixing: NDArray[np.float32], sources: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Matrix product `(rows, sources) x (sources, samples)` whose bits do not depend on the number
-    of threads."""
+    """Multiply matrices in a way whose bits do not depend on the number of threads."""
     return np.einsum("ij,jt->it", mixing, sources, optimize=False)

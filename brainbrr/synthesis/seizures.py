@@ -1,5 +1,4 @@
-"""Seizures: a focal start that evolves in frequency, amplitude and sharpness, spreads over the
-scalp and ends abruptly."""
+"""Seizures: a focal onset that evolves in frequency, amplitude and sharpness, and spreads."""
 
 from dataclasses import dataclass
 
@@ -19,8 +18,7 @@ _RECRUITMENT_S = 2.0
 
 @dataclass(frozen=True)
 class Semiology:
-    """How one subject's seizures look: they resemble one another, and not those of the next
-    subject.
+    """One subject's seizures: they resemble one another, but not those of other subjects.
 
     Attributes:
         focus: index of the electrode over the onset zone.
@@ -44,7 +42,7 @@ class Semiology:
 
 
 def draw_semiology(generator: Generator) -> Semiology:
-    """A subject's way to seize; temporal foci are the most frequent."""
+    """Draw a subject's semiology; temporal foci are the most frequent."""
     weights = np.ones(N_ELECTRODES)
     weights[[5, 6, 7, 16, 17, 18]] = 3.0  # F7 T3 T5 and F8 T4 T6
     return Semiology(
@@ -60,23 +58,21 @@ def draw_semiology(generator: Generator) -> Semiology:
 
 
 def frequency_hz(semiology: Semiology, progress: Signal) -> Signal:
-    """Frequency of the discharge at `progress` 0 to 1 through the seizure: fast to slow, soonest at
-    the start."""
+    """Compute the frequency of the discharge at `progress` 0 to 1: fast to slow, steepest first."""
     span_hz = semiology.final_hz - semiology.initial_hz
     return np.asarray(semiology.initial_hz + span_hz * progress**0.7, dtype=np.float32)
 
 
 def recruitment_s(semiology: Semiology, duration_s: float) -> NDArray[np.float64]:
-    """When the discharge arrives at each electrode, `(electrodes,)` seconds from onset, by distance
-    over the graph."""
+    """Compute when the discharge reaches each electrode, `(electrodes,)` seconds from onset."""
     away = path_lengths_rad()[semiology.focus]
     return _RECRUITED_BY * duration_s * away / away.max()
 
 
 def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
-    """Strength of the discharge at each electrode over time, 0 to 1, `(electrodes, samples)`.
+    """Compute the strength of the discharge at each electrode, 0 to 1, `(electrodes, samples)`.
 
-    From the start each electrode sees the focus through the scalp; once recruited it takes part
+    From the start each electrode sees the focus through the scalp; once recruited it discharges
     itself.
     """
     time_s = np.arange(n_samples, dtype=np.float32) / np.float32(rate_hz)
@@ -88,8 +84,7 @@ def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
 
 
 def discharge(phase: Signal, sharpness: Signal) -> Signal:
-    """Waveform at each phase, around 0: a sinusoid that turns into spike and slow wave as
-    `sharpness` grows to 1."""
+    """Compute the waveform at each phase: a sinusoid for sharpness 0, spike and wave for 1."""
     kappa = 1.0 + 14.0 * sharpness
     spike = np.exp(kappa * (np.cos(phase) - 1)) - ive(0, kappa)
     wave = -0.8 * np.cos(phase - 1.9)
@@ -103,8 +98,7 @@ def seizure(
     semiology: Semiology,
     amplitude_uv: float,
 ) -> Signal:
-    """One whole seizure, `(electrodes, samples)` microvolts; `amplitude_uv` is its peak at full
-    strength."""
+    """Make one seizure, `(electrodes, samples)` microvolts, with a peak of `amplitude_uv`."""
     progress = np.arange(n_samples, dtype=np.float32) / np.float32(n_samples)
     jitter = 1 + 0.06 * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0]
     course_hz = frequency_hz(semiology, progress) * jitter
@@ -137,8 +131,7 @@ def post_ictal(
     semiology: Semiology,
     rms_uv: float,
 ) -> Signal:
-    """Irregular delta that fades away after a seizure, over the regions it involved, `(electrodes,
-    samples)`."""
+    """Make irregular delta that fades after a seizure, over the regions it involved."""
     waves = band_noise(generator, N_ELECTRODES, n_samples, rate_hz, 1.5, 0.6)
     shared = band_noise(generator, 1, n_samples, rate_hz, 1.3, 0.6)
     reached = involvement(semiology, 2, 0.01)[:, -1:]

@@ -21,11 +21,11 @@ _TRANSITION_S = 0.8
 
 @dataclass(frozen=True)
 class Vigilance:
-    """Stretches of one state each, back to back over the recording.
+    """Consecutive segments of one state each.
 
     Attributes:
-        states: a name among `STATES` for each stretch.
-        edges_s: `(stretches + 1,)`, first 0, last the recording's length.
+        states: a name among `STATES` per segment.
+        edges_s: `(segments + 1,)`, first 0, last the recording's length.
     """
 
     states: tuple[str, ...]
@@ -34,8 +34,7 @@ class Vigilance:
     def envelope(
         self, level: dict[str, float], n_samples: int, rate_hz: float
     ) -> NDArray[np.float32]:
-        """A course over time `(samples,)` that takes `level[state]` in each stretch, with soft
-        transitions."""
+        """Return a course `(samples,)` with `level[state]` in each segment, softly joined."""
         levels = np.array([level[state] for state in self.states])
         inner_s = self.edges_s[1:-1]
         half_s = _TRANSITION_S / 2
@@ -45,8 +44,8 @@ class Vigilance:
             return np.full(n_samples, levels[0], dtype=np.float32)
         return np.interp(np.arange(n_samples) / rate_hz, at_s, values).astype(np.float32)
 
-    def stretches(self, *states: str) -> list[tuple[float, float]]:
-        """Onset and offset in seconds of each stretch in one of `states`."""
+    def segments(self, *states: str) -> list[tuple[float, float]]:
+        """List onset and offset in seconds of each segment in one of `states`."""
         bounds = zip(self.edges_s[:-1], self.edges_s[1:], strict=True)
         return [
             (float(on), float(off))
@@ -56,7 +55,7 @@ class Vigilance:
 
 
 def draw_vigilance(generator: Generator, duration_s: float) -> Vigilance:
-    """A random walk through the states that starts awake and lasts `duration_s`."""
+    """Draw a random walk through the states that starts awake and lasts `duration_s`."""
     state = "eyes_open" if generator.random() < 0.5 else "eyes_closed"
     states, edges_s = [], [0.0]
     while edges_s[-1] < duration_s:

@@ -1,4 +1,4 @@
-"""Synthetic subjects: each with an own brain, own seizures and an own recording set-up."""
+"""Synthetic subjects: each with its own background, seizures and recording setup."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from brainbrr.synthesis.seizures import Semiology, draw_semiology
 
 @dataclass(frozen=True)
 class Subject:
-    """What stays the same over a subject's recordings.
+    """The properties shared by a subject's recordings.
 
     Attributes:
         index: number of the subject in the corpus, from 0.
@@ -48,8 +48,7 @@ class Subject:
 def draw_subject(
     generator: Generator, parameters: SynthesisParameters, index: int, split: str
 ) -> Subject:
-    """Subject number `index` of the corpus; rate, montage and mains are dealt in turn, the rest is
-    drawn."""
+    """Draw subject number `index` of the corpus; rate, montage and mains are assigned in turn."""
     return Subject(
         index=index,
         participant_id=f"sub-{index + 1:02d}",
@@ -74,8 +73,7 @@ def draw_subject(
 
 
 def draw_subjects(parameters: SynthesisParameters) -> tuple[Subject, ...]:
-    """All subjects of the corpus: first those to train on, then those for validation, then those
-    for the test."""
+    """Draw all subjects of the corpus: first for training, then for validation and test."""
     splits = [split for split in SPLITS for _ in range(parameters.n_subjects[split])]
     return tuple(
         draw_subject(np.random.default_rng([parameters.seed, index]), parameters, index, split)

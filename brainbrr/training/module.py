@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from brainbrr.data.windows.augmentation import Augmentation
 from brainbrr.data.windows.dataset import WindowBatch
 from brainbrr.models.input_checks import NonFiniteInput, values_unread
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.training.callbacks.finite_guard import FiniteGuard
 from brainbrr.training.losses import FocalLoss, Loss
 from brainbrr.training.parameters import parameter_groups
@@ -88,7 +88,7 @@ class SeizureModule(LightningModule):
         if self.augmentation is not None:
             batch = self.augmentation(batch, torch.Generator().manual_seed(seed))
         self.seen = batch
-        eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
+        eeg = standardize(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         # A guard reads the loss; reading the input too would make every step wait for the GPU.
         would_wait = eeg.device.type != "cpu" and self._is_guarded()
         try:
@@ -123,7 +123,7 @@ class SeizureModule(LightningModule):
         self._log_loss("test/loss", batch)
 
     def _log_loss(self, name: str, batch: WindowBatch) -> None:
-        eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
+        eeg = standardize(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         loss = self.loss(self.network(eeg, batch.observed), batch.label, batch.valid.float())
         # The mean over an epoch weights each batch by its recorded samples.
         self.log(name, loss, batch_size=int(batch.valid.sum()), on_epoch=True, sync_dist=True)

@@ -15,7 +15,7 @@ from brainbrr.data.windows.index import Windowing, n_samples
 from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.trace import Trace
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.signal.windows import Stitcher, recorded_spans
 
 
@@ -68,7 +68,7 @@ def predict_traces(
             seen = batch.observed.any(1)
             if seen.any():
                 there = _subset(batch, seen, device)
-                eeg = standardise(there.eeg, there.observed, there.center_uv, there.scale_uv)
+                eeg = standardize(there.eeg, there.observed, there.center_uv, there.scale_uv)
                 with autocast():
                     logits = network(eeg, there.observed)
                 logits = logits.float()

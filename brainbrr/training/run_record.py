@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 
 import brainbrr
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 
 PACKAGES = (
     "torch", "numpy", "scipy", "lightning", "torch-geometric", "mne", "edfio", "hydra-core",
@@ -34,7 +34,7 @@ def run_record(configuration: dict[str, Any], data_digest: str) -> dict[str, Any
 def write_run_record(record: dict[str, Any], run_dir: Path) -> Path:
     """Write the record into a run's folder, whole or not at all; where it lies."""
     path = Path(run_dir) / RUN_RECORD
-    with open_durable(path) as file:
+    with atomic_write(path) as file:
         file.write(OmegaConf.to_yaml(OmegaConf.create(record)))
     return path
 

@@ -15,7 +15,8 @@ from brainbrr.cli.build import (
 from brainbrr.cli.renamed import TARGETS
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.data.windows.augmentation import Sequential
-from brainbrr.events.detection import Detection, ThresholdsOutOfOrder
+from brainbrr.errors import InvalidOption
+from brainbrr.events.detection import Detection
 from brainbrr.training.callbacks.monitoring import LossSpikeMonitor
 
 DETECTION = "brainbrr.events.detection.Detection"
@@ -51,7 +52,7 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_refusal_of_the_built_class_comes_through() -> None:
-    with pytest.raises(ThresholdsOutOfOrder, match="off 0.9"):
+    with pytest.raises(InvalidOption, match="off 0.9"):
         build(OmegaConf.create({"_target_": DETECTION, "on_threshold": 0.5, "off_threshold": 0.9}))
 
 

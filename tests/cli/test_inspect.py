@@ -23,7 +23,7 @@ def test_an_empty_folder_is_refused(command, tmp_path):
     (tmp_path / "empty").mkdir()
     code, _, err = command("inspect", f"data.root={tmp_path / 'empty'}")
     assert code == 2
-    assert "EmptyCorpus" in err
+    assert "NotFound" in err
 
 
 @pytest.mark.parametrize("shown", [1, 40])

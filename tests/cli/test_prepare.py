@@ -32,10 +32,10 @@ def test_one_split_alone(command, arguments):
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("data.root=/nonexistent", "NoSuchCorpus"),
-        ("data.unlabelled=perhaps", "UnknownPolicy"),
-        ("data=tusz", "EmptyCorpus"),
-        ("split=half", "UnknownSplit"),
+        ("data.root=/nonexistent", "NotFound"),
+        ("data.unlabelled=perhaps", "InvalidOption"),
+        ("data=tusz", "NotFound"),
+        ("split=half", "InvalidOption"),
         ("data.find.labels=csv", "labels"),
     ],
 )

@@ -19,7 +19,7 @@ from brainbrr.cli.search import (
     SearchRunning,
     UnreachableStudy,
 )
-from brainbrr.file_lock import claim
+from brainbrr.file_lock import lock
 from brainbrr.training.callbacks.pruning import RunPruned
 from brainbrr.training.study import OptunaMissing, UnknownSearchPart, make_pruner, make_sampler
 
@@ -137,12 +137,12 @@ def test_another_space_in_the_same_study_is_refused(tmp_path):
 
 
 def test_two_processes_at_one_study_are_refused(tmp_path):
-    lock = tmp_path / LOCK
+    path = tmp_path / LOCK
     # A lock counts between processes only.
 
     code = (
-        "import sys; from pathlib import Path; from brainbrr.file_lock import claim\n"
-        f"with claim(Path({str(lock)!r}), 's', wait=False) as claimed:\n"
+        "import sys; from pathlib import Path; from brainbrr.file_lock import lock\n"
+        f"with lock(Path({str(path)!r}), 's', wait=False) as claimed:\n"
         "    print(claimed, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -152,7 +152,7 @@ def test_two_processes_at_one_study_are_refused(tmp_path):
         with pytest.raises(SearchRunning, match="another one still at it"):
             search(tmp_path, Launcher()).run()
         other.stdin.close()
-    with claim(lock, "s", wait=False) as claimed:
+    with lock(path, "s", wait=False) as claimed:
         assert claimed == "held"
 
 

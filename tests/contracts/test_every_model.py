@@ -11,7 +11,7 @@ import torch
 from brainbrr.errors import InvalidInput
 from brainbrr.models.input_checks import NonFiniteInput
 from brainbrr.models.registry import load_model
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
@@ -117,7 +117,7 @@ def test_extreme_input_stays_finite_forward_and_backward(model, signal):
 def test_steps_of_ten_thousand_microvolts_stay_finite(model):
     steps = torch.randint(-32767, 32767, (2, 19, SAMPLES), dtype=torch.int16)
     everyone = torch.ones(2, 19, dtype=torch.bool)
-    scaled = standardise(steps, everyone, torch.zeros(2, 19), torch.full((2, 19), 0.01))
+    scaled = standardize(steps, everyone, torch.zeros(2, 19), torch.full((2, 19), 0.01))
     assert model(scaled, everyone).isfinite().all()
 
 
@@ -159,7 +159,7 @@ REFUSALS = {
     "no window": (lambda x: (x[:0], None), InvalidInput, r"got \(0, 19"),
     "half a frame": (lambda x: (x[..., :100], None), InvalidInput, "multiple of 16.*got 100"),
     "no sample": (lambda x: (x[..., :0], None), InvalidInput, "multiple of 16.*got 0"),
-    "steps": (lambda x: (x.to(torch.int16), None), InvalidInput, "int16.*standardise"),
+    "steps": (lambda x: (x.to(torch.int16), None), InvalidInput, "int16.*standardize"),
     "NaN": (
         lambda x: (x.index_fill(0, torch.tensor(1), torch.nan), None),
         NonFiniteInput,

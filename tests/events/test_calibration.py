@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainbrr.errors import InvalidInput
 from brainbrr.events.annotation import Annotation
-from brainbrr.events.calibration import Calibration, InvalidCalibration
+from brainbrr.events.calibration import Calibration
 from brainbrr.events.event import Event
 
 PROBABILITY = np.linspace(0.0, 1.0, 101, dtype=np.float32)
@@ -48,5 +49,5 @@ def test_events_stay_and_their_confidence_is_the_calibrated_one() -> None:
 
 @pytest.mark.parametrize(("temperature", "bias"), [(0.0, 0.0), (-1.0, 0.0), (1.0, float("nan"))])
 def test_what_is_no_calibration_is_refused(temperature: float, bias: float) -> None:
-    with pytest.raises(InvalidCalibration, match="positive, finite temperature"):
+    with pytest.raises(InvalidInput, match="positive, finite temperature"):
         Calibration(temperature, bias)

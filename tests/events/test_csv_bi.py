@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainbrr.errors import InvalidFile
 from brainbrr.events.annotation import Annotation
-from brainbrr.events.csv_bi import UnreadableCsvBi, read_csv_bi, write_csv_bi
+from brainbrr.events.csv_bi import read_csv_bi, write_csv_bi
 from brainbrr.events.event import Event
 
 TUSZ = """# version = csv_v1.0.0
@@ -56,14 +57,14 @@ def test_seizures_come_back(tmp_path_factory, pairs):
 def test_the_duration_may_come_from_elsewhere(tmp_path):
     text = "\n".join(line for line in TUSZ.splitlines() if "duration" not in line)
     assert read_csv_bi(file(tmp_path, text), 60.0).duration_s == 60.0
-    with pytest.raises(UnreadableCsvBi, match="duration = "):
+    with pytest.raises(InvalidFile, match="duration = "):
         read_csv_bi(file(tmp_path, text))
 
 
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("", "none in"),
+        ("", "without a table"),
         (TUSZ.replace("start_time", "begin"), "start_time"),
         (TUSZ.replace("36.3315", "soon"), "soon"),
         (TUSZ.replace("36.3315", "1.0"), "duration -3.9"),
@@ -72,5 +73,5 @@ def test_the_duration_may_come_from_elsewhere(tmp_path):
     ],
 )
 def test_refusals(tmp_path, text, match):
-    with pytest.raises(UnreadableCsvBi, match=match):
+    with pytest.raises(InvalidFile, match=match):
         read_csv_bi(file(tmp_path, text))

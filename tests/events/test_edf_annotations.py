@@ -3,9 +3,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+from brainbrr.errors import InvalidFile
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.edf_annotations import (
-    UnreadableEdfAnnotations,
     read_edf_annotations,
     write_edf_annotations,
 )
@@ -70,7 +70,7 @@ def test_a_seizure_without_duration_is_refused(tmp_path):
     edfio = pytest.importorskip("edfio")
     annotations = [edfio.EdfAnnotation(5.0, None, "seiz")]
     edfio.Edf([], annotations=annotations).write(tmp_path / "y.edf")
-    with pytest.raises(UnreadableEdfAnnotations, match=r"one at 5.0 s without"):
+    with pytest.raises(InvalidFile, match=r"one at 5.0 s without"):
         read_edf_annotations(tmp_path / "y.edf")
 
 
@@ -78,7 +78,7 @@ def test_a_recording_without_annotations_is_not_one_without_seizures(tmp_path):
     edfio = pytest.importorskip("edfio")
     signal = edfio.EdfSignal(np.arange(60.0), 1.0, label="x", physical_range=(0, 60))
     edfio.Edf([signal]).write(tmp_path / "y.edf")
-    with pytest.raises(UnreadableEdfAnnotations, match="no signal named EDF Annotations"):
+    with pytest.raises(InvalidFile, match="no signal named EDF Annotations"):
         read_edf_annotations(tmp_path / "y.edf")
 
 
@@ -89,5 +89,5 @@ def test_other_files_are_refused(tmp_path, shared_data):
         tmp_path / "nowhere.edf",
         shared_data / "odd_edf" / "lfs_pointer.edf",
     ):
-        with pytest.raises(UnreadableEdfAnnotations, match=path.name):
+        with pytest.raises(InvalidFile, match=path.name):
             read_edf_annotations(path)

@@ -1,11 +1,12 @@
 import pytest
 
+from brainbrr.errors import InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.codes import event_code, names_seizure
 from brainbrr.events.csv_bi import write_csv_bi
 from brainbrr.events.edf_annotations import write_edf_annotations
 from brainbrr.events.event import Event
-from brainbrr.events.formats import UnknownFormat, read_annotation
+from brainbrr.events.formats import read_annotation
 from brainbrr.events.tsv import write_tsv
 
 
@@ -21,7 +22,7 @@ def test_the_suffix_chooses_the_reader(tmp_path, write, name):
 
 
 def test_another_suffix_is_refused():
-    with pytest.raises(UnknownFormat, match=r"x\.json"):
+    with pytest.raises(InvalidOption, match=r"x\.json"):
         read_annotation("x.json")
 
 

@@ -3,8 +3,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+from brainbrr.errors import InvalidFile
 from brainbrr.events.trace import Trace
-from brainbrr.events.trace_file import UnreadableTrace, load_trace, load_traces, save_trace
+from brainbrr.events.trace_file import load_trace, load_traces, save_trace
 
 
 @pytest.mark.parametrize("start", [None, datetime(2026, 1, 2, 3, 4, 5)])
@@ -23,8 +24,8 @@ def test_half_a_trace_is_refused(tmp_path):
     path = tmp_path / "x_trace.npy"
     save_trace(Trace(np.zeros(5, np.float32), 1.0, np.empty((0, 2))), path)
     path.with_suffix(".json").write_text("{}")
-    with pytest.raises(UnreadableTrace, match=r"a \.json of rate_hz"):
+    with pytest.raises(InvalidFile, match=r"a \.json of rate_hz"):
         load_trace(path)
     path.with_suffix(".json").unlink()
-    with pytest.raises(UnreadableTrace, match="x_trace"):
+    with pytest.raises(InvalidFile, match="x_trace"):
         load_traces(tmp_path)

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainbrr.errors import InvalidFile
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
-from brainbrr.events.tsv import COLUMNS, UnreadableEvents, read_tsv, write_tsv
+from brainbrr.events.tsv import COLUMNS, read_tsv, write_tsv
 
 HEADER = "onset\tduration\teventType\tconfidence\tchannels\tdateTime\trecordingDuration\n"
 
@@ -106,12 +107,12 @@ def test_what_marks_no_stretch_of_time_is_left_out(tmp_path):
     ],
 )
 def test_refusals(tmp_path, text, match):
-    with pytest.raises(UnreadableEvents, match=re.compile(match, re.DOTALL)):
+    with pytest.raises(InvalidFile, match=re.compile(match, re.DOTALL)):
         table(tmp_path, text)
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(UnreadableEvents, match=r"nowhere\.tsv"):
+    with pytest.raises(InvalidFile, match=r"nowhere\.tsv"):
         read_tsv(tmp_path / "nowhere.tsv")
 
 

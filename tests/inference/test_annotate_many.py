@@ -191,7 +191,7 @@ def test_two_runs_into_one_folder_are_refused(
     def busy(*_: object, **__: object) -> Any:
         yield "busy"
 
-    monkeypatch.setattr(annotate, "claim", busy)
+    monkeypatch.setattr(annotate, "lock", busy)
     with pytest.raises(OutputBusy, match="no other run"):
         run()
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.cache import read_excerpt
 from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.windows.index import Windowing
@@ -38,7 +38,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> ManifestRow:
         return signal
 
     monkeypatch.setattr(event_graph, "open_signal", opened)
-    monkeypatch.setattr("brainbrr.data.corpora.excerpt.open_signal", opened)
+    monkeypatch.setattr("brainbrr.data.corpora.cache.open_signal", opened)
     observed = [True] * 18 + [False]
     return row(1, "test", 30.0, [], observed=observed, gaps=[[20.0, 21.0]])
 

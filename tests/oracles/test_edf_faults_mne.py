@@ -120,9 +120,9 @@ def test_where_mne_fits_it_guesses(tmp_path):
 
 LUCKY = (
     "data records longer than 0 s",
-    "discontinuous file without time stamps",
+    "discontinuous file without timestamps",
     "version field",
-    "data records as the header says",
+    "data records as the header states",
 )
 """Refusals under which MNE's guess fits some mutants: the originals last a second a record and have
 no gaps, and what was put behind their end is less than a record."""

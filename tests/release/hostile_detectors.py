@@ -339,8 +339,8 @@ CASES: dict[str, tuple[Change, str]] = {
     "mains that is a command": (described("preparation.mains", "auto; rm -rf"), "mains"),
     "epochs of no length": (described("preparation.quality.epoch_s", 0.0), NUMBER),
     "quality that is a list": (described("preparation.quality", [1]), "quality"),
-    "threshold of 2": (described("detection.on_threshold", 2.0), "ThresholdsOutOfOrder"),
-    "thresholds out of order": (described("detection.off_threshold", 0.99), "ThresholdsOutOfOrder"),
+    "threshold of 2": (described("detection.on_threshold", 2.0), "InvalidOption"),
+    "thresholds out of order": (described("detection.off_threshold", 0.99), "InvalidOption"),
     "threshold that is true": (described("detection.on_threshold", True), NUMBER),
     "threshold NaN": (described("detection.on_threshold", float("nan")), NUMBER),
     # Another detector than this package can run.

@@ -54,7 +54,7 @@ def test_waits_for_its_reach_and_keeps_no_more_than_its_filter(rate_hz):
         n_in += block.shape[1]
         # At its beginning it also waits for as much as it mirrors.
         assert second < 2 or n_in - n_out / ratio <= resampler.reach + 1 + 1 / ratio
-        held.append(resampler._held.shape[1])
+        held.append(resampler._buffer.shape[1])
     assert max(held[5:]) <= max(held[:5]) + 2
 
 

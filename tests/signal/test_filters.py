@@ -1,16 +1,13 @@
 """Band-pass, notch, and the causal variant."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from scipy import signal
 
 from brainbrr.signal.filters import (
-    CausalFilter,
+    FixedLagFilter,
     design_filter,
     filter_zero_phase,
-    group_delay_s,
     settling_samples,
 )
 
@@ -47,36 +44,6 @@ def test_no_delay(sections):
     np.testing.assert_allclose(filtered, filtered[::-1], atol=1e-6)
 
 
-def test_causal_has_the_same_amplitudes_and_a_known_delay(sections):
-    """Parity: within 0.1 dB from 0.5 to 110 Hz, and late by what `group_delay_s` says."""
-    causal = CausalFilter(sections, 1)
-    pulse = np.zeros((1, 2**15))
-    pulse[0, 2**14] = 1.0
-    late, prompt = causal(pulse)[0], filter_zero_phase(sections, pulse)[0]
-    frequency_hz = np.fft.rfftfreq(2**15, 1 / RATE_HZ)
-    band = (frequency_hz > 0.5) & (frequency_hz < 110) & (np.abs(frequency_hz % 50) > 1)
-    ratio_db = 20 * np.log10(np.abs(np.fft.rfft(late) / np.fft.rfft(prompt))[band])
-    assert np.abs(ratio_db).max() < 0.1
-    shift = np.unwrap(np.angle(np.fft.rfft(prompt) / np.fft.rfft(late)))
-    measured_s = np.gradient(shift, 2 * np.pi * frequency_hz)
-    for hz in (2.0, 5.0, 10.0, 20.0):
-        at = int(np.argmin(np.abs(frequency_hz - hz)))
-        assert measured_s[at] == pytest.approx(
-            group_delay_s(sections, RATE_HZ, np.array([hz]))[0], abs=1e-3
-        )
-    assert group_delay_s(sections, RATE_HZ, np.array([3.0, 10.0, 30.0])).max() < 0.12
-
-
-def test_causal_blocks_of_any_length_equal_one_call(sections):
-    eeg = np.random.default_rng(0).standard_normal((3, 2000)) + 1000.0
-    whole = CausalFilter(sections, 3)(eeg)
-    pieces = CausalFilter(sections, 3)
-    cuts = [0, 1, 17, 17, 500, 2000]
-    parts = [pieces(eeg[:, a:b]) for a, b in pairwise(cuts)]
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=1e-9)
-    assert np.abs(whole[:, :10]).max() < 20, "an offset of 1000 uV starts without a jump"
-
-
 def test_context_of_settling_samples_is_enough(sections):
     eeg = np.random.default_rng(1).standard_normal((2, 30_000)) * 100
     context = settling_samples(sections)
@@ -89,3 +56,55 @@ def test_a_band_up_to_half_the_rate_needs_no_upper_edge():
     sections = design_filter(256.0, 0.5, 128.0)
     _, response = signal.sosfreqz(sections, worN=[127.0], fs=256.0)
     assert abs(response[0]) == pytest.approx(1.0, abs=1e-3)
+
+
+RATE_HZ = 256
+
+
+def filtered(eeg, lag_s, *, n_push, n_take):
+    lagging = FixedLagFilter(design_filter(RATE_HZ, mains_hz=50.0), len(eeg), round(lag_s * 256))
+    parts, n_left = [], eeg.shape[1]
+    for first in range(0, eeg.shape[1], n_push):
+        lagging.push(eeg[:, first : first + n_push])
+        while n_left and lagging.ready(n_take, ended=False):
+            parts.append(lagging.take(n_take))
+            n_left -= n_take
+    while n_left:
+        assert lagging.ready(min(n_take, n_left), ended=True)
+        parts.append(lagging.take(min(n_take, n_left)))
+        n_left -= parts[-1].shape[1]
+    return np.concatenate(parts, axis=1)
+
+
+@pytest.fixture
+def eeg():
+    """Slow waves and noise around an offset, which one-way filters turn about."""
+    generator = np.random.default_rng(0)
+    slow = np.sin(2 * np.pi * 0.8 * np.arange(60 * RATE_HZ) / RATE_HZ) * 80.0
+    return generator.standard_normal((3, 60 * RATE_HZ)) * 20.0 + slow + 1000.0
+
+
+def test_nearly_the_filter_of_the_whole(eeg):
+    exact = filter_zero_phase(design_filter(RATE_HZ, mains_hz=50.0), eeg)
+    errors = [
+        np.abs(filtered(eeg, lag_s, n_push=700, n_take=512) - exact).max() / exact.std()
+        for lag_s in (3.5, 5.5, 13.0)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[1] < 0.01
+    assert errors[2] < 1e-5
+
+
+def test_blocks_do_not_matter(eeg):
+    whole = filtered(eeg, 5.5, n_push=eeg.shape[1], n_take=512)
+    np.testing.assert_allclose(filtered(eeg, 5.5, n_push=37, n_take=512), whole, atol=1e-9)
+
+
+def test_waits_for_its_look_ahead():
+    lagging = FixedLagFilter(design_filter(RATE_HZ), 1, 100)
+    assert lagging.take(0).shape == (1, 0)
+    lagging.push(np.empty((1, 0)))
+    lagging.push(np.zeros((1, 150)))
+    assert lagging.ready(50, ended=False)
+    assert not lagging.ready(51, ended=False)
+    assert lagging.ready(150, ended=True)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from brainbrr.signal.quantisation import STEP_UV
+from brainbrr.signal.quantization import STEP_UV
 from brainbrr.signal.robust_scale import count_steps, robust_scale
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import signal
 
-from brainbrr.data.preparation.plan import stretch_weights, usable_channels
+from brainbrr.data.preparation.plan import segment_weights, usable_channels
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.windows.index import Windowing
 from brainbrr.events.detection import Detection, detect
@@ -15,7 +15,7 @@ from brainbrr.signal.labels import derivations
 from brainbrr.signal.mains import find_mains
 from brainbrr.signal.montage import solve_montage, useful_channels
 from brainbrr.signal.quality import GOOD, judge, with_guard
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.resampling import extended, rate_ratio, resample_span
 from brainbrr.signal.windows import stitch, window_spans
 from brainbrr.streaming.detector_stream import DetectorStream
@@ -77,13 +77,13 @@ def prepare_live(eeg_uv, labels, rate_hz, preparation):
         whole = solve(usable, preparation.max_interpolated)
         weights, lost = whole.weights, np.zeros(19, bool)
         if bad.any():
-            weights, lost = stretch_weights(whole, solve(usable & ~bad, 19), 4)
+            weights, lost = segment_weights(whole, solve(usable & ~bad, 19), 4)
         cut = slice(round(a / rate_hz * 256), round(b / rate_hz * 256))
         ahead = forward[:, cut.start : cut.stop + round(5.5 * 256)][:, ::-1]
         backward, _ = signal.sosfilt(sections, ahead, zi=settled * ahead[None, :, :1])
         electrodes[:, cut] = weights @ backward[:, ::-1][:, : cut.stop - cut.start]
         present[:, cut] = (whole.observed & ~lost)[:, None]
-    return quantise(electrodes.astype(np.float32)), present
+    return quantize(electrodes.astype(np.float32)), present
 
 
 def scale_until(steps, present, stop):

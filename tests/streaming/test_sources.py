@@ -10,8 +10,9 @@ import pytest
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.recordings.edf.reader import EdfBlocks
 from brainbrr.data.recordings.refusals import CorruptRecords, NotAnEdf
+from brainbrr.errors import InvalidFile
 from brainbrr.events.event import Event
-from brainbrr.events.tsv import UnreadableEvents, read_tsv
+from brainbrr.events.tsv import read_tsv
 from brainbrr.streaming.detector_stream import DetectorStream, StreamUpdate
 from brainbrr.streaming.edf_source import FileReplaced, GrowingEdf, await_edf
 from brainbrr.streaming.event_table import EventsOfAnother, EventTable
@@ -238,5 +239,5 @@ def test_a_table_of_another_recording_is_left_alone(tmp_path, events):
         EventTable(output, 10.0).add(update_at(120.0, *events), None)
     assert output.read_bytes() == before
     output.write_text("notes of mine\n")
-    with pytest.raises(UnreadableEvents):
+    with pytest.raises(InvalidFile):
         EventTable(output, 10.0)

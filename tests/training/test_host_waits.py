@@ -189,7 +189,7 @@ def test_callbacks_read_what_is_named_once_a_step(tmp_path, rows, cache, reads):
     )
     options = TrainerOptions(max_epochs=1, accelerator="cpu", limit_train_batches=4)
     tiny.run(tmp_path, rows, cache, callbacks=callbacks, trainer=options)
-    on_processor = {("scaling", "standardise")}  # A check that a GPU's tensors are spared.
+    on_processor = {("scaling", "standardize")}  # A check that a GPU's tensors are spared.
     found = {place: n for place, n in reads.items() if place not in on_processor}
     assert counting.n_steps == 4
     assert found == {place: n * counting.n_steps for place, n in READS_A_STEP.items()}

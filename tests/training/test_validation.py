@@ -7,7 +7,7 @@ import torch
 from brainbrr.data.windows.dataset import WindowDataset
 from brainbrr.data.windows.loader import LoaderOptions
 from brainbrr.events.detection import Detection
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.training.losses import BinaryCrossEntropy
 from brainbrr.training.trainer_options import TrainerOptions
 from brainbrr.training.validation import Validation, ValidationScore, gather
@@ -23,7 +23,7 @@ def test_its_loss_is_the_mean_over_all_recorded_samples_of_all_windows(tmp_path,
     dataset = WindowDataset(validating, cache, tiny.WINDOWING)
     batch = dataset.__getitems__(range(len(dataset)))
     with torch.no_grad():
-        eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
+        eeg = standardize(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         logits = network.eval()(eeg, batch.observed)[batch.valid]
     expected = torch.nn.functional.binary_cross_entropy_with_logits(
         logits, batch.label[batch.valid].float()

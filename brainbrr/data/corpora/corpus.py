@@ -1,4 +1,4 @@
-"""A corpus on disk: its recordings, whose they are, their labels, a split disjoint by subject."""
+"""A corpus on disk: its recordings, subjects and labels, and a split disjoint by subject."""
 
 import logging
 import os
@@ -8,33 +8,18 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from brainbrr.data.corpora.layouts.source import (
-    DuplicateRecording,
-    EmptyCorpus,
-    LockedFolder,
-    MissingLabels,
-    NoSuchCorpus,
-    Source,
-)
+from brainbrr.data.corpora.layouts.source import Source
 from brainbrr.data.corpora.split import TooFewSubjects, canonical_split, check_disjoint
 from brainbrr.data.recordings.refusals import ARCHIVES
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidFile, InvalidOption, NotFound
 
 log = logging.getLogger(__name__)
 
 Finder = Callable[[Path], Iterable[Source]]
-"""Lists the recordings under a root; each layout (`tusz`, `bids`, ...) is one such function."""
+"""Lists the recordings under a root; one function per layout (`tusz`, `bids`, ...)."""
 
 Division = Callable[[Mapping[str, bool]], dict[str, str]]
-"""Gives each subject a split; the argument tells which subjects have seizures."""
-
-
-class PartialSplit(BrainbrrError):
-    """A corpus whose own split names some recordings only."""
-
-
-class UnknownPolicy(BrainbrrError):
-    """A choice that does not exist."""
+"""Assigns each subject a split; the argument maps each to whether it has seizures."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +27,17 @@ class Corpus:
     """Recordings under one root in one layout.
 
     Attributes:
-        name: names the corpus in manifests and its folder in the cache; two corpora need two names.
-        root: the corpus's top folder; only read.
+        name: of the corpus in manifests and of its folder in the cache; unique per corpus.
+        root: the corpus's top folder; it is only read.
         find: lists the recordings under the root in the corpus's layout.
         unlabelled: what to do with recordings without labels: `refuse` them all, `leave_out`, or
             `allow` (kept as unlabelled, never as background).
-        official_split: use the corpus's own split where it has one; else, and where it has none,
-            `division` decides.
-        division: gives each subject a split; without one, or with too few subjects for it,
-            recordings have none.
+        official_split: use the corpus's own split if it has one; otherwise `division` decides.
+        division: assigns each subject a split; without it, or with too few subjects, recordings
+            have none.
         corrections: a reviewer's table from a report, or None; it changes labels.
-        max_recordings: keep this many at most, drawn evenly from the splits and from those with and
-            without seizures.
+        max_recordings: keep at most this many, drawn evenly from the splits and from recordings
+            with and without seizures.
     """
 
     name: str
@@ -67,7 +51,7 @@ class Corpus:
 
     def __post_init__(self) -> None:
         if self.unlabelled not in {"refuse", "leave_out", "allow"}:
-            raise UnknownPolicy(
+            raise InvalidOption(
                 "data.unlabelled=refuse, leave_out or allow",
                 self.unlabelled,
                 "Correct the spelling.",
@@ -75,39 +59,35 @@ class Corpus:
         object.__setattr__(self, "root", Path(self.root).expanduser())
 
     def sources(self) -> list[Source]:
-        """All recordings, sorted by name, labelled as far as the corpus is, each with its split.
+        """List all recordings, sorted by name, with their labels and splits.
 
         Raises:
             SplitLeak: a subject in two splits.
-            BrainbrrError: what `listed` refuses.
+            BrainbrrError: see `listed`.
         """
         sources = self.listed()
         check_disjoint(sources)
         return sources
 
     def listed(self) -> list[Source]:
-        """As `sources`, whether or not the corpus's own split is disjoint by subject.
+        """List as `sources` does, even if the corpus's own split is not disjoint by subject.
 
         Raises:
-            NoSuchCorpus: the root does not exist.
-            LockedFolder: a folder under it may not be looked into.
-            EmptyCorpus: it holds no recording in this layout.
-            DuplicateRecording: two recordings under one name.
-            MissingLabels: recordings without labels, unless they are allowed.
-            PartialSplit: the corpus's own split names some recordings only.
+            NotFound: the root does not exist or holds no recording in this layout; recordings
+                without labels, unless they are allowed.
+            InvalidFile: a folder that cannot be searched, two recordings with one name, or a split
+                of the corpus's own that covers some recordings only.
         """
         if not self.root.is_dir():
-            found = "a file, not a folder," if self.root.exists() else "no folder"
-            raise NoSuchCorpus(
-                f"the corpus {self.name} in a folder", f"{found} {self.root}", "Set data.root."
-            )
+            problem = "is not a folder" if self.root.exists() else "does not exist"
+            raise NotFound(f"{self.root}, the root of {self.name}, {problem}", "Set data.root.")
         _refuse_locked_folders(self.root)
         sources = sorted(self.find(self.root), key=lambda source: source.recording_id)
         self._check_listing(sources)
         return self._with_splits(self._labelled(sources))
 
     def select(self, sources: list[Source]) -> list[Source]:
-        """At most `max_recordings`, taken in turn from each split, with seizures and without."""
+        """Select at most `max_recordings`, in turn from each split, with seizures and without."""
         if self.max_recordings is None or len(sources) <= self.max_recordings:
             return sources
         strata: dict[tuple[str, bool], list[Source]] = {}
@@ -126,21 +106,21 @@ class Corpus:
         names = Counter(source.recording_id for source in sources)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
-            raise DuplicateRecording(
-                "one recording to a name",
+            raise InvalidFile(
+                "a unique name per recording",
                 f"{len(twice)} names used twice, e.g. {twice[0]}",
                 "Rename or remove the copies.",
             )
 
     def _labelled(self, sources: list[Source]) -> list[Source]:
-        """The sources that may stay, by the policy on those without labels."""
+        """Apply the policy on recordings without labels."""
         missing = [s for s in sources if s.events is None and s.refusal is None]
         if not missing or self.unlabelled == "allow":
             return sources
         if self.unlabelled == "leave_out" and len(missing) < len(sources):
             log.warning("%s: %d recordings without labels left out", self.name, len(missing))
             return [source for source in sources if source not in missing]
-        raise MissingLabels(
+        raise NotFound(
             "labels for each recording",
             f"none for {len(missing)} of {len(sources)}, e.g. {missing[0].recording_id}",
             "A recording without labels is not one without seizures: supply them, or set "
@@ -148,15 +128,15 @@ class Corpus:
         )
 
     def _with_splits(self, sources: list[Source]) -> list[Source]:
-        own = [canonical_split(source.split) for source in sources]
-        if self.official_split and any(own):
-            if not all(own):
-                raise PartialSplit(
-                    "a split for each recording or for none",
-                    f"{own.count('')} of {len(own)} recordings without one",
-                    "Complete the corpus's split, or divide it anew: data.official_split=false.",
+        official = [canonical_split(source.split) for source in sources]
+        if self.official_split and any(official):
+            if not all(official):
+                raise InvalidFile(
+                    "a split for every recording or for none",
+                    f"{official.count('')} of {len(official)} recordings without one",
+                    "Complete the corpus's split, or divide it: data.official_split=false.",
                 )
-            return [replace(s, split=split) for s, split in zip(sources, own, strict=True)]
+            return [replace(s, split=split) for s, split in zip(sources, official, strict=True)]
         if self.division is None:
             return [replace(source, split="") for source in sources]
         subjects: dict[str, bool] = {}
@@ -165,34 +145,33 @@ class Corpus:
         try:
             division = self.division(subjects)
         except TooFewSubjects as error:
-            # Preparing and looking need no split; training asks for one and is refused.
-            log.warning("%s is left undivided: %s", self.name, error)
+            # Preparing and inspecting need no split; training requests one and is refused.
+            log.warning("%s is not divided into splits: %s", self.name, error)
             return [replace(source, split="") for source in sources]
         return [replace(source, split=division[source.subject]) for source in sources]
 
 
 def _refuse_locked_folders(root: Path) -> None:
-    """What a search cannot look into it would leave out in silence."""
+    """Refuse folders that cannot be searched: their recordings would be left out in silence."""
     locked: list[str] = []
     for _ in os.walk(root, onerror=lambda error: locked.append(str(error.filename))):
         pass
     if locked:
-        raise LockedFolder(
+        raise InvalidFile(
             f"folders under {root} that can be searched",
             f"{len(locked)} that cannot, e.g. {locked[0]}",
             "Grant access, or move them elsewhere.",
         )
 
 
-def _no_recordings(name: str, root: Path) -> EmptyCorpus:
-    """The refusal of a folder without recordings, with what it holds instead."""
+def _no_recordings(name: str, root: Path) -> NotFound:
+    """Describe what a folder without recordings holds instead."""
     suffixes = Counter(path.suffix.lower() for path in root.rglob("*") if path.is_file())
     held = ", ".join(
         f"{n} {suffix or 'without extension'}" for suffix, n in suffixes.most_common(4)
     )
     packed = any(suffix in ARCHIVES for suffix in suffixes)
-    return EmptyCorpus(
-        f"recordings in the layout of {name}",
-        f"none under {root}, but {held or 'nothing at all'}",
+    return NotFound(
+        f"{root} holds no recording in the layout of {name}, but {held or 'no file at all'}",
         "Unpack the archives first." if packed else "Check data.root and the choice of data.",
     )

@@ -1,5 +1,4 @@
-"""What a reviewer corrected in a report: one table row for each event that was kept, dropped or
-moved.
+"""A reviewer's corrections from a report: a table row per event that was kept, dropped or moved.
 
 The table is tab-separated UTF-8, written by the review section of `report.html`:
 
@@ -8,7 +7,7 @@ The table is tab-separated UTF-8, written by the review section of `report.html`
 | `recording_id` | as in the manifest |
 | `onset`, `duration` | the event as the reviewer leaves it, in seconds; unchanged but for `move` |
 | `eventType` | HED-SCORE code of a seizure, e.g. `sz` |
-| `action` | `keep`: a seizure is here; `drop`: none is; `move`: one is, with these edges |
+| `action` | `keep`: this is a seizure; `drop`: it is not; `move`: it is, with these edges |
 | `originalOnset`, `originalDuration` | the event as it was shown, in seconds |
 | `kind` | what the report called it: `missed seizure`, `false alarm`, `hit`, `unjudged event` |
 """
@@ -18,43 +17,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainbrr.atomic_io import open_durable
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidFile, InvalidInput
 from brainbrr.events.annotation import Annotation
-from brainbrr.events.event import SEIZURE, Event, InvalidEvent
+from brainbrr.events.event import SEIZURE, Event
 
 COLUMNS = (
-    "recording_id",
-    "onset",
-    "duration",
-    "eventType",
-    "action",
-    "originalOnset",
-    "originalDuration",
-    "kind",
-)
+    "recording_id", "onset", "duration", "eventType", "action", "originalOnset",
+    "originalDuration", "kind",
+)  # fmt: skip
 ACTIONS = ("keep", "drop", "move")
-
-
-class UnreadableCorrections(BrainbrrError):
-    """A corrections table that cannot be understood."""
-
-
-class UnknownAction(BrainbrrError):
-    """A correction that is neither keep, drop nor move, or that says nothing about a seizure."""
-
-
-class ContradictoryCorrection(BrainbrrError):
-    """A correction at odds with itself or with another one of the same event."""
-
-
-class CorrectionOutsideRecording(BrainbrrError):
-    """A corrected event that does not lie inside its recording."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """A reviewer's word on one event.
+    """A reviewer's verdict on one event.
 
     Attributes:
         recording_id: the manifest's name of the recording.
@@ -72,32 +48,32 @@ class Correction:
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS or not self.event.is_seizure:
-            raise UnknownAction(
+            raise InvalidFile(
                 f"one of {', '.join(ACTIONS)} on a seizure",
                 f"{self.action!r} on {self.event.event_type!r} in {self.recording_id}",
                 "Correct the row, or review again and download.",
             )
         if self.action != "move" and _edges(self.event) != _edges(self.original):
-            raise ContradictoryCorrection(
-                f"unchanged edges where the action is {self.action}",
+            raise InvalidFile(
+                f"unchanged edges for the action {self.action}",
                 f"{_edges(self.original)} s became {_edges(self.event)} s in {self.recording_id}",
                 "Use the action move for an event with new edges.",
             )
 
     @property
     def span_s(self) -> tuple[float, float]:
-        """The stretch the reviewer judged: from the first to the last of old and new edges."""
+        """The segment the reviewer judged: from the first to the last of old and new edges."""
         onset_s = min(self.event.onset_s, self.original.onset_s)
         return onset_s, max(self.event.offset_s, self.original.offset_s)
 
 
 def read_corrections(path: str | Path) -> list[Correction]:
-    """Read a reviewer's corrections, in file order; rows said twice alike are taken once.
+    """Read a reviewer's corrections, in file order; identical rows count once.
 
     Raises:
-        UnreadableCorrections: not UTF-8, a column missing, or a value that is no usable number.
-        UnknownAction: an action other than keep, drop and move, or an event that is no seizure.
-        ContradictoryCorrection: edges changed without `move`, or two verdicts on one event.
+        InvalidFile: not UTF-8, a missing column, a value that is not a number, an unknown action,
+            an event that is not a seizure, edges changed without `move`, or two verdicts on one
+            event.
     """
     path = Path(path)
     try:
@@ -105,11 +81,11 @@ def read_corrections(path: str | Path) -> list[Correction]:
             rows = list(csv.DictReader(file, delimiter="\t"))
         unique = {_correction(row): None for row in rows}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableCorrections(
+        raise InvalidFile(
             "a readable UTF-8 table", f"{path}: {error}", "Download the corrections again."
         ) from error
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidEvent) as error:
-        raise UnreadableCorrections(
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidInput) as error:
+        raise InvalidFile(
             f"tab-separated columns {', '.join(COLUMNS)} with times in seconds",
             f"{path}: {type(error).__name__} {error}",
             "Download the corrections again from report.html.",
@@ -118,36 +94,15 @@ def read_corrections(path: str | Path) -> list[Correction]:
     return list(unique)
 
 
-def write_corrections(corrections: Iterable[Correction], path: str | Path) -> None:
-    """Write corrections as the report's review section does, whole or not at all."""
-    with open_durable(path) as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for correction in corrections:
-            event, original = correction.event, correction.original
-            writer.writerow(
-                [
-                    correction.recording_id,
-                    f"{event.onset_s:.4f}",
-                    f"{event.duration_s:.4f}",
-                    event.event_type,
-                    correction.action,
-                    f"{original.onset_s:.4f}",
-                    f"{original.duration_s:.4f}",
-                    correction.kind,
-                ]
-            )
-
-
 def apply_corrections(annotation: Annotation, corrections: Iterable[Correction]) -> Annotation:
-    """The annotation of one recording as its reviewer sees it.
+    """Apply a reviewer's corrections to the annotation of one recording.
 
-    The seizures that overlap the event shown are what the verdict is about: `drop` removes them,
-    `move` puts one seizure with the new edges in their place, and `keep` leaves their edges alone,
-    or adds the event where there was no seizure.
+    A verdict concerns the seizures that overlap the event as it was shown: `drop` removes them,
+    `move` replaces them by one seizure with the new edges, and `keep` leaves them as they are, or
+    adds the event if there was no seizure.
 
     Raises:
-        CorrectionOutsideRecording: an event that starts before or ends after the recording.
+        InvalidFile: an event that starts before or ends after the recording.
     """
     events = annotation.events
     for correction in corrections:
@@ -187,7 +142,7 @@ def _refuse_two_verdicts(corrections: list[Correction]) -> None:
         key = (correction.recording_id, *_edges(correction.original))
         first = seen.setdefault(key, correction)
         if (first.action, first.event) != (correction.action, correction.event):
-            raise ContradictoryCorrection(
+            raise InvalidFile(
                 "one verdict for each event",
                 f"{first.action} and {correction.action} of the event at {key[1]} s in {key[0]}",
                 "Remove one of the two rows.",
@@ -198,7 +153,7 @@ def _refuse_outside(correction: Correction, duration_s: float) -> None:
     event = correction.event
     rounding_s = 1e-3
     if event.onset_s < -rounding_s or event.offset_s > duration_s + rounding_s:
-        raise CorrectionOutsideRecording(
+        raise InvalidFile(
             f"an event inside 0 to {duration_s} s",
             f"{event.onset_s} to {event.offset_s} s in {correction.recording_id}",
             "Check that the corrections belong to this corpus.",

@@ -1,4 +1,4 @@
-"""A whole corpus into the cache: in parallel, resumable at any instant, safe beside another run."""
+"""Prepare a corpus into the cache: in parallel, resumable, safe next to a concurrent run."""
 
 import json
 import logging
@@ -7,20 +7,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from brainbrr.atomic_io import open_durable
-from brainbrr.data.corpora.cache import StaleCache
+from brainbrr.atomic_io import atomic_write
+from brainbrr.data.corpora.cache import CacheEntry, RefusedEntry, StaleCache, read_entry
 from brainbrr.data.corpora.corpus import Corpus
-from brainbrr.data.corpora.corrections import Correction, read_corrections
-from brainbrr.data.corpora.labelled import Quarantined, label
+from brainbrr.data.corpora.corrections import Correction, apply_corrections, read_corrections
+from brainbrr.data.corpora.label_checks import label_fault
 from brainbrr.data.corpora.layouts.source import Source
 from brainbrr.data.corpora.manifest import ManifestRow, read_manifest, write_manifest
-from brainbrr.data.corpora.pool import each_in_pool
-from brainbrr.data.corpora.prepare_recording import Job, Outcome, cache_writable, current, run_job
-from brainbrr.data.corpora.shard import share_of
+from brainbrr.data.corpora.prepare_recording import (
+    Job,
+    JobResult,
+    cache_writable,
+    current_entry,
+    entry_path,
+    run_job,
+)
 from brainbrr.data.corpora.split import canonical_split
 from brainbrr.data.preparation.preparation import Preparation
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import Failed, InvalidFile, InvalidOption, NotFound
+from brainbrr.events.annotation import Annotation
+from brainbrr.pool import each_in_pool
 from brainbrr.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -28,16 +36,23 @@ log = logging.getLogger(__name__)
 MANIFEST, QUARANTINE = "manifest.jsonl", "quarantine.jsonl"
 
 
-class NothingPrepared(BrainbrrError):
-    """A corpus of which every recording was refused."""
+Item = TypeVar("Item")
 
 
-class CorrectionOfStranger(BrainbrrError):
-    """A correction of a recording that the corpus does not have."""
+@dataclass(frozen=True)
+class Quarantined:
+    """A recording that cannot be used.
 
+    Attributes:
+        source: path relative to the corpus root.
+        reason: name of the error.
+        detail: the error in words, free of anything that identifies a person.
+    """
 
-class EmptySplit(BrainbrrError):
-    """A split without a single recording."""
+    recording_id: str
+    source: str
+    reason: str
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -47,10 +62,10 @@ class PreparedCorpus:
     Attributes:
         folder: holds the signals, `manifest.jsonl` and `quarantine.jsonl`; the second argument of
             `open_signal`.
-        rows: the recordings asked for, sorted by name, labelled and split.
-        quarantine: the recordings asked for that cannot be used, and why.
+        rows: the requested recordings, sorted by name, labelled and split.
+        quarantine: the requested recordings that cannot be used, and why.
         n_prepared: how many signals this call wrote.
-        corrected_s: onsets and offsets of the stretches a reviewer judged, by recording.
+        corrected_s: onsets and offsets of the reviewed segments, by recording.
     """
 
     folder: Path
@@ -60,18 +75,18 @@ class PreparedCorpus:
     corrected_s: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     def of_split(self, name: str) -> tuple[ManifestRow, ...]:
-        """The rows of one split; TUSZ's names dev and eval are understood.
+        """Return the rows of one split; TUSZ's names dev and eval are understood.
 
         Raises:
-            EmptySplit: it has none.
+            NotFound: it has none.
         """
         rows = tuple(row for row in self.rows if row.split == canonical_split(name))
         if not rows:
             present = sorted({row.split or "no split" for row in self.rows})
-            raise EmptySplit(
+            raise NotFound(
                 f"recordings in the split {name}",
                 f"{len(self.rows)} recordings in {', '.join(present)}",
-                "A corpus without own split needs a subject for each: see conf/data/division.",
+                "A corpus without its own split needs a subject for each: see conf/data/division.",
             )
         return rows
 
@@ -87,34 +102,34 @@ def prepare_corpus(
     share: str | None = None,
     show_progress: bool = True,
 ) -> PreparedCorpus:
-    """Prepare what the cache lacks of a corpus, and tell what it holds.
+    """Prepare what the cache lacks of a corpus, and list what it holds.
 
-    Each recording is written whole or not at all, so a run that was killed goes on where it
-    stopped. Labels and splits are read anew each time: correcting them needs no preparation. Two
-    runs on one cache share the work.
+    Each recording is written atomically, so a run that was killed resumes where it stopped. Labels
+    and splits are read again each time: correcting them requires no preparation. Concurrent runs on
+    one cache share the work.
 
     Args:
-        cache_root: the corpus lands in `cache_root/<preparation digest>/<corpus name>`.
-        workers: processes; None for one a core, 1 for none beside this one.
-        rebuild: prepare again what is already there.
-        splits: only recordings of these splits; all where empty.
-        share: `K/N`, only every N-th of these from the K-th on, for N machines together.
+        cache_root: the corpus is prepared into `cache_root/<preparation digest>/<corpus name>`.
+        workers: processes; None for one per core, 1 for this process only.
+        rebuild: prepare again what is already in the cache.
+        splits: only recordings of these splits; empty for all.
+        share: `K/N`, the K-th of N shards, so that N machines prepare a corpus together.
 
     Raises:
-        NoSuchShare: not such a share.
+        InvalidOption: not such a shard.
         StaleCache: a recording, or its cached signal, has changed since it was prepared.
-        CacheNotWritable: the disk is full or read-only.
-        NothingPrepared: every recording was refused.
-        WorkerDied: a worker process was killed.
-        CorrectionOfStranger: the reviewer's table names a recording that is not in the corpus.
-        BrainbrrError: what `Corpus.sources` and `read_corrections` refuse.
+        Failed: the disk is full or read-only, every recording was refused, or a worker process was
+            killed.
+        InvalidFile: the corrections name a recording that is not in the corpus, or one that is
+            unlabelled.
+        BrainbrrError: see `Corpus.sources` and `read_corrections`.
     """
     folder = Path(cache_root) / preparation.digest / corpus.name
     everything = corpus.sources()
     corrections = _corrections(corpus, everything)
     wanted = {canonical_split(name) for name in splits}
     in_splits = [source for source in everything if not wanted or source.split in wanted]
-    chosen = share_of(corpus.select(in_splits), share)
+    chosen = shard_of(corpus.select(in_splits), share)
     jobs = [
         Job(
             source.recording_id,
@@ -130,7 +145,7 @@ def prepare_corpus(
     ]
     with cache_writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        n_prepared = _work_off(jobs, workers, show_progress)
+        n_prepared = _run_jobs(jobs, workers, show_progress)
         rows, quarantine = _write_lists(everything, corpus, folder, corrections)
     names = {source.recording_id for source in chosen}
     prepared = PreparedCorpus(
@@ -138,7 +153,11 @@ def prepare_corpus(
         tuple(row for row in rows if row.recording_id in names),
         tuple(item for item in quarantine if item.recording_id in names),
         n_prepared,
-        {name: tuple(c.span_s for c in own) for name, own in corrections.items() if name in names},
+        {
+            name: tuple(correction.span_s for correction in reviewed)
+            for name, reviewed in corrections.items()
+            if name in names
+        },
     )
     if chosen or share is None:
         _report(prepared, corpus)
@@ -146,46 +165,48 @@ def prepare_corpus(
 
 
 def _corrections(corpus: Corpus, sources: list[Source]) -> dict[str, list[Correction]]:
-    """The reviewer's corrections of each recording."""
-    found: dict[str, list[Correction]] = defaultdict(list)
+    """Read the reviewer's corrections of each recording."""
+    corrections: dict[str, list[Correction]] = defaultdict(list)
     if corpus.corrections is None:
-        return found
+        return corrections
     for correction in read_corrections(corpus.corrections):
-        found[correction.recording_id].append(correction)
-    strangers = sorted(set(found) - {source.recording_id for source in sources})
-    if strangers:
-        raise CorrectionOfStranger(
+        corrections[correction.recording_id].append(correction)
+    unknown = sorted(set(corrections) - {source.recording_id for source in sources})
+    if unknown:
+        raise InvalidFile(
             f"corrections of recordings of {corpus.name}",
-            f"{len(strangers)} others, e.g. {strangers[0]}",
-            "Take the corrections of a report on this corpus.",
+            f"{len(unknown)} others, e.g. {unknown[0]}",
+            "Use the corrections of a report on this corpus.",
         )
-    return found
+    return corrections
 
 
-def _work_off(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
-    """Run the jobs that the cache cannot answer; those another process has claimed come last."""
-    missing = [job for job in jobs if job.rebuild or current(job) is None]
-    outcomes: list[Outcome] = []
+def _run_jobs(jobs: list[Job], workers: int | None, show_progress: bool) -> int:
+    """Run the jobs that the cache cannot answer; return how many signals were written."""
+    missing = [job for job in jobs if job.rebuild or current_entry(job) is None]
+    results: list[JobResult] = []
     with progress_bar(show_progress and bool(missing)) as bar:
         task = bar.add_task("preparing", total=len(missing))
         turn = missing
+        # What another process is preparing comes last, and is waited for only then: each process
+        # has prepared all it could by that time.
         for wait in (False, True):
             busy = []
-            for job, outcome in each_in_pool(partial(run_job, wait=wait), turn, workers):
-                if outcome.state == "busy":
+            for job, result in each_in_pool(partial(run_job, wait=wait), turn, workers):
+                if result.state == "busy":
                     busy.append(job)
                     continue
-                outcomes.append(outcome)
+                results.append(result)
                 bar.advance(task)
             turn = busy
-    stale = [outcome for outcome in outcomes if outcome.state == "stale"]
+    stale = [result for result in results if result.state == "stale"]
     if stale:
         raise StaleCache(
             "sources and cached signals unchanged since they were prepared",
             f"{len(stale)} changed, e.g. {stale[0].detail}",
             "Prepare them again: prepare.rebuild=true. For another corpus set another data.name.",
         )
-    return sum(outcome.state == "prepared" for outcome in outcomes)
+    return sum(result.state == "prepared" for result in results)
 
 
 def _write_lists(
@@ -194,12 +215,12 @@ def _write_lists(
     folder: Path,
     corrections: Mapping[str, Sequence[Correction]],
 ) -> tuple[list[ManifestRow], list[Quarantined]]:
-    """Manifest and quarantine of all that the cache holds of the corpus, rewritten if changed."""
+    """Write manifest and quarantine of all that the cache holds of the corpus, if they changed."""
     rows: list[ManifestRow] = []
     quarantine: list[Quarantined] = []
     for source in sources:
-        own = corrections.get(source.recording_id, ())
-        item = label(source, corpus.root, folder, own)
+        reviewed = corrections.get(source.recording_id, ())
+        item = manifest_row_for(source, corpus.root, folder, reviewed)
         if isinstance(item, ManifestRow):
             rows.append(item)
         elif item is not None:
@@ -213,7 +234,7 @@ def _write_lists(
     )
     path = folder / QUARANTINE
     if not path.exists() or path.read_text(encoding="utf-8") != lines:
-        with open_durable(path) as file:
+        with atomic_write(path) as file:
             file.write(lines)
     return rows, quarantine
 
@@ -228,9 +249,82 @@ def _report(prepared: PreparedCorpus, corpus: Corpus) -> None:
         )
     if not prepared.rows:
         first = prepared.quarantine[0] if prepared.quarantine else None
-        raise NothingPrepared(
-            f"recordings of {corpus.name} that can be used",
+        raise Failed(
+            f"usable recordings of {corpus.name}",
             f"none of {len(prepared.quarantine)}"
             + (f", e.g. {first.source}: {first.reason}" if first else ""),
             f"See {prepared.folder / QUARANTINE}, or choose other splits.",
         )
+
+
+def shard_of(items: Sequence[Item], share: str | None) -> list[Item]:
+    """Take every N-th item starting with the K-th for a shard `K/N`; all of them for None.
+
+    The shards `0/N` to `N-1/N` are disjoint and together hold every item.
+
+    Raises:
+        InvalidOption: not two numbers with 0 <= K < N.
+    """
+    if share is None:
+        return list(items)
+    first, _, of = str(share).partition("/")
+    if not (first.isdigit() and of.isdigit() and int(first) < int(of)):
+        raise InvalidOption(
+            "prepare.share=K/N with 0 <= K < N", str(share), "E.g. prepare.share=0/8."
+        )
+    return list(items[int(first) :: int(of)])
+
+
+def manifest_row_for(
+    source: Source, root: Path, folder: Path, corrections: Sequence[Correction] = ()
+) -> ManifestRow | Quarantined | None:
+    """Join what the cache holds of a recording with what its corpus lists.
+
+    Args:
+        source: the recording as its corpus lists it.
+        root: of the corpus.
+        folder: of the corpus in the cache.
+        corrections: a reviewer's, of this recording.
+
+    Returns:
+        the manifest row, or why there is none; None if the recording is not prepared yet.
+
+    Raises:
+        InvalidFile: corrections of an unlabelled recording, or of an event outside it.
+    """
+    path = source.path.relative_to(root).as_posix()
+    entry = read_entry(entry_path(folder, source.recording_id))
+    refusal = source.refusal
+    if refusal is None and isinstance(entry, CacheEntry):
+        refusal = label_fault(source, entry.duration_s)
+    if refusal is not None:
+        return Quarantined(source.recording_id, path, type(refusal).__name__, refusal.detail)
+    if isinstance(entry, RefusedEntry):
+        return Quarantined(source.recording_id, path, entry.reason, entry.detail)
+    if entry is None:
+        return None
+    return entry.row(
+        subject=source.subject,
+        session=source.session,
+        split=source.split,
+        source=path,
+        events=_events(source, entry.duration_s, corrections),
+    )
+
+
+def _events(
+    source: Source, duration_s: float, corrections: Sequence[Correction]
+) -> list[list[object]] | None:
+    """List `[onset_s, duration_s, type]` of each seizure, ending with the recording at most."""
+    if source.events is None:
+        if corrections:
+            raise InvalidFile(
+                f"{source.recording_id} has corrections but no labels",
+                "Label all of it, or remove it from the corrections.",
+            )
+        return None
+    annotation = apply_corrections(Annotation(source.events, duration_s), corrections)
+    return [
+        [event.onset_s, min(event.offset_s, duration_s) - event.onset_s, event.event_type]
+        for event in annotation.events
+    ]

@@ -1,7 +1,6 @@
-"""One recording into the cache, by whichever process claims it first."""
+"""Prepare one recording into the cache, by whichever process locks it first."""
 
 import errno
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,28 +9,28 @@ from pathlib import Path
 from typing import Literal
 
 from brainbrr import __version__
-from brainbrr.data.corpora.cache import Entry, Refusal, Stamp, file_sha256, read_entry, write_entry
-from brainbrr.data.corpora.manifest import ManifestRow
-from brainbrr.data.preparation.preparation import Preparation, PreparedHeader, prepare_file
-from brainbrr.errors import BrainbrrError
-from brainbrr.file_lock import claim
+from brainbrr.data.corpora.cache import (
+    CacheEntry,
+    FileStat,
+    RefusedEntry,
+    file_sha256,
+    read_entry,
+    write_entry,
+)
+from brainbrr.data.preparation.preparation import Preparation, prepare_file
+from brainbrr.errors import BrainbrrError, Failed
+from brainbrr.file_lock import lock
 
-log = logging.getLogger(__name__)
-
-CLAIMS = ".claims"
+LOCK_FILE = ".claims"
 ENTRIES = "entries"
 
 _NOT_WRITABLE = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
     errno.ENOTDIR, None,
 }  # fmt: skip
-"""Errors of a disk that is full or closed; None is numpy's, which tells of a short write only."""
+"""Errors of a full or read-only disk; None is numpy's error of a short write."""
 
 State = Literal["prepared", "refused", "held", "busy", "stale"]
-
-
-class CacheNotWritable(BrainbrrError):
-    """A cache on a full or read-only disk."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class Job:
     """One recording to prepare.
 
     Attributes:
-        source: path below the corpus root.
+        source: path relative to the corpus root.
         folder: of the corpus in the cache.
-        rebuild: prepare it even where the cache holds it.
+        rebuild: prepare it even if the cache holds it.
     """
 
     recording_id: str
@@ -59,145 +58,130 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a job: `held` was there, `busy` is claimed elsewhere, `stale` has changed."""
+class JobResult:
+    """The result of a job: `held` was in the cache, `busy` is locked by another process, `stale`
+    has changed."""
 
     state: State
     detail: str = ""
 
 
 def entry_path(folder: Path, recording_id: str) -> Path:
-    """Where the cache keeps what it knows of a recording."""
+    """Return the path of a recording's entry in the cache."""
     return folder / ENTRIES / f"{recording_id}.json"
 
 
-def current(job: Job) -> Entry | None:
-    """The entry that answers the job, the files judged by their sizes and times; else None."""
+def current_entry(job: Job) -> CacheEntry | RefusedEntry | None:
+    """Return the job's entry if size and time of its files are unchanged; otherwise None."""
     entry = read_entry(entry_path(job.folder, job.recording_id))
-    if entry is None or entry.source != _stamp(job.path):
+    if entry is None or entry.source_stat != _stat(job.path):
         return None
-    if entry.refusal is not None:
+    if isinstance(entry, RefusedEntry):
         return entry if entry.version == __version__ else None
-    return entry if entry.cached == _stamp(job.folder / job.cache_file) else None
+    return entry if entry.cache_stat == _stat(job.folder / job.cache_file) else None
 
 
-def run_job(job: Job, *, wait: bool) -> Outcome:
-    """Prepare one recording unless the cache holds it or another process is at it.
+def run_job(job: Job, *, wait: bool) -> JobResult:
+    """Prepare one recording unless the cache holds it or another process is preparing it.
 
     Raises:
-        CacheNotWritable: the disk is full or read-only.
+        Failed: the disk is full or read-only.
     """
     with (
         cache_writable(job.folder),
-        claim(job.folder / CLAIMS, job.recording_id, wait=wait) as claimed,
+        lock(job.folder / LOCK_FILE, job.recording_id, wait=wait) as state,
     ):
-        if claimed == "busy":
-            return Outcome("busy")
+        if state == "busy":
+            return JobResult("busy")
         if not job.rebuild:
-            outcome = _answer(job)
-            if outcome is not None:
-                return outcome
-        if claimed == "held":
-            _remove_remains(job)
-        entry = _prepared(job)
+            result = _from_cache(job)
+            if result is not None:
+                return result
+        if state == "held":
+            _remove_partial_files(job)
+        entry = _prepare(job)
         write_entry(entry, entry_path(job.folder, job.recording_id))
-    return Outcome("refused" if entry.refusal else "prepared")
+    return JobResult("refused" if isinstance(entry, RefusedEntry) else "prepared")
 
 
 @contextmanager
 def cache_writable(folder: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into its refusal."""
+    """Turn the errors of a full or read-only disk into `Failed`."""
     try:
         yield
     except OSError as error:
         if error.errno not in _NOT_WRITABLE:
             raise
-        raise CacheNotWritable(
+        raise Failed(
             "room and permission to write the cache",
             f"{error.strerror or error} in {folder}",
-            "Free space, or set paths.cache to another disk. What is prepared already stays.",
+            "Free space, or set paths.cache to another disk. What is already prepared stays.",
         ) from error
 
 
-def _answer(job: Job) -> Outcome | None:
-    """The cache's answer, files compared by content where their times differ; None for none."""
-    if current(job) is not None:
-        return Outcome("held")
-    path = entry_path(job.folder, job.recording_id)
+def _from_cache(job: Job) -> JobResult | None:
+    """Look the job up in the cache; None if it has to be prepared.
+
+    Files whose times differ are compared by content, so that copying a corpus does not prepare it
+    again, and a changed recording is reported instead of silently replaced.
+    """
+    if current_entry(job) is not None:
+        return JobResult("held")
+    path, cached = entry_path(job.folder, job.recording_id), job.folder / job.cache_file
     entry = read_entry(path)
-    if entry is None or entry.row is None or not (job.folder / job.cache_file).exists():
+    if not isinstance(entry, CacheEntry) or not cached.exists():
         return None
     try:
-        unchanged = file_sha256(job.path) == entry.row.source_sha256
+        unchanged = file_sha256(job.path) == entry.source_sha256
     except OSError as error:
-        return Outcome("stale", f"{job.source}: {type(error).__name__}")
+        return JobResult("stale", f"{job.source}: {type(error).__name__}")
     if not unchanged:
-        return Outcome("stale", f"{job.source} (the recording)")
-    cached = job.folder / job.cache_file
-    if file_sha256(cached) != entry.row.cache_sha256:
-        return Outcome("stale", f"{job.source} (its cached signal)")
-    write_entry(replace(entry, source=Stamp.of(job.path), cached=Stamp.of(cached)), path)
-    return Outcome("held")
+        return JobResult("stale", f"{job.source} (the recording)")
+    if file_sha256(cached) != entry.cache_sha256:
+        return JobResult("stale", f"{job.source} (its cached signal)")
+    source_stat, cache_stat = FileStat.of(job.path), FileStat.of(cached)
+    write_entry(replace(entry, source_stat=source_stat, cache_stat=cache_stat), path)
+    return JobResult("held")
 
 
-def _prepared(job: Job) -> Entry:
+def _prepare(job: Job) -> CacheEntry | RefusedEntry:
     target = job.folder / job.cache_file
-    stamp = _stamp(job.path)
     try:
-        source_sha256 = file_sha256(job.path)
+        # The stat first: a file that changes while it is read no longer matches its entry.
+        source_stat, source_sha256 = FileStat.of(job.path), file_sha256(job.path)
     except OSError as error:
         # The name of the error only: its text holds a path outside the corpus for a broken link.
-        return _refused(stamp, "UnreadableSource", type(error).__name__)
+        reason, detail = "UnreadableSource", type(error).__name__
+        return RefusedEntry(_stat(job.path), reason, detail, __version__)
     try:
-        header = prepare_file(job.path, job.preparation, target)
+        signal = prepare_file(job.path, job.preparation, target)
     except BrainbrrError as error:
-        detail = error.detail
-        detail = detail.replace(str(job.path), job.source)
-        return _refused(stamp, type(error).__name__, detail)
-    row = _row(job, header, source_sha256, file_sha256(target))
-    return Entry(stamp, row, Stamp.of(target), None, __version__)
-
-
-def _refused(stamp: Stamp | None, reason: str, detail: str) -> Entry:
-    return Entry(stamp, None, None, Refusal(reason, detail), __version__)
-
-
-def _row(job: Job, header: PreparedHeader, source_sha256: str, cache_sha256: str) -> ManifestRow:
-    return ManifestRow(
+        detail = error.detail.replace(str(job.path), job.source)
+        return RefusedEntry(source_stat, type(error).__name__, detail, __version__)
+    return CacheEntry(
+        **vars(signal),
         recording_id=job.recording_id,
         corpus=job.corpus,
-        subject="",
-        session="",
-        split="",
         source=job.source,
         source_sha256=source_sha256,
-        duration_s=float(header.duration_s),
-        source_rate_hz=float(header.source_rate_hz),
-        source_channels=list(header.source_labels),
-        observed=[bool(seen) for seen in header.observed],
-        interpolated=list(header.interpolated),
-        reference=header.reference,
-        mains_hz=None if header.mains_hz is None else float(header.mains_hz),
-        gaps=[[float(edge) for edge in gap] for gap in header.gaps],
-        bad_spans=[list(span) for span in header.bad_spans],
-        center_uv=[float(value) for value in header.center_uv],
-        scale_uv=[float(value) for value in header.scale_uv],
-        events=None,
+        source_stat=source_stat,
         cache_file=job.cache_file,
-        cache_sha256=cache_sha256,
+        cache_sha256=file_sha256(target),
+        cache_stat=FileStat.of(target),
         preparation_digest=job.preparation.digest,
+        version=__version__,
     )
 
 
-def _remove_remains(job: Job) -> None:
-    """Remove half-written files of this recording; nobody else writes them under its claim."""
+def _remove_partial_files(job: Job) -> None:
+    """Remove partial files of this recording; only the holder of its lock writes them."""
     for folder in (job.folder, job.folder / ENTRIES):
         for path in folder.glob(f".{escape(job.recording_id)}.*.tmp*"):
             path.unlink(missing_ok=True)
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stat(path: Path) -> FileStat | None:
     try:
-        return Stamp.of(path)
+        return FileStat.of(path)
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""Who is trained on, who is watched, who is tested: every subject in one split only."""
+"""Train, validation and test split by subject: every subject is in one split only."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidOption
 
 SPLITS = ("train", "val", "test")
 
@@ -23,15 +23,7 @@ class SplitLeak(BrainbrrError):
 
 
 class TooFewSubjects(BrainbrrError):
-    """Fewer subjects than the splits asked for."""
-
-
-class UnknownSplit(BrainbrrError):
-    """A split that is none of train, val (dev) and test (eval)."""
-
-
-class UnknownSubject(BrainbrrError):
-    """A subject that the corpus does not have."""
+    """Fewer subjects than the splits require."""
 
 
 class Belonging(Protocol):
@@ -44,26 +36,24 @@ class Belonging(Protocol):
 
 
 def canonical_split(name: str) -> str:
-    """`train`, `val` or `test` for any spelling in use: TUSZ says dev and eval.
+    """Return `train`, `val` or `test` for any spelling in use; TUSZ has dev and eval.
 
     Raises:
-        UnknownSplit: another word.
+        InvalidOption: another word.
     """
     try:
         return _SPELLINGS[name.strip().lower()]
     except KeyError:
-        raise UnknownSplit(
+        raise InvalidOption(
             "a split among train, val (or dev) and test (or eval)", name, "Correct the spelling."
         ) from None
 
 
 def check_disjoint(recordings: Iterable[Belonging]) -> None:
-    """Refuse a corpus in which a subject lies in two splits.
-
-    Recordings without a split are left out.
+    """Check that no subject is in two splits; recordings without a split are ignored.
 
     Raises:
-        SplitLeak: such a subject exists.
+        SplitLeak: a subject is.
     """
     splits: dict[str, set[str]] = {}
     for recording in recordings:
@@ -75,7 +65,7 @@ def check_disjoint(recordings: Iterable[Belonging]) -> None:
         raise SplitLeak(
             "each subject in one split",
             f"{len(leaks)} in several, e.g. {subject} in {', '.join(sorted(names))}",
-            "Correct the corpus's split, or divide it anew by subject: data.official_split=false.",
+            "Correct the corpus's split, or divide it by subject: data.official_split=false.",
         )
 
 
@@ -86,20 +76,19 @@ def by_fractions(
 
     Args:
         subjects: whether each subject has seizures.
-        train, val, test: shares of the subjects; they are scaled to a sum of 1. A positive share
-            gets at least one subject.
+        train, val, test: fractions of the subjects, scaled to a sum of 1. A positive fraction gets
+            at least one subject.
         seed: the same seed and subjects give the same split on every machine.
 
     Raises:
-        TooFewSubjects: fewer subjects than positive shares.
+        TooFewSubjects: fewer subjects than positive fractions.
     """
-    shares = np.array([train, val, test], dtype=np.float64)
-    quotas = _quotas(len(subjects), shares)
+    quotas = _quotas(len(subjects), np.array([train, val, test], dtype=np.float64))
     given = np.zeros(3, dtype=np.int64)
     split = {}
     for position, subject in enumerate(_shuffled(subjects, seed), 1):
-        # The split that lags its quota most is next, so each stretch of the list (first all with
-        # seizures) is shared out alike.
+        # The split furthest behind its quota is next, so that each part of the list (first all
+        # subjects with seizures) is divided alike.
         lag = np.where(given < quotas, quotas * position / len(subjects) - given, -np.inf)
         chosen = int(np.argmax(lag))
         given[chosen] += 1
@@ -108,11 +97,11 @@ def by_fractions(
 
 
 def by_fold(subjects: Mapping[str, bool], *, n_folds: int, fold: int, seed: int) -> dict[str, str]:
-    """Seeded k-fold over subjects: one fold is tested, the next one watched, the rest trained on.
+    """Divide subjects into seeded folds: one for test, the next for validation, the rest to train.
 
     Raises:
         TooFewSubjects: fewer than three folds, or fewer subjects than folds.
-        UnknownSplit: no such fold.
+        InvalidOption: no such fold.
     """
     if n_folds < len(SPLITS) or len(subjects) < n_folds:
         raise TooFewSubjects(
@@ -121,39 +110,39 @@ def by_fold(subjects: Mapping[str, bool], *, n_folds: int, fold: int, seed: int)
             "Set data.division.n_folds accordingly.",
         )
     if not 0 <= fold < n_folds:
-        raise UnknownSplit(f"a fold from 0 to {n_folds - 1}", str(fold), "Set data.division.fold.")
+        raise InvalidOption(f"a fold from 0 to {n_folds - 1}", str(fold), "Set data.division.fold.")
     role = {fold: "test", (fold + 1) % n_folds: "val"}
     ordered = _shuffled(subjects, seed)
-    return {subject: role.get(place % n_folds, "train") for place, subject in enumerate(ordered)}
+    return {subject: role.get(index % n_folds, "train") for index, subject in enumerate(ordered)}
 
 
 def by_leaving_out(
     subjects: Mapping[str, bool], *, subject: str, val: float, seed: int
 ) -> dict[str, str]:
-    """Leave one subject out: it is tested, a share of the others watched, the rest trained on.
+    """Leave one subject out for test; a fraction of the others is for validation.
 
     Raises:
-        UnknownSubject: the corpus has no such subject.
+        InvalidOption: the corpus has no such subject.
         TooFewSubjects: fewer than three subjects.
     """
     if subject not in subjects:
-        raise UnknownSubject(
+        raise InvalidOption(
             f"a subject among {', '.join(sorted(subjects))}", subject, "Set data.division.subject."
         )
     others = {name: has for name, has in subjects.items() if name != subject}
     return by_fractions(others, train=1.0 - val, val=val, test=0.0, seed=seed) | {subject: "test"}
 
 
-def _quotas(n_subjects: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Whole numbers of subjects by largest remainder, one at least for each positive share."""
-    positive = shares > 0
+def _quotas(n_subjects: int, fractions: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Round to numbers of subjects by largest remainder, at least one per positive fraction."""
+    positive = fractions > 0
     if n_subjects < int(positive.sum()):
         raise TooFewSubjects(
             f"a subject for each of {int(positive.sum())} splits",
             f"{n_subjects} subjects",
-            "Add subjects, or set a share to 0: data.division.val=0.",
+            "Add subjects, or set a fraction to 0: data.division.val=0.",
         )
-    exact = n_subjects * shares / shares.sum()
+    exact = n_subjects * fractions / fractions.sum()
     quotas = np.maximum(np.floor(exact).astype(np.int64), positive)
     while quotas.sum() != n_subjects:
         step = 1 if quotas.sum() < n_subjects else -1
@@ -163,10 +152,10 @@ def _quotas(n_subjects: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _shuffled(subjects: Mapping[str, bool], seed: int) -> list[str]:
-    """Subjects with seizures first, each part in seeded order."""
+    """Order subjects: those with seizures first, each part in seeded order."""
     generator = np.random.default_rng(seed)
     ordered: list[str] = []
     for has_seizures in (True, False):
         part = sorted(name for name, has in subjects.items() if has == has_seizures)
-        ordered += [part[place] for place in generator.permutation(len(part))]
+        ordered += [part[index] for index in generator.permutation(len(part))]
     return ordered

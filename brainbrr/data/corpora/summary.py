@@ -1,4 +1,4 @@
-"""A corpus in numbers: hours, subjects, seizures by type and length, montages, what is missing."""
+"""Summary of a corpus: hours, subjects, seizures by type and length, montages, what is missing."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ DURATIONS_S = (30.0, 90.0)
 
 
 class Described(Protocol):
-    """What a summary needs of a recording: a `ManifestRow` or an `Examined` one."""
+    """What a summary requires of a recording: a `ManifestRow` or an `Examined` has it."""
 
     @property
     def subject(self) -> str: ...  # noqa: D102
@@ -38,8 +38,8 @@ class Described(Protocol):
     def interpolated(self) -> Sequence[str]: ...  # noqa: D102
 
 
-def summarise(recordings: Sequence[Described], reasons: Iterable[str]) -> dict[str, Any]:
-    """A corpus in numbers.
+def summarize(recordings: Sequence[Described], reasons: Iterable[str]) -> dict[str, Any]:
+    """Summarize a corpus.
 
     Args:
         recordings: the usable ones.
@@ -111,5 +111,5 @@ def _by_length(seizures: list[Event]) -> dict[str, int]:
 
 
 def _ranked(names: Iterable[str]) -> dict[str, int]:
-    """Counts, the commonest first, equal ones by name."""
+    """Count, the most common first, equal ones by name."""
     return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,8 @@
-"""From what the survey found to how each stretch of a recording is brought to the 19 electrodes."""
+"""Decide from the survey how each segment of a recording is brought to the 19 electrodes.
+
+A channel may be bad for part of the recording only. Whenever the set of bad channels changes, the
+montage is solved again without them, so that a bad electrode affects no other one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from brainbrr.signal.spline import Matrix
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """Source samples `[first, last)` that share one set of weights `(19, channels)`."""
 
     first: int
@@ -28,49 +32,51 @@ class MontagePlan:
     """How the channels become electrodes over the whole recording.
 
     Attributes:
-        solution: from the channels that are usable at all.
-        stretches: in order, covering every epoch.
+        solution: from the channels that are usable for most of the recording.
+        segments: in order, covering every epoch.
         bad: `(electrode, first, last, reason)` in source samples.
     """
 
     solution: MontageSolution
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     bad: tuple[tuple[str, int, int, str], ...]
 
 
 def usable_channels(codes: Codes, max_bad_fraction: float) -> NDArray[np.bool_]:
-    """Channels that are good in enough of their epochs to count at all."""
+    """Select the channels that are bad in at most the given fraction of their epochs."""
     return np.asarray((codes != GOOD).mean(axis=1) <= max_bad_fraction)
 
 
-def stretch_weights(
+def segment_weights(
     whole: MontageSolution, good: MontageSolution, min_electrodes: int
 ) -> tuple[Matrix, NDArray[np.bool_]]:
-    """Weights while some channels are bad, and which electrodes are bad.
+    """Compute the weights while some channels are bad, and which electrodes are bad.
 
-    Electrodes that the good channels still determine come from those alone and their mean is the
-    reference, so that a bad electrode does not leak into the others. The rest keep their own
-    channels, bad as they are, against that same reference. Where too few good ones are left to make
-    a reference, the weights stay those of the whole recording.
+    If too few good electrodes are left to form a reference, the weights stay those of the whole
+    recording.
 
     Args:
         whole: from all usable channels.
-        good: from the good ones, every electrode interpolated that can be.
+        good: from the good ones, with every electrode interpolated that can be.
         min_electrodes: good electrodes needed to form a reference.
     """
+    # An electrode that only now has to be interpolated was recorded, so it counts as bad here:
+    # a guess that comes and goes within a recording would look like a change in the EEG.
     filled_now = np.isin(ELECTRODES, sorted(set(good.interpolated) - set(whole.interpolated)))
-    kept = whole.observed & good.observed & ~filled_now
-    lost = whole.observed & ~kept
-    if kept.sum() < min_electrodes:
-        return whole.weights, lost
+    is_good = whole.observed & good.observed & ~filled_now
+    is_bad = whole.observed & ~is_good
+    if is_good.sum() < min_electrodes:
+        return whole.weights, is_bad
     weights = np.zeros_like(whole.weights)
-    weights[kept] = good.weights[kept] - good.weights[kept].mean(axis=0)
-    weights[lost] = whole.weights[lost] - whole.weights[kept].mean(axis=0)
-    return weights, lost
+    # The mean of the good electrodes is the reference of all, so that a bad one does not leak into
+    # the others. Bad electrodes keep their own channels, against that same reference.
+    weights[is_good] = good.weights[is_good] - good.weights[is_good].mean(axis=0)
+    weights[is_bad] = whole.weights[is_bad] - whole.weights[is_good].mean(axis=0)
+    return weights, is_bad
 
 
 def _reason(codes: Codes, channels: Sequence[Derivation | None], electrode: str) -> str:
-    """The commonest verdict on the bad channels that touch an electrode."""
+    """Return the most common verdict on the bad channels that involve an electrode."""
     touching = [
         int(code)
         for code, derivation in zip(codes, channels, strict=True)
@@ -78,8 +84,8 @@ def _reason(codes: Codes, channels: Sequence[Derivation | None], electrode: str)
         and derivation is not None
         and electrode in (derivation.plus, derivation.minus)
     ]
-    found = touching or [int(code) for code in codes if code != GOOD]
-    return REASONS[max(sorted(set(found)), key=found.count)]
+    verdicts = touching or [int(code) for code in codes if code != GOOD]
+    return REASONS[max(sorted(set(verdicts)), key=verdicts.count)]
 
 
 def plan_montage(
@@ -98,7 +104,7 @@ def plan_montage(
         channels: derivation of each channel.
         codes: `(channels, epochs)` verdicts.
         epochs: `(epochs, 2)` source samples.
-        max_bad_fraction: a channel bad for longer than this share is treated as missing throughout.
+        max_bad_fraction: a channel bad for a larger fraction is treated as missing throughout.
         min_electrodes: good electrodes needed to form a reference.
         max_interpolated: see `solve_montage`.
         min_neighbours: see `solve_montage`.
@@ -114,27 +120,28 @@ def plan_montage(
     bad_now = (codes != GOOD) & usable[:, None]
     changes = np.flatnonzero(np.any(codes[usable][:, 1:] != codes[usable][:, :-1], axis=0)) + 1
     edges = [0, *changes.tolist(), len(epochs)]
-    known: dict[bytes, tuple[Matrix, NDArray[np.bool_]]] = {}
-    stretches, bad = [], []
+    # The same few sets of bad channels recur over hours: each is solved once.
+    solved: dict[bytes, tuple[Matrix, NDArray[np.bool_]]] = {}
+    segments, bad = [], []
     for begin, end in pairwise(edges):
         now = bad_now[:, begin]
-        if now.tobytes() not in known:
-            known[now.tobytes()] = (
-                stretch_weights(whole, solve(usable & ~now, len(ELECTRODES)), min_electrodes)
+        if now.tobytes() not in solved:
+            solved[now.tobytes()] = (
+                segment_weights(whole, solve(usable & ~now, len(ELECTRODES)), min_electrodes)
                 if now.any()
                 else (whole.weights, np.zeros(len(ELECTRODES), dtype=bool))
             )
-        weights, lost = known[now.tobytes()]
+        weights, is_bad = solved[now.tobytes()]
         first, last = int(epochs[begin, 0]), int(epochs[end - 1, 1])
-        stretches.append(Stretch(first, last, weights))
-        for index in np.flatnonzero(lost):
+        segments.append(Segment(first, last, weights))
+        for index in np.flatnonzero(is_bad):
             reason = _reason(np.where(now, codes[:, begin], GOOD), channels, ELECTRODES[index])
             bad.append((ELECTRODES[index], first, last, reason))
-    return MontagePlan(whole, tuple(stretches), tuple(_merged(bad)))
+    return MontagePlan(whole, tuple(segments), tuple(_merged(bad)))
 
 
 def _merged(bad: list[tuple[str, int, int, str]]) -> list[tuple[str, int, int, str]]:
-    """Neighbouring spans of one electrode with one reason become one."""
+    """Unite adjacent spans of one electrode with one reason."""
     merged: list[tuple[str, int, int, str]] = []
     for electrode, first, last, reason in sorted(bad):
         if merged and merged[-1][0] == electrode and merged[-1][2:] == (first, reason):

@@ -1,36 +1,36 @@
-"""One recording to what detectors see: 19 electrodes in average reference at 256 Hz, filtered."""
+"""Prepare one recording for detectors: 19 electrodes, average reference, 256 Hz, filtered."""
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainbrr.atomic_io import atomic_write
 from brainbrr.data.preparation.conditioning import conditioned_chunks
-from brainbrr.data.preparation.npy_writer import open_npy
 from brainbrr.data.preparation.plan import MontagePlan, plan_montage, usable_channels
-from brainbrr.data.preparation.prepared import PreparedHeader
 from brainbrr.data.preparation.survey import Survey, survey
-from brainbrr.data.recordings.blocks import BlocksOfRecording, RecordingBlocks
 from brainbrr.data.recordings.read import open_recording
-from brainbrr.data.recordings.recording import Recording
-from brainbrr.errors import BrainbrrError
+from brainbrr.data.recordings.recording import BlocksOfRecording, Recording, RecordingBlocks
+from brainbrr.errors import BrainbrrError, InvalidOption
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.labels import derivations, kind_of
 from brainbrr.signal.montage import useful_channels
 from brainbrr.signal.quality import FLAT, GOOD, REASONS, SATURATED, QualityLimits
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.robust_scale import N_STEPS, count_steps, robust_scale
 from brainbrr.signal.windows import recorded_spans
 
-__all__ = ["Preparation", "PreparedHeader", "prepare", "prepare_blocks", "prepare_file"]
-
 ALGORITHM = 1
-"""Raised when the same numbers would give another signal, so that no old cache passes for new."""
+"""Incremented when the same options give another signal, so that an old cache is not reused."""
+
+Write = Callable[[int, NDArray[np.generic]], None]
 
 
 class MissingElectrodes(BrainbrrError):
@@ -42,11 +42,11 @@ class AllFlat(BrainbrrError):
 
 
 class AllSaturated(BrainbrrError):
-    """Every EEG channel rests on its limits throughout."""
+    """Every EEG channel is saturated throughout."""
 
 
 class AllBad(BrainbrrError):
-    """No EEG channel is usable, for one reason or another."""
+    """No EEG channel is usable, for mixed reasons."""
 
 
 class TooShort(BrainbrrError):
@@ -59,23 +59,24 @@ class ImplausibleAmplitude(BrainbrrError):
 
 @dataclass(frozen=True)
 class Preparation:
-    """All numbers that shape the prepared signal.
+    """All options that shape the prepared signal.
 
     Attributes:
-        rate_hz: samples a second of the result.
+        rate_hz: sampling rate of the result.
         low_hz: lower edge of the band.
         high_hz: upper edge of the band.
-        filter_order: order of each edge; the amplitude response is applied twice (forwards and
-            backwards).
-        mains: `auto` (found from the spectrum), a frequency in Hz, or None for no notch.
-        notch_q: centre frequency over width of the notch.
-        max_interpolated: at most this many missing electrodes are interpolated; with more, none is.
-        min_neighbours: recorded electrodes an interpolated one needs around it.
-        min_electrodes: with fewer of the 19 recovered the recording is refused.
-        max_bad_fraction: a channel that is bad for longer than this share of the time is treated as
+        filter_order: order of each edge; the amplitude response is applied twice (forward and
+            backward).
+        mains: `auto` (detected from the spectrum), a frequency in Hz, or None for no notch.
+        notch_q: center frequency over width of the notch.
+        max_interpolated: at most this many missing electrodes are interpolated; if more are
+            missing, none is.
+        min_neighbours: recorded electrodes required around an interpolated one.
+        min_electrodes: a recording with fewer of the 19 electrodes is refused.
+        max_bad_fraction: a channel that is bad for a larger fraction of the time is treated as
             missing.
-        min_spread_uv: typical standard deviation below which the signal is no EEG.
-        max_spread_uv: and above which.
+        min_spread_uv: typical standard deviation below which the signal is not EEG.
+        max_spread_uv: and above which it is not.
         quality: when a channel is bad.
     """
 
@@ -95,30 +96,62 @@ class Preparation:
 
     def __post_init__(self) -> None:
         if not 0 < self.low_hz < self.high_hz <= self.rate_hz / 2:
-            raise InvalidPreparation(
+            raise InvalidOption(
                 "0 < low_hz < high_hz <= rate_hz / 2",
                 f"{self.low_hz}, {self.high_hz}, rate {self.rate_hz}",
                 "Narrow the band or raise the rate.",
             )
         if isinstance(self.mains, str) and self.mains != "auto":
-            raise InvalidPreparation(
+            raise InvalidOption(
                 "mains 'auto', a frequency in Hz, or null", f"'{self.mains}'", "Use mains=auto."
             )
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that stand for all numbers: the cache's address."""
+        """Sixteen hexadecimal digits of a hash of all options: the cache's address."""
         numbers = json.dumps([ALGORITHM, asdict(self)], sort_keys=True)
         return hashlib.sha256(numbers.encode()).hexdigest()[:16]
 
 
-class InvalidPreparation(BrainbrrError):
-    """Numbers of a preparation that contradict one another."""
+@dataclass(frozen=True, kw_only=True)
+class PreparedSignal:
+    """What preparing a recording found, in plain numbers and lists as JSON holds them.
+
+    Nothing in it comes from a header's names, dates or free text.
+
+    Attributes:
+        duration_s: length including gaps: `prepared samples / rate`.
+        source_rate_hz: sampling rate of the source.
+        source_channels: labels of the channels that were used.
+        observed: per electrode: recorded or interpolated (True), or absent (False; its row is 0 and
+            must be masked).
+        interpolated: electrodes that were interpolated from their neighbours.
+        reference: what the source was recorded against (`average`, `linked_ears`, `common`,
+            `bipolar`, ...).
+        mains_hz: mains frequency that was notched, or None.
+        gaps: `[[onset_s, offset_s], ...]` without signal.
+        bad_spans: `[[electrode, onset_s, offset_s, reason], ...]`; reasons are flat, saturated,
+            disconnected, mains.
+        center_uv, scale_uv: median and normalized interquartile range of each electrode, applied
+            when the signal is loaded.
+    """
+
+    duration_s: float
+    source_rate_hz: float
+    source_channels: list[str]
+    observed: list[bool]
+    interpolated: list[str]
+    reference: str
+    mains_hz: float | None
+    gaps: list[list[float]]
+    bad_spans: list[list[Any]]
+    center_uv: list[float]
+    scale_uv: list[float]
 
 
 @dataclass(frozen=True)
 class PlannedRecording:
-    """A recording with everything decided that its samples need."""
+    """A recording with every decision made that preparing its samples requires."""
 
     blocks: RecordingBlocks
     rows: NDArray[np.intp]
@@ -128,13 +161,12 @@ class PlannedRecording:
     preparation: Preparation
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """`(first sample, (19, samples) microvolts)`, in order; what lies between chunks is gap."""
+        """Yield `(first sample, (19, samples) microvolts)` in order; gaps lie between chunks."""
         preparation = self.preparation
         return conditioned_chunks(
             self.blocks,
             self.rows,
-            self.plan.stretches,
-            self.n_samples,
+            self.plan.segments,
             rate_hz=preparation.rate_hz,
             band_hz=(preparation.low_hz, preparation.high_hz),
             order=preparation.filter_order,
@@ -142,69 +174,68 @@ class PlannedRecording:
             notch_q=preparation.notch_q,
         )
 
-    def header(self, counts: NDArray[np.int64]) -> PreparedHeader:
-        """The result's header, given how often each step occurs in each electrode."""
+    def signal(self, counts: NDArray[np.int64]) -> PreparedSignal:
+        """Describe the prepared signal.
+
+        Args:
+            counts: how often each quantization step occurs in each electrode.
+        """
         blocks, solution = self.blocks, self.plan.solution
         scales = np.array([robust_scale(row) for row in counts], dtype=np.float32)
         used = self.rows[np.any(solution.weights != 0, axis=0)]
-        return PreparedHeader(
-            rate_hz=self.preparation.rate_hz,
-            n_samples=self.n_samples,
-            observed=solution.observed,
-            interpolated=solution.interpolated,
+        return PreparedSignal(
+            duration_s=float(self.n_samples / self.preparation.rate_hz),
+            source_rate_hz=float(blocks.rate_hz),
+            source_channels=[blocks.labels[i] for i in used],
+            observed=solution.observed.tolist(),
+            interpolated=list(solution.interpolated),
             reference=solution.reference,
-            parts=solution.parts,
             mains_hz=self.survey.mains_hz,
-            gaps=tuple((float(a), float(b)) for a, b in blocks.gaps),
-            bad_spans=tuple(
-                (name, first / blocks.rate_hz, last / blocks.rate_hz, reason)
+            gaps=blocks.gaps.tolist(),
+            bad_spans=[
+                [name, first / blocks.rate_hz, last / blocks.rate_hz, reason]
                 for name, first, last, reason in self.plan.bad
-            ),
-            center_uv=scales[:, 0],
-            scale_uv=scales[:, 1],
-            source_rate_hz=blocks.rate_hz,
-            source_labels=tuple(blocks.labels[i] for i in used),
-            start=blocks.start,
-            events=blocks.events,
-            repairs=blocks.repairs,
+            ],
+            center_uv=scales[:, 0].tolist(),
+            scale_uv=scales[:, 1].tolist(),
         )
 
 
-def _refuse_missing(
-    labels: tuple[str, ...], wanted: int, *, n_found: int = 0, n_bad: int = 0
+def _missing_electrodes(
+    labels: tuple[str, ...], required: int, *, n_recovered: int = 0, n_bad: int = 0
 ) -> MissingElectrodes:
     laplacian = any(kind_of(label) == "laplacian" for label in labels)
     return MissingElectrodes(
-        f"channels that tell {wanted} or more of the 19 electrodes apart",
-        f"{n_found} from {len(labels)} channels"
-        + f", {n_bad} of them bad for most of the time" * (n_bad > 0)
-        + ", and Laplacians, whose neighbours are not known" * laplacian,
+        f"channels that determine {required} or more of the 19 electrodes",
+        f"{n_recovered} from {len(labels)} channels"
+        + f", {n_bad} of them bad most of the time" * (n_bad > 0)
+        + ", and Laplacians, whose neighbours are unknown" * laplacian,
         "Name them after the 10-20 system, against one reference or as a chain (Fp1-REF, Fp1-F7)."
         if n_bad == 0
         else "Check the recording's amplifier.",
     )
 
 
-def check_amplitude(found: Survey, preparation: Preparation) -> None:
-    """Raise AllFlat, AllSaturated, AllBad or ImplausibleAmplitude where it is no scalp EEG."""
-    worst = np.bincount(found.codes.ravel(), minlength=len(REASONS))
+def check_amplitude(surveyed: Survey, preparation: Preparation) -> None:
+    """Raise AllFlat, AllSaturated, AllBad or ImplausibleAmplitude if it is not scalp EEG."""
+    worst = np.bincount(surveyed.codes.ravel(), minlength=len(REASONS))
     if worst[GOOD] == 0:
         refusal = {FLAT: AllFlat, SATURATED: AllSaturated}.get(int(worst.argmax()), AllBad)
         raise refusal(
-            "a channel with EEG on it",
+            "a channel that holds EEG",
             f"all {REASONS[worst.argmax()]}",
             "Check the recording's amplifier.",
         )
-    if not preparation.min_spread_uv <= found.spread_uv <= preparation.max_spread_uv:
+    if not preparation.min_spread_uv <= surveyed.spread_uv <= preparation.max_spread_uv:
         raise ImplausibleAmplitude(
             f"a spread of {preparation.min_spread_uv:g} to {preparation.max_spread_uv:g} uV",
-            f"{found.spread_uv:.3g} uV",
+            f"{surveyed.spread_uv:.3g} uV",
             "Correct the unit in the header, or discard the file if its samples are damaged.",
         )
 
 
 def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> PlannedRecording:
-    """Survey a recording and decide how it would be prepared, without preparing it.
+    """Survey a recording and decide how to prepare it, without preparing it.
 
     Raises:
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
@@ -215,7 +246,7 @@ def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> Planned
     spans = recorded_spans(blocks.n_samples, blocks.rate_hz, blocks.gaps)
     n_samples = round(blocks.n_samples / blocks.rate_hz * preparation.rate_hz)
     if not len(useful):
-        raise _refuse_missing(blocks.labels, preparation.min_electrodes)
+        raise _missing_electrodes(blocks.labels, preparation.min_electrodes)
     recorded = sum(stop - start for start, stop in spans)
     if recorded < preparation.quality.epoch_s * blocks.rate_hz:
         raise TooShort(
@@ -223,56 +254,55 @@ def plan_recording(blocks: RecordingBlocks, preparation: Preparation) -> Planned
             f"{recorded / blocks.rate_hz:.2f} s",
             "Use a longer recording.",
         )
-    found = survey(blocks, useful, spans, preparation.quality, preparation.mains)
-    check_amplitude(found, preparation)
+    surveyed = survey(blocks, useful, spans, preparation.quality, preparation.mains)
+    check_amplitude(surveyed, preparation)
     plan = plan_montage(
         channels,
-        found.codes,
-        found.epochs,
+        surveyed.codes,
+        surveyed.epochs,
         max_bad_fraction=preparation.max_bad_fraction,
         min_electrodes=preparation.min_electrodes,
         max_interpolated=preparation.max_interpolated,
         min_neighbours=preparation.min_neighbours,
     )
-    n_found = int(plan.solution.observed.sum())
-    if n_found < preparation.min_electrodes:
-        bad = ~usable_channels(found.codes, preparation.max_bad_fraction)
-        raise _refuse_missing(
-            blocks.labels, preparation.min_electrodes, n_found=n_found, n_bad=int(bad.sum())
+    n_recovered = int(plan.solution.observed.sum())
+    if n_recovered < preparation.min_electrodes:
+        bad = ~usable_channels(surveyed.codes, preparation.max_bad_fraction)
+        raise _missing_electrodes(
+            blocks.labels, preparation.min_electrodes, n_recovered=n_recovered, n_bad=int(bad.sum())
         )
-    return PlannedRecording(blocks, useful, plan, found, n_samples, preparation)
+    return PlannedRecording(blocks, useful, plan, surveyed, n_samples, preparation)
 
 
 def prepare(
     recording: Recording, preparation: Preparation
-) -> tuple[PreparedHeader, NDArray[np.float32]]:
+) -> tuple[PreparedSignal, NDArray[np.float32]]:
     """Bring a recording to 19 electrodes in average reference, filtered and quality-marked.
 
     Returns:
-        the header, and float32 microvolts `(19, samples)`: zero inside gaps and for absent
+        the description, and float32 microvolts `(19, samples)`: zero inside gaps and for absent
         electrodes.
 
     Raises:
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
     """
-    job = plan_recording(BlocksOfRecording(recording), preparation)
-    eeg_uv = np.zeros((N_ELECTRODES, job.n_samples), dtype=np.float32)
+    planned = plan_recording(BlocksOfRecording(recording), preparation)
+    eeg_uv = np.zeros((N_ELECTRODES, planned.n_samples), dtype=np.float32)
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
-    for first, chunk in job.chunks():
+    for first, chunk in planned.chunks():
         eeg_uv[:, first : first + chunk.shape[1]] = chunk
-        _add_counts(counts, quantise(chunk), job.plan.solution.observed)
-    return job.header(counts), eeg_uv
+        _add_counts(counts, quantize(chunk), planned.plan.solution.observed)
+    return planned.signal(counts), eeg_uv
 
 
-def prepare_file(source: Path, preparation: Preparation, target: Path) -> PreparedHeader:
+def prepare_file(source: Path, preparation: Preparation, target: Path) -> PreparedSignal:
     """Prepare a file into a `.npy` of int16 steps of 0.1 uV, `(19, samples)`.
 
-    Needs little memory however long the file is.
-
-    The steps are those of `prepare`'s microvolts. The target appears whole or not at all.
+    Memory use is small and independent of the file's length. The steps are those of `prepare`'s
+    microvolts. The target is written atomically.
 
     Raises:
-        UnreadableRecording: the file cannot be read as EEG; one of its named forms.
+        UnreadableRecording: the file cannot be read as EEG; one of its subclasses.
         MissingElectrodes, AllFlat, AllSaturated, AllBad, TooShort, ImplausibleAmplitude: see each.
     """
     return prepare_blocks(open_recording(source), preparation, target)
@@ -280,16 +310,16 @@ def prepare_file(source: Path, preparation: Preparation, target: Path) -> Prepar
 
 def prepare_blocks(
     blocks: RecordingBlocks, preparation: Preparation, target: Path
-) -> PreparedHeader:
-    """Prepare any recording that is read a stretch at a time; see `prepare_file`."""
-    job = plan_recording(blocks, preparation)
+) -> PreparedSignal:
+    """Prepare any recording that is read block by block; see `prepare_file`."""
+    planned = plan_recording(blocks, preparation)
     counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
-    with open_npy(target, (N_ELECTRODES, job.n_samples), np.dtype(np.int16)) as write:
-        for first, chunk in job.chunks():
-            steps = quantise(chunk)
+    with open_npy(target, (N_ELECTRODES, planned.n_samples), np.dtype(np.int16)) as write:
+        for first, chunk in planned.chunks():
+            steps = quantize(chunk)
             write(first, steps)
-            _add_counts(counts, steps, job.plan.solution.observed)
-    return job.header(counts)
+            _add_counts(counts, steps, planned.plan.solution.observed)
+    return planned.signal(counts)
 
 
 def _add_counts(
@@ -297,3 +327,36 @@ def _add_counts(
 ) -> None:
     for electrode in np.flatnonzero(observed):
         counts[electrode] += count_steps(steps[electrode])
+
+
+@contextmanager
+def open_npy(
+    target: str | Path, shape: tuple[int, int], dtype: np.dtype[np.generic]
+) -> Iterator[Write]:
+    """Open a `.npy` larger than memory, to be written block by block and atomically.
+
+    Args:
+        target: the file; it appears when the `with` block ends without an error.
+        shape: `(rows, samples)`.
+        dtype: of the blocks.
+
+    Yields:
+        a function `write(first, block)` that puts `(rows, samples)` at sample `first`; what is
+        never written is 0.
+    """
+    with atomic_write(target, "wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        data_starts = file.tell()
+        file.truncate(data_starts + shape[0] * shape[1] * dtype.itemsize)
+
+        def write(first: int, block: NDArray[np.generic]) -> None:
+            for row, values in enumerate(np.ascontiguousarray(block, dtype=dtype)):
+                file.seek(data_starts + (row * shape[1] + first) * dtype.itemsize)
+                file.write(values.tobytes())
+
+        yield write

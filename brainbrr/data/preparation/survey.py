@@ -1,11 +1,11 @@
-"""The first pass over a recording: mains frequency, and which channels are no EEG where."""
+"""The first pass over a recording: mains frequency, and when each channel is not EEG."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.data.recordings.blocks import RecordingBlocks
+from brainbrr.data.recordings.recording import RecordingBlocks
 from brainbrr.errors import BrainbrrError
 from brainbrr.signal.mains import find_mains
 from brainbrr.signal.quality import GOOD, Codes, QualityLimits, judge, with_guard
@@ -28,7 +28,7 @@ class Survey:
         codes: `(channels, epochs)` verdicts, see `brainbrr.signal.quality.REASONS`.
         epochs: `(epochs, 2)` first and last-plus-one source sample of each.
         spread_uv: median over channels and epochs of the standard deviation, good epochs only; NaN
-            where none is good.
+            if none is good.
     """
 
     mains_hz: float | None
@@ -38,7 +38,7 @@ class Survey:
 
 
 def epoch_spans(spans: NDArray[np.int64], n_epoch: int) -> NDArray[np.int64]:
-    """Cut each span into epochs of `n_epoch` samples; a shorter rest joins the span's last one."""
+    """Cut each span into epochs of `n_epoch` samples; a shorter remainder joins the last one."""
     epochs = []
     for start, stop in spans:
         edges = np.arange(start, max(stop - n_epoch, start) + 1, n_epoch)
@@ -49,10 +49,10 @@ def epoch_spans(spans: NDArray[np.int64], n_epoch: int) -> NDArray[np.int64]:
 def probe_mains(
     blocks: RecordingBlocks, rows: NDArray[np.intp], spans: NDArray[np.int64]
 ) -> float | None:
-    """The mains frequency seen in a dozen short stretches spread over the recording."""
+    """Detect the mains frequency in a dozen short segments spread over the recording."""
     n_probe = int(_PROBE_S * blocks.rate_hz)
-    places = epoch_spans(spans, n_probe)
-    chosen = places[np.unique(np.linspace(0, len(places) - 1, _N_PROBES).astype(int))]
+    segments = epoch_spans(spans, n_probe)
+    chosen = segments[np.unique(np.linspace(0, len(segments) - 1, _N_PROBES).astype(int))]
     probes = [blocks.read(a, min(b, a + n_probe))[rows] for a, b in chosen.tolist()]
     return find_mains(probes, blocks.rate_hz)
 
@@ -64,7 +64,7 @@ def survey(
     limits: QualityLimits,
     mains: float | str | None,
 ) -> Survey:
-    """Look once at all of a recording, a few minutes at a time.
+    """Read all of a recording once, a few minutes at a time, and judge its channels.
 
     Args:
         blocks: the recording.
@@ -91,12 +91,13 @@ def survey(
             raise NotFinite(
                 "finite samples",
                 f"NaN or infinity between {first_s:.0f} and {last_s:.0f} s",
-                "Mark such stretches as gaps, or export the recording again.",
+                "Mark these segments as gaps, or export the recording again.",
             )
         length = last - first if len(group) == 1 else n_epoch
         shaped = signal[:, : len(group) * length].reshape(len(rows), len(group), length)
         codes[:, group] = judge(shaped, blocks.rate_hz, mains_hz, limits)
         spread[:, group] = shaped.std(axis=-1)
+    # A guard epoch never reaches across a gap: the filter starts afresh after it.
     follows = np.concatenate([[False], epochs[1:, 0] == epochs[:-1, 1]])
     good = codes == GOOD
     codes = with_guard(codes, follows, limits.guard_epochs)
@@ -105,7 +106,7 @@ def survey(
 
 
 def _even_groups(epochs: NDArray[np.int64], n_epoch: int, n_batch: int) -> list[NDArray[np.intp]]:
-    """Indices of epochs that lie side by side and are equally long, at most `n_batch` at once."""
+    """Group indices of adjacent epochs of equal length, at most `n_batch` per group."""
     groups: list[list[int]] = []
     for index, (start, stop) in enumerate(epochs):
         joins = (

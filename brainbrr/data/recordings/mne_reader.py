@@ -23,28 +23,29 @@ FOREIGN_SUFFIXES = frozenset(
 _SKIPPED = "BAD_ACQ_SKIP"
 _BOUNDARY = "BAD boundary"
 _JOINED = frozenset({_BOUNDARY, "EDGE boundary"})
-"""Marks of MNE where it put blocks one behind the other, whatever time passed between them."""
+"""MNE's annotations where it concatenated segments regardless of the time between them."""
 _JOINING = frozenset({".fif", ".set"})
-"""What MNE and EEGLAB write, who join recordings and cut stretches out."""
+"""Formats of MNE and EEGLAB, which concatenate recordings and cut segments out."""
 _NARROW = 0.1
-"""Samples that a gap of unknown length takes: none, but windows, filters and events end there."""
+"""Length in samples of a gap of unknown duration: too short to hold a sample, but windows, filters
+and events end at it."""
 
 
 class MneBlocks:
     """An `mne.io.Raw` as `RecordingBlocks`: its EEG channels in microvolts.
 
-    Where recordings were joined, nobody knows how far apart they were: a gap parts them that is
-    shorter than a sample, and times are those of the joined signal, as MNE's are.
+    If recordings were concatenated, the time between them is unknown: a gap shorter than a sample
+    separates them, and times are those of the concatenated signal, as in MNE.
 
     Raises:
-        NoSignal: MNE sees no EEG channel.
+        NoSignal: it has no channel of type EEG.
     """
 
     def __init__(self, raw: mne.io.BaseRaw) -> None:
         types = raw.get_channel_types()
         self._picks = [i for i, kind in enumerate(types) if kind == "eeg"]
         if not self._picks:
-            raise NoSignal("a channel of type EEG", "none", "Set the channel types first.")
+            raise NoSignal("MNE reports no channel of type EEG", "Set the channel types first.")
         self._raw = raw
         self.labels = tuple(raw.ch_names[i] for i in self._picks)
         self.rate_hz = float(raw.info["sfreq"])
@@ -56,14 +57,14 @@ class MneBlocks:
             event.event_type == _BOUNDARY and 0 < event.onset_s < self.n_samples / self.rate_hz
             for event in self._annotations()
         )
-        told = f"{n_joints + 1} recordings joined; times count what was recorded"
-        self.repairs: tuple[str, ...] = (told,) if n_joints else ()
+        repair = f"{n_joints + 1} recordings joined; times count recorded seconds only"
+        self.repairs: tuple[str, ...] = (repair,) if n_joints else ()
 
     @property
     def gaps(self) -> Intervals:
-        """Stretches that the acquisition skipped, and where recordings were joined, in seconds."""
+        """Intervals that the acquisition skipped, and where recordings were joined, in seconds."""
         lengths_s = {_BOUNDARY: _NARROW / self.rate_hz}
-        # A set: a FIF says a skipped stretch twice, in its signal and in its annotations.
+        # A set: a FIF states a skipped interval twice, in its signal and in its annotations.
         return as_intervals(
             sorted(
                 {
@@ -85,7 +86,7 @@ class MneBlocks:
 
     def _annotations(self) -> list[Event]:
         notes = self._raw.annotations
-        # Counted from where the acquisition began, which a crop leaves behind; dated or not.
+        # MNE counts onsets from the start of the acquisition, of which a crop removes `first_time`.
         lead_s = self._raw.first_time
         return [
             Event(float(onset) - lead_s, float(duration) or 1.0 / self.rate_hz, str(text))
@@ -95,16 +96,16 @@ class MneBlocks:
         ]
 
     def read(self, first: int, last: int) -> NDArray[np.float32]:
-        """Microvolts `(channels, last - first)` of samples `[first, last)`.
+        """Read microvolts `(channels, last - first)` of samples `[first, last)`.
 
         Raises:
-            ForeignReaderFailed: MNE fails at these samples, as in a file cut short.
+            ForeignReaderFailed: MNE fails at these samples, e.g. in a truncated file.
         """
         try:
             volts = self._raw.get_data(picks=self._picks, start=first, stop=last, verbose="ERROR")
         except Exception as error:
             raise ForeignReaderFailed(
-                "samples that MNE reads", type(error).__name__, "Copy the file again."
+                "samples that MNE can read", type(error).__name__, "Copy the file again."
             ) from error
         return (volts * 1e6).astype(np.float32)
 
@@ -114,10 +115,10 @@ def open_foreign(path: Path) -> MneBlocks:
 
     Raises:
         ForeignReaderFailed: MNE refuses it.
-        JoinedBlocks: its blocks were not recorded one right after the other, or nobody knows, and
-            its annotations may not be on the time of the joined signal.
-        NoSignal: MNE sees no EEG channel.
-        FileNotFoundError: there is no such file.
+        JoinedBlocks: its segments may not have been recorded without a break, so that its
+            annotations may be on another time axis than the concatenated signal.
+        NoSignal: it has no channel of type EEG.
+        FileNotFoundError: the file does not exist.
     """
     import mne
 
@@ -127,31 +128,31 @@ def open_foreign(path: Path) -> MneBlocks:
         raw = mne.io.read_raw(path, preload=False, verbose="ERROR")
         if path.suffix.lower() == ".set" and "boundary" in raw.annotations.description:
             raw.annotations.rename({"boundary": _BOUNDARY}, verbose="ERROR")
-        # They move annotations when they join recordings; a reader that joins blocks does not.
+        # MNE and EEGLAB shift annotations when they concatenate recordings; other readers do not.
         if path.suffix.lower() not in _JOINING and _JOINED & set(raw.annotations.description):
             raise JoinedBlocks(
                 "one unbroken recording",
                 f"{list(raw.annotations.description).count(_BOUNDARY) + 1} blocks",
-                "Export each block as a recording of its own, or all as EDF+D.",
+                "Export each block as its own recording, or all as EDF+D.",
             )
         if path.suffix.lower() == ".eeg":
             _restore_midline(raw)
         return MneBlocks(raw)
     except (NoSignal, JoinedBlocks):
         raise
-    # MNE raises anything at a damaged file, bare Exception too.
+    # MNE raises any type of exception for a damaged file, even a bare Exception.
     except Exception as error:
         raise ForeignReaderFailed(
-            f"a {path.suffix} file that MNE reads",
+            f"a {path.suffix} file that MNE can read",
             type(error).__name__,
             "Convert the recording to EDF.",
         ) from error
 
 
 def _restore_midline(raw: mne.io.BaseRaw) -> None:
-    """Make EEG again of scalp channels that MNE's Nihon Kohden reader calls miscellaneous.
+    """Restore the type of scalp channels that MNE's Nihon Kohden reader declares miscellaneous.
 
-    It takes every name with a capital Z for the marker channel `Z`: FZ, CZ and PZ.
+    It mistakes every name with a capital Z for the marker channel `Z`: FZ, CZ and PZ.
     """
     kinds = zip(raw.ch_names, raw.get_channel_types(), strict=True)
     scalp = [name for name, kind in kinds if kind == "misc" and kind_of(name) == "scalp"]

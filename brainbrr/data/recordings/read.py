@@ -1,15 +1,14 @@
-"""Any EEG file to microvolts."""
+"""Read an EEG file of any supported format as microvolts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainbrr.data.recordings.blocks import RecordingBlocks, recording_of
 from brainbrr.data.recordings.edf.header import check_kind
 from brainbrr.data.recordings.edf.reader import EdfBlocks
 from brainbrr.data.recordings.mne_reader import FOREIGN_SUFFIXES, MneBlocks, open_foreign
-from brainbrr.data.recordings.recording import Recording
+from brainbrr.data.recordings.recording import Recording, RecordingBlocks, recording_of
 from brainbrr.data.recordings.refusals import ARCHIVES, CompressedFile, UnknownFormat
 
 if TYPE_CHECKING:
@@ -19,14 +18,14 @@ EDF_SUFFIXES = frozenset({".edf", ".bdf", ".rec"})
 
 
 def open_recording(path: str | Path) -> RecordingBlocks:
-    """Open a recording to read it a stretch at a time.
+    """Open a recording to read it block by block.
 
     EDF and BDF go through our own reader; BrainVision, EEGLAB, FIF, Nihon Kohden and others through
     MNE.
 
     Raises:
-        UnreadableRecording: one of its named forms; the file's own text is never quoted.
-        FileNotFoundError: there is no such file.
+        UnreadableRecording: one of its subclasses; the file's own text is never quoted.
+        FileNotFoundError: the file does not exist.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -48,19 +47,19 @@ def open_recording(path: str | Path) -> RecordingBlocks:
 
 
 def read_recording(path: str | Path) -> Recording:
-    """Read a whole recording: microvolts at the native rate, gaps kept on the clock.
+    """Read all of a recording: microvolts at the native rate, with gaps as zeros.
 
     Raises:
-        UnreadableRecording: one of its named forms; the file's own text is never quoted.
-        FileNotFoundError: there is no such file.
+        UnreadableRecording: one of its subclasses; the file's own text is never quoted.
+        FileNotFoundError: the file does not exist.
     """
     return recording_of(open_recording(path))
 
 
 def from_mne(raw: mne.io.BaseRaw) -> Recording:
-    """The EEG channels of an `mne.io.Raw`, with its annotations; `BAD_ACQ_SKIP` becomes gaps.
+    """Read the EEG channels of an `mne.io.Raw` and its annotations; `BAD_ACQ_SKIP` becomes gaps.
 
     Raises:
-        NoSignal: MNE sees no EEG channel.
+        NoSignal: it has no channel of type EEG.
     """
     return recording_of(MneBlocks(raw))

@@ -1,4 +1,7 @@
-"""Why a recording is not read. No message quotes a header: it holds names and birth dates."""
+"""Reasons why a recording is not read. No message quotes a header: it holds names and birth dates.
+
+The class names are the reasons written to `quarantine.jsonl`.
+"""
 
 from brainbrr.errors import BrainbrrError
 
@@ -7,11 +10,11 @@ ARCHIVES = frozenset({".gz", ".tgz", ".tar", ".zip", ".bz2", ".xz", ".7z", ".zst
 
 
 class UnreadableRecording(BrainbrrError):
-    """The root of all refusals to read a file as EEG."""
+    """A file that cannot be read as EEG; the root of the classes below."""
 
 
 class NotAnEdf(UnreadableRecording):
-    """The file does not begin like an EDF or BDF."""
+    """The file does not start like an EDF or BDF."""
 
 
 class GitLfsPointer(UnreadableRecording):
@@ -23,23 +26,23 @@ class CompressedFile(UnreadableRecording):
 
 
 class UnknownFormat(UnreadableRecording):
-    """No reader knows the file's extension."""
+    """No reader supports the file's extension."""
 
 
 class UnreadableHeader(UnreadableRecording):
-    """A field of the header that everything hangs on is not a number, or not a possible one."""
+    """An essential field of the header is not a number, or an impossible one."""
 
 
 class HeaderMismatch(UnreadableRecording):
-    """The header contradicts itself or the size of the file, and nothing tells which is right."""
+    """The header contradicts itself or the size of the file, and nothing shows which is right."""
 
 
 class TruncatedEdf(UnreadableRecording):
-    """The file ends inside its header or before its first data record does."""
+    """The file ends within its header or its first data record."""
 
 
 class CorruptRecords(UnreadableRecording):
-    """The data records' own time stamps are damaged or contradict the header."""
+    """The data records' own timestamps are damaged or contradict the header."""
 
 
 class AnnotationOnly(UnreadableRecording):
@@ -47,7 +50,7 @@ class AnnotationOnly(UnreadableRecording):
 
 
 class ZeroRange(UnreadableRecording):
-    """No EEG channel has a digital and a physical range that samples could be scaled with."""
+    """No EEG channel has the digital and physical range needed to scale its samples."""
 
 
 class UnitNotVoltage(UnreadableRecording):
@@ -55,11 +58,11 @@ class UnitNotVoltage(UnreadableRecording):
 
 
 class NoSignal(UnreadableRecording):
-    """No channel is a voltage."""
+    """No channel has a voltage unit."""
 
 
 class UnsupportedRate(UnreadableRecording):
-    """A sampling rate at which no EEG is recorded."""
+    """A sampling rate outside the range used for EEG."""
 
 
 class ForeignReaderFailed(UnreadableRecording):
@@ -67,4 +70,4 @@ class ForeignReaderFailed(UnreadableRecording):
 
 
 class JoinedBlocks(UnreadableRecording):
-    """Blocks recorded at different times, joined by a reader that does not tell how far apart."""
+    """Segments recorded at different times and concatenated without the time between them."""

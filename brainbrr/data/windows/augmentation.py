@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from brainbrr.data.windows.dataset import WindowBatch
 from brainbrr.errors import BrainbrrError
 from brainbrr.signal.electrodes import ELECTRODES, MIRROR
-from brainbrr.signal.quantisation import STEP_UV
+from brainbrr.signal.quantization import STEP_UV
 
 _OPPOSITE = MIRROR | {right: left for left, right in MIRROR.items()}
 MIRRORED = tuple(ELECTRODES.index(_OPPOSITE.get(name, name)) for name in ELECTRODES)

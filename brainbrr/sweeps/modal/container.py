@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 
 RESULT, USAGE, CONSOLE = "result.json", "usage.json", "console.log"
 SAVED = 75
@@ -119,7 +119,7 @@ def run_job(request: Mapping[str, Any]) -> dict[str, Any]:
         "tail": ending.tail,
     }
     if state == "finished":
-        with open_durable(run_dir / RESULT) as file:
+        with atomic_write(run_dir / RESULT) as file:
             json.dump(result, file)
         _each_volume(request, "commit")
     return {**result, **_files(run_dir, request)}
@@ -233,7 +233,7 @@ def _used_s(run_dir: Path) -> float:
 
 
 def _note_use(run_dir: Path, seconds: float) -> None:
-    with open_durable(run_dir / USAGE) as file:
+    with atomic_write(run_dir / USAGE) as file:
         json.dump({"seconds": seconds}, file)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.sweeps.modal.platform import Outcome
 
 LOG = "log.txt"
@@ -20,9 +20,9 @@ def bring_home(outcome: Outcome, folder: Path, **facts: Any) -> None:
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             continue
-        with open_durable(path, "wb") as file:
+        with atomic_write(path, "wb") as file:
             file.write(content)
-    with open_durable(folder / LOG) as file:
+    with atomic_write(folder / LOG) as file:
         file.write(outcome.detail)
     told = {
         "state": outcome.state,
@@ -31,7 +31,7 @@ def bring_home(outcome: Outcome, folder: Path, **facts: Any) -> None:
         "left_out": list(outcome.left_out),
         **facts,
     }
-    with open_durable(folder / OUTCOME) as file:
+    with atomic_write(folder / OUTCOME) as file:
         json.dump(told, file, indent=2)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from brainbrr.data.windows.dataset import WindowBatch, WindowDataset
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.training.validation import Validation
 
@@ -63,7 +63,7 @@ def adjacency_figure(
     if not batch.observed.any():
         return None
     there = WindowBatch(*(part.to(device) for part in batch))
-    eeg = standardise(there.eeg, there.observed, there.center_uv, there.scale_uv)
+    eeg = standardize(there.eeg, there.observed, there.center_uv, there.scale_uv)
     was_training = network.training
     network.eval()
     with autocast():

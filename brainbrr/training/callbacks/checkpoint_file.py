@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from brainbrr.atomic_io import open_durable, sync_folder
+from brainbrr.atomic_io import atomic_write, sync_folder
 from brainbrr.errors import InvalidFile, NotFound
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
     torch.save(content, buffer)
     sealed = seal(buffer.getvalue())
     fresh = path.with_name(f".{path.name}.new")
-    with open_durable(fresh, "wb") as file:
+    with atomic_write(fresh, "wb") as file:
         file.write(sealed)
     unseal(fresh)
     if path.name == LAST and path.exists():

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.data.windows.dataset import WindowBatch
 from brainbrr.errors import Failed, InvalidOption
-from brainbrr.models.scaling import standardise
+from brainbrr.models.scaling import standardize
 
 log = logging.getLogger(__name__)
 
@@ -164,9 +164,9 @@ class FiniteGuard(Callback):
             ],
         }
         stem = f"step-{trainer.global_step:08d}-rank-{trainer.global_rank}"
-        with open_durable(self.folder / f"{stem}.json") as file:
+        with atomic_write(self.folder / f"{stem}.json") as file:
             json.dump(report, file, indent=1)
-        with open_durable(self.folder / f"{stem}.pt", "wb") as file:
+        with atomic_write(self.folder / f"{stem}.pt", "wb") as file:
             torch.save([[part.cpu() for part in batch] for batch in batches], file)
         return report
 
@@ -193,7 +193,7 @@ def first_non_finite(
         non-finite gradient if the forward pass is finite.
     """
     for batch in batches:
-        eeg = standardise(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
+        eeg = standardize(batch.eeg, batch.observed, batch.center_uv, batch.scale_uv)
         if not torch.isfinite(eeg).all():
             return "input"
         with torch.no_grad(), autocast(), _non_finite_modules(network) as names:

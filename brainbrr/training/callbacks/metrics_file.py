@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 
 COLUMNS = ("step", "name", "value")
 
@@ -63,7 +63,7 @@ class MetricsFile(Logger):
         if not self.path.exists():
             return
         rows = [row for row in read_metrics(self.path) if row[0] <= step]
-        with open_durable(self.path) as file:
+        with atomic_write(self.path) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([COLUMNS, *((at, name, repr(value)) for at, name, value in rows)])
 

@@ -17,7 +17,7 @@ from brainbrr.reporting.eeg_figure import eeg_figure
 from brainbrr.reporting.figures import curve_figure, precision_figure
 from brainbrr.reporting.raster import raster_figure
 from brainbrr.scoring.calibration import count_samples
-from brainbrr.signal.quantisation import dequantise
+from brainbrr.signal.quantization import dequantize
 from brainbrr.training.callbacks.adjacency_figure import adjacency_figure
 from brainbrr.training.validation import Validation
 
@@ -77,7 +77,7 @@ class ValidationFigures(Callback):
             rate_hz = validation.windowing.rate_hz
             samples = slice(round(start_s * rate_hz), round(stop_s * rate_hz))
             signal = validation.open_signal(row, validation.cache_folder)[:, samples]
-            eeg_uv = dequantise(np.asarray(signal))
+            eeg_uv = dequantize(np.asarray(signal))
             return np.where(row.observed_mask[:, None], eeg_uv, np.nan).astype(np.float32)
 
         case = with_excerpt(

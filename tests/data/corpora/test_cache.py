@@ -1,14 +1,13 @@
 import os
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from brainbrr.data.corpora.cache import (
-    Entry,
-    Refusal,
+    CacheEntry,
+    FileStat,
+    RefusedEntry,
     StaleCache,
-    Stamp,
     file_sha256,
     open_signal,
     read_entry,
@@ -84,17 +83,49 @@ def test_a_damaged_signal_is_stale(tmp_path, row, damage, fault):
         open_signal(row, tmp_path)
 
 
-def test_an_entry_comes_back_without_labels_and_split(tmp_path, row):
-    entry = Entry(Stamp(1, 2), row, Stamp(3, 4), None, "1")
+@pytest.fixture
+def entry(row):
+    facts = {name: value for name, value in vars(row).items() if name not in LABELS}
+    stats = {"source_stat": FileStat(1, 2), "cache_stat": FileStat(3, 4)}
+    return CacheEntry(**facts, **stats, version="1")
+
+
+LABELS = {"subject", "session", "split", "events"}
+EARLIER = (
+    '{"source": {"size": 1, "mtime_ns": 2}, "row": {"recording_id": "a", "corpus": "made", '
+    '"subject": "", "session": "", "split": "", "source": "a.edf", "source_sha256": "", '
+    '"duration_s": 0.15625, "source_rate_hz": 256.0, "source_channels": [], "observed": '
+    '[TRUES], "interpolated": [], "reference": "average", "mains_hz": null, "gaps": [], '
+    '"bad_spans": [], "center_uv": [ZEROS], "scale_uv": [ONES], "events": null, "cache_file": '
+    '"a.npy", "cache_sha256": "SHA", "preparation_digest": "0"}, "cached": {"size": 3, '
+    '"mtime_ns": 4}, "refusal": null, "version": "1"}'
+)
+"""An entry as every version wrote it, byte for byte."""
+
+
+def test_an_entry_has_the_bytes_of_every_version_and_comes_back(tmp_path, row, entry):
     write_entry(entry, tmp_path / "a.json")
-    assert read_entry(tmp_path / "a.json") == replace(
-        entry, row=replace(row, events=None, split="")
+    expected = EARLIER.replace("SHA", row.cache_sha256)
+    for name, value in (("TRUES", "true"), ("ZEROS", "0.0"), ("ONES", "1.0")):
+        expected = expected.replace(name, ", ".join([value] * 19))
+    assert (tmp_path / "a.json").read_text() == expected
+    assert read_entry(tmp_path / "a.json") == entry
+
+
+def test_an_entry_and_a_listing_make_a_row(row, entry):
+    listed = {"subject": "s", "session": "", "split": "train", "source": "a.edf"}
+    assert entry.row(**listed, events=row.events) == row
+    moved = entry.row(**{**listed, "source": "b/a.edf"}, events=None)
+    assert (moved.source, moved.events) == ("b/a.edf", None)
+
+
+def test_a_refusal_has_the_bytes_of_every_version_and_comes_back(tmp_path):
+    entry = RefusedEntry(None, "NotAnEdf", "expected an EDF", "1")
+    write_entry(entry, tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_text() == (
+        '{"source": null, "row": null, "cached": null, "refusal": {"reason": "NotAnEdf", '
+        '"detail": "expected an EDF"}, "version": "1"}'
     )
-
-
-def test_a_refusal_comes_back(tmp_path):
-    entry = Entry(None, None, None, Refusal("NotAnEdf", "expected an EDF"), "1")
-    write_entry(entry, tmp_path / "a.json")
     assert read_entry(tmp_path / "a.json") == entry
 
 

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.data.corpora.corpus import Corpus, PartialSplit, UnknownPolicy
+from brainbrr.data.corpora.corpus import Corpus
 from brainbrr.data.corpora.layouts import bids
 from brainbrr.data.corpora.layouts.source import (
-    DuplicateRecording,
-    EmptyCorpus,
-    LockedFolder,
-    MissingLabels,
-    NoSuchCorpus,
     Source,
 )
 from brainbrr.data.corpora.split import SplitLeak, by_fractions
+from brainbrr.errors import InvalidFile, InvalidOption, NotFound
 from brainbrr.events.event import Event
 
 ROOT = Path(__file__).parent
@@ -37,21 +33,21 @@ def test_sources_come_sorted_with_canonical_splits():
 
 
 def test_a_root_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(NoSuchCorpus, match="the corpus bids in a folder; got no folder .*absent"):
+    with pytest.raises(NotFound, match="absent, the root of bids, does not exist. Set data.root"):
         Corpus("bids", tmp_path / "absent", bids.find_recordings).sources()
 
 
 def test_a_root_without_recordings_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing here")
-    with pytest.raises(EmptyCorpus, match="recordings in the layout of bids; got none under"):
+    with pytest.raises(NotFound, match="holds no recording in the layout of bids, but "):
         Corpus("bids", tmp_path, bids.find_recordings).sources()
 
 
 def test_a_root_of_archives_or_that_is_a_file_is_told_so(tmp_path):
     (tmp_path / "all.zip").write_bytes(b"PK")
-    with pytest.raises(EmptyCorpus, match=r"but 1 \.zip\. Unpack the archives first"):
+    with pytest.raises(NotFound, match=r"but 1 \.zip\. Unpack the archives first"):
         Corpus("bids", tmp_path, bids.find_recordings).sources()
-    with pytest.raises(NoSuchCorpus, match="got a file, not a folder, .*all.zip. Set data.root"):
+    with pytest.raises(NotFound, match="all.zip, the root of bids, is not a folder. Set data.root"):
         Corpus("bids", tmp_path / "all.zip", bids.find_recordings).sources()
 
 
@@ -65,18 +61,18 @@ def test_a_folder_that_may_not_be_searched_is_refused(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    with pytest.raises(LockedFolder, match="1 that cannot, e.g. .*locked. Grant access"):
+    with pytest.raises(InvalidFile, match="1 that cannot, e.g. .*locked. Grant access"):
         Corpus("bids", tmp_path, bids.find_recordings).sources()
 
 
 def test_two_recordings_of_one_name_are_refused():
-    with pytest.raises(DuplicateRecording, match="1 names used twice, e.g. a"):
+    with pytest.raises(InvalidFile, match="1 names used twice, e.g. a"):
         corpus(source("a", "1"), source("a", "2")).sources()
 
 
 def test_a_recording_without_labels_is_refused_and_never_taken_for_background():
     unlabelled = replace(source("b", "2"), events=None)
-    with pytest.raises(MissingLabels, match="none for 1 of 2, e.g. b.*unlabelled=allow"):
+    with pytest.raises(NotFound, match="none for 1 of 2, e.g. b.*unlabelled=allow"):
         corpus(source("a", "1"), unlabelled).sources()
     allowed = corpus(source("a", "1"), unlabelled, unlabelled="allow").sources()
     assert [s.events for s in allowed] == [(), None]
@@ -87,12 +83,12 @@ def test_recordings_without_labels_can_be_left_out_but_not_all_of_them(caplog):
     left = corpus(source("a", "1"), unlabelled, unlabelled="leave_out").sources()
     assert [s.recording_id for s in left] == ["a"]
     assert "made: 1 recordings without labels left out" in caplog.text
-    with pytest.raises(MissingLabels, match="none for 1 of 1"):
+    with pytest.raises(NotFound, match="none for 1 of 1"):
         corpus(unlabelled, unlabelled="leave_out").sources()
 
 
 def test_an_unknown_policy_is_refused():
-    with pytest.raises(UnknownPolicy, match="refuse, leave_out or allow; got maybe"):
+    with pytest.raises(InvalidOption, match="refuse, leave_out or allow; got maybe"):
         corpus(source("a", "1"), unlabelled="maybe")
 
 
@@ -102,7 +98,7 @@ def test_an_official_split_that_leaks_is_refused():
 
 
 def test_an_official_split_of_some_recordings_is_refused():
-    with pytest.raises(PartialSplit, match="1 of 2 recordings without one"):
+    with pytest.raises(InvalidFile, match="1 of 2 recordings without one"):
         corpus(source("a", "1", "train"), source("b", "2")).sources()
 
 
@@ -146,4 +142,4 @@ def test_too_few_subjects_leave_a_corpus_undivided_and_say_so(caplog):
     division = partial(by_fractions, train=0.6, val=0.2, test=0.2, seed=3)
     found = corpus(source("a", "1"), source("b", "2"), division=division).sources()
     assert [s.split for s in found] == ["", ""]
-    assert "made is left undivided: TooFewSubjects" in caplog.text
+    assert "made is not divided into splits: TooFewSubjects" in caplog.text

@@ -5,12 +5,15 @@ from functools import partial
 import numpy as np
 import pytest
 from edfio import Edf, EdfSignal, Patient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brainbrr.data.corpora.corpus import Corpus
-from brainbrr.data.corpora.inspection import inspect_corpus, likely_unit
+from brainbrr.data.corpora.inspection import DigestedBlocks, inspect_corpus, likely_unit
 from brainbrr.data.corpora.layouts import bids, folder
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.recordings.read import open_recording
+from brainbrr.data.recordings.recording import BlocksOfRecording, Recording
 from brainbrr.signal.electrodes import ELECTRODES
 
 
@@ -58,9 +61,9 @@ def test_what_would_be_quarantined_is_told_with_the_reason(bids_root, write_even
 def test_missing_labels_are_a_finding(bids_root):
     next(bids_root.rglob("sub-01*_events.tsv")).unlink()
     recordings = by_name(inspect(bids_root))
-    assert recordings["sub-01"].doubts == ("no labels",)
+    assert recordings["sub-01"].label_warnings == ("no labels",)
     assert recordings["sub-01"].events is None
-    assert recordings["sub-02"].doubts == ()
+    assert recordings["sub-02"].label_warnings == ()
 
 
 def test_a_subject_in_two_splits_is_a_finding(tmp_path, write_edf):
@@ -214,3 +217,41 @@ def test_each_sample_is_read_once_but_for_the_search_for_mains(tmp_path, monkeyp
     assert found.reason == ("" if scale == 1.0 else "ImplausibleAmplitude")
     assert len(found.digests) == 19
     assert n_samples <= sum(asked["anna_1.edf"]) <= n_samples + 12 * 16 * rate_hz
+
+
+N_SAMPLES, RATE_HZ = 100, 10.0
+
+
+def blocks(gaps=((2.0, 3.5), (6.0, 6.5))):
+    eeg_uv = 30 * np.random.default_rng(0).standard_normal((3, N_SAMPLES)).astype(np.float32)
+    eeg_uv[1] = 5.0
+    for start_s, stop_s in gaps:
+        eeg_uv[:, int(start_s * RATE_HZ) : int(stop_s * RATE_HZ)] = 0.0
+    return BlocksOfRecording(Recording(eeg_uv, RATE_HZ, ("Fp1", "Fp2", "ECG"), gaps=gaps))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, N_SAMPLES - 1), st.integers(1, 40)), max_size=8),
+    st.booleans(),
+)
+def test_digests_do_not_depend_on_what_was_read_before(reads, gapless):
+    gaps = () if gapless else ((2.0, 3.5), (6.0, 6.5))
+    digested = DigestedBlocks(blocks(gaps), [0, 1])
+    for first, n in reads:
+        last = min(first + n, N_SAMPLES)
+        np.testing.assert_array_equal(digested.read(first, last), blocks(gaps).read(first, last))
+    assert digested.digests() == DigestedBlocks(blocks(gaps), [0, 1]).digests()
+    assert digested.digests() == digested.digests()
+
+
+def test_a_flat_channel_has_none_and_another_signal_another():
+    (ours,) = DigestedBlocks(blocks(), [0, 1]).digests()
+    (theirs,) = DigestedBlocks(blocks(), [2]).digests()
+    assert ours != theirs
+
+
+@pytest.mark.parametrize("first", [0, 19, 35, 66, 99])
+def test_one_changed_sample_changes_the_digest(first):
+    changed = blocks()
+    changed._eeg_uv[0, first] += 1.0
+    assert DigestedBlocks(changed, [0]).digests() != DigestedBlocks(blocks(), [0]).digests()

@@ -11,26 +11,26 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from edfio import Patient, Recording
+from hypothesis import given
 
 from brainbrr.data.corpora import prepare_recording
 from brainbrr.data.corpora.cache import StaleCache, open_signal
 from brainbrr.data.corpora.corpus import Corpus
-from brainbrr.data.corpora.labelled import CorrectionOfUnlabelled
 from brainbrr.data.corpora.layouts import bids, folder
 from brainbrr.data.corpora.manifest import read_manifest
 from brainbrr.data.corpora.prepare_corpus import (
     MANIFEST,
     QUARANTINE,
-    CorrectionOfStranger,
-    EmptySplit,
-    NothingPrepared,
     prepare_corpus,
+    shard_of,
 )
-from brainbrr.data.corpora.prepare_recording import CLAIMS, ENTRIES, CacheNotWritable
+from brainbrr.data.corpora.prepare_recording import ENTRIES, LOCK_FILE
 from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.errors import Failed, InvalidFile, NotFound
 from brainbrr.signal.electrodes import ELECTRODES
 
 CANARY = "Zebedee"
@@ -52,11 +52,11 @@ def prepare(corpus, cache, **options):
 
 
 def content(folder):
-    """Every file's bytes, but for stamps and claims."""
+    """Every file's bytes, but for file stats and locks."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and ENTRIES not in path.parts and path.name != CLAIMS
+        if path.is_file() and ENTRIES not in path.parts and path.name != LOCK_FILE
     }
 
 
@@ -89,13 +89,13 @@ def test_a_corpus_lands_in_the_cache(corpus, cache):
 
 def test_a_split_without_recordings_is_refused(corpus, cache):
     tested = prepare(corpus, cache, splits=("eval",))
-    with pytest.raises(EmptySplit, match="in the split train; got 1 recordings in test"):
+    with pytest.raises(NotFound, match="in the split train; got 1 recordings in test"):
         tested.of_split("train")
 
 
 def test_a_second_run_does_nothing(corpus, cache):
     first = prepare(corpus, cache)
-    times = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.name != CLAIMS}
+    times = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.name != LOCK_FILE}
     second = prepare(corpus, cache)
     assert second.n_prepared == 0
     assert second.rows == first.rows
@@ -160,10 +160,10 @@ def test_a_reviewer_s_corrections_change_labels_and_are_told(corpus, cache):
 
 def test_corrections_of_other_or_unlabelled_recordings_are_refused(corpus, cache):
     keep = ("1", "2", "sz", "keep", "1", "2", "hit")
-    with pytest.raises(CorrectionOfStranger, match="1 others, e.g. sub-44"):
+    with pytest.raises(InvalidFile, match="1 others, e.g. sub-44"):
         prepare(corrected(corpus, ("sub-44", *keep)), cache)
     next(corpus.root.rglob("sub-02*_events.tsv")).unlink()
-    with pytest.raises(CorrectionOfUnlabelled, match="none of sub-02"):
+    with pytest.raises(InvalidFile, match="sub-02.* has corrections but no labels"):
         prepare(replace(corrected(corpus, ("sub-02", *keep)), unlabelled="allow"), cache)
 
 
@@ -237,7 +237,7 @@ def test_a_seizure_that_outlasts_its_recording_a_little_ends_with_it(corpus, cac
 def test_nothing_usable_is_refused(corpus, cache):
     for path in corpus.root.rglob("*_eeg.edf"):
         path.write_bytes(b"broken")
-    with pytest.raises(NothingPrepared, match="none of 6, e.g. sub-01/"):
+    with pytest.raises(Failed, match="usable recordings of made; got none of 6, e.g. sub-01/"):
         prepare(corpus, cache)
 
 
@@ -483,14 +483,14 @@ def test_a_full_or_read_only_disk_is_refused_and_what_is_there_stays(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(prepare_recording, "prepare_file", full)
-    with pytest.raises(CacheNotWritable, match=f"{os.strerror(code)} in .*paths.cache"):
+    with pytest.raises(Failed, match=f"{os.strerror(code)} in .*paths.cache"):
         prepare(corpus, cache, rebuild=True)
     assert content(before.folder) == cached
 
 
 def test_a_cache_that_cannot_be_made_is_refused(corpus, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(CacheNotWritable, match="Not a directory"):
+    with pytest.raises(Failed, match="Not a directory"):
         prepare(corpus, tmp_path / "file")
 
 
@@ -498,11 +498,11 @@ def test_a_signal_that_finds_no_room_leaves_nothing_behind(corpus, cache):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
     try:
-        with pytest.raises(CacheNotWritable, match="File too large"):
+        with pytest.raises(Failed, match="File too large"):
             prepare(corpus, cache)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert {path.name for path in cache.rglob("*") if path.is_file()} == {CLAIMS}
+    assert {path.name for path in cache.rglob("*") if path.is_file()} == {LOCK_FILE}
     assert len(prepare(corpus, cache).rows) == 6
 
 
@@ -510,7 +510,7 @@ def test_a_full_file_system_is_refused(corpus):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
     with (
-        pytest.raises(CacheNotWritable, match="No space left on device in cache"),
+        pytest.raises(Failed, match="No space left on device in cache"),
         prepare_recording.cache_writable(Path("cache")),
         Path("/dev/full").open("wb", buffering=0) as file,
     ):
@@ -526,3 +526,20 @@ def test_scale_and_centre_survive(corpus, cache):
     row = prepare(corpus, cache).rows[0]
     assert np.isfinite(row.center_uv).all()
     assert (np.asarray(row.scale_uv) > 0).all()
+
+
+@given(st.integers(0, 40), st.integers(1, 9))
+def test_shares_are_disjoint_and_complete(n_items, n_shares):
+    shares = [shard_of(range(n_items), f"{number}/{n_shares}") for number in range(n_shares)]
+    assert sorted(item for share in shares for item in share) == list(range(n_items))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_without_a_share_it_is_everything():
+    assert shard_of("abc", None) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("share", ["3/3", "1", "a/2", "-1/2", "1/0", ""])
+def test_what_is_no_share_is_refused(share):
+    with pytest.raises(match=r"prepare.share=K/N with 0 <= K < N; got .*prepare\.share=0/8"):
+        shard_of([1], share)

@@ -8,14 +8,13 @@ from brainbrr.data.corpora.split import (
     SPLITS,
     SplitLeak,
     TooFewSubjects,
-    UnknownSplit,
-    UnknownSubject,
     by_fold,
     by_fractions,
     by_leaving_out,
     canonical_split,
     check_disjoint,
 )
+from brainbrr.errors import InvalidOption
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def test_folds_need_subjects(n_folds, n_subjects):
 
 
 def test_a_fold_that_does_not_exist_is_refused():
-    with pytest.raises(UnknownSplit, match="a fold from 0 to 2; got 3"):
+    with pytest.raises(InvalidOption, match="a fold from 0 to 2; got 3"):
         by_fold({"a": True, "b": True, "c": True}, n_folds=3, fold=3, seed=1)
 
 
@@ -99,7 +98,7 @@ def test_leaving_one_out_tests_that_one_only():
 
 
 def test_leaving_out_a_stranger_is_refused():
-    with pytest.raises(UnknownSubject, match="a subject among a, b; got c"):
+    with pytest.raises(InvalidOption, match="a subject among a, b; got c"):
         by_leaving_out({"a": True, "b": True}, subject="c", val=0.5, seed=1)
 
 
@@ -122,5 +121,5 @@ def test_spellings_of_splits(spelling, split):
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(UnknownSplit, match="got holdout"):
+    with pytest.raises(InvalidOption, match="got holdout"):
         canonical_split("holdout")

@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from brainbrr.data.corpora.summary import summarise
+from brainbrr.data.corpora.summary import summarize
 from brainbrr.signal.electrodes import ELECTRODES
 
 
@@ -22,7 +22,7 @@ class Recorded:
 
 def test_a_corpus_in_numbers():
     without_pz = [name != "Pz" for name in ELECTRODES]
-    summary = summarise(
+    summary = summarize(
         [
             Recorded(events=[[0.0, 20.0, "sz"], [100.0, 90.0, "sz_foc"], [300.0, 30.0, "sz"]]),
             Recorded(gaps=[[0.0, 1800.0]], mains_hz=None, observed=without_pz),
@@ -52,10 +52,10 @@ def test_a_corpus_in_numbers():
 
 
 def test_nothing_usable_is_zero_of_everything():
-    summary = summarise([], ["NotAnEdf"])
+    summary = summarize([], ["NotAnEdf"])
     assert summary["splits"]["all"]["recordings"] == 0
     assert summary["seizure_lengths"] == {}
 
 
 def test_recordings_without_a_split_are_told_apart():
-    assert list(summarise([Recorded(split="")], [])["splits"]) == ["unassigned", "all"]
+    assert list(summarize([Recorded(split="")], [])["splits"]) == ["unassigned", "all"]

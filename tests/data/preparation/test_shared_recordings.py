@@ -8,13 +8,15 @@ import pytest
 from brainbrr.data.preparation.preparation import (
     MissingElectrodes,
     Preparation,
+    plan_recording,
     prepare,
     prepare_file,
 )
 from brainbrr.data.recordings.read import read_recording
+from brainbrr.data.recordings.recording import BlocksOfRecording
 from brainbrr.data.recordings.refusals import GitLfsPointer
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 
 
 def recordings(folder):
@@ -70,9 +72,10 @@ def test_chb_mit_clips_are_solved_from_their_bipolar_channels(shared_data, tmp_p
     for path in paths:
         recording = read_recording(path)
         header, eeg = prepare(recording, Preparation())
-        assert header.observed.all()
+        assert all(header.observed)
         assert header.reference == "bipolar"
-        assert sorted(map(len, header.parts)) == [3, 16]
+        planned = plan_recording(BlocksOfRecording(recording), Preparation())
+        assert sorted(map(len, planned.plan.solution.parts)) == [3, 16]
         assert header.mains_hz in {60.0, None}
         at = dict(zip(ELECTRODES, eeg, strict=True))
         rederived = at["F7"] - at["T3"]
@@ -80,18 +83,18 @@ def test_chb_mit_clips_are_solved_from_their_bipolar_channels(shared_data, tmp_p
         np.testing.assert_array_equal(whole, eeg)
         assert np.corrcoef(rederived, recording.eeg_uv[recording.labels.index("F7-T7")])[0, 1] > 0.7
         filed = prepare_file(path, Preparation(), tmp_path / "clip.npy")
-        np.testing.assert_array_equal(np.load(tmp_path / "clip.npy"), quantise(eeg))
+        np.testing.assert_array_equal(np.load(tmp_path / "clip.npy"), quantize(eeg))
         assert filed.bad_spans == header.bad_spans
 
 
 def test_eegmat_leaves_out_ears_and_heart(shared_data):
     for path in recordings(shared_data / "eegmat"):
         header, eeg = prepare(read_recording(path), Preparation())
-        assert header.observed.all()
-        assert header.interpolated == ()
+        assert all(header.observed)
+        assert header.interpolated == []
         assert header.reference == "common"
-        assert len(header.source_labels) == 19
-        assert not any("A2" in label or "ECG" in label for label in header.source_labels)
+        assert len(header.source_channels) == 19
+        assert not any("A2" in label or "ECG" in label for label in header.source_channels)
         assert header.mains_hz is None, "its makers notched 50 Hz"
         assert eeg.shape[1] == round(header.duration_s * 256)
 
@@ -125,7 +128,7 @@ def test_odd_files_prepared(shared_data):
         if path.name == "test_edf_stim_channel.edf":
             header, _ = prepare(read_recording(path), Preparation())
             assert {reason for *_, reason in header.bad_spans} == {"flat"}
-            assert header.interpolated == ("T6",)
+            assert header.interpolated == ["T6"]
         elif path.name != "lfs_pointer.edf":
             with pytest.raises(MissingElectrodes, match="4 or more"):
                 prepare(read_recording(path), Preparation())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from brainbrr.data.preparation.preparation import Preparation, prepare, prepare_file
-from brainbrr.data.recordings.blocks import BlocksOfRecording
 from brainbrr.data.recordings.read import from_mne, open_recording, read_recording
+from brainbrr.data.recordings.recording import BlocksOfRecording
 from brainbrr.data.recordings.refusals import (
     ForeignReaderFailed,
     GitLfsPointer,
@@ -17,7 +17,7 @@ from brainbrr.data.recordings.refusals import (
     NoSignal,
 )
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.signal.quantisation import quantise
+from brainbrr.signal.quantization import quantize
 from brainbrr.signal.windows import recorded_spans, window_spans
 
 
@@ -42,7 +42,7 @@ def test_fif(raw, tmp_path):
     raw.save(path, verbose="ERROR")
     np.testing.assert_allclose(read_recording(path).eeg_uv, from_mne(raw).eeg_uv, rtol=1e-5)
     prepare_file(path, Preparation(), tmp_path / "a.npy")
-    expected = quantise(prepare(read_recording(path), Preparation())[1])
+    expected = quantize(prepare(read_recording(path), Preparation())[1])
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), expected)
 
 
@@ -97,7 +97,7 @@ def test_what_eeglab_cut_out_is_a_gap(tmp_path):
     recording = read_recording(tmp_path / "a.set")
     assert recorded_spans(500, 250.0, recording.gaps).tolist() == [[0, 200], [200, 500]]
     assert [(e.onset_s, e.event_type) for e in recording.events] == [(1.2, "spike")]
-    assert recording.repairs == ("2 recordings joined; times count what was recorded",)
+    assert recording.repairs == ("2 recordings joined; times count recorded seconds only",)
 
 
 NIHON_LABELS = ["FP1", "FP2", "F3", "F4", "C3", "C4", "FZ", "CZ", "PZ", "X1"]
@@ -175,7 +175,7 @@ def test_joined_recordings_are_prepared_as_if_each_were_alone(joined, tmp_path, 
     spans = recorded_spans(4000, 200.0, recording.gaps)
     np.testing.assert_array_equal(spans, [[0, 1500], [1500, 4000]])
     assert [(e.onset_s, e.event_type) for e in recording.events] == [(9.5, "later")]
-    assert recording.repairs == ("2 recordings joined; times count what was recorded",)
+    assert recording.repairs == ("2 recordings joined; times count recorded seconds only",)
     preparation = Preparation(mains=None)
     header, eeg_uv = prepare(recording, preparation)
     alone = np.concatenate([prepare(from_mne(part), preparation)[1] for part in parts], axis=1)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from brainbrr.atomic_io import open_durable
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import NotFound
 from brainbrr.training.callbacks import checkpoint_file
 from brainbrr.training.callbacks.checkpoint_file import (
@@ -100,13 +100,13 @@ def test_a_disk_that_lies_is_caught_before_the_old_checkpoint_goes(tmp_path, mon
 
     @contextmanager
     def lying(path, mode):
-        with open_durable(path, mode) as file:
+        with atomic_write(path, mode) as file:
             yield file
         content = bytearray(path.read_bytes())
         content[500] ^= 1
         path.write_bytes(content)
 
-    monkeypatch.setattr(checkpoint_file, "open_durable", lying)
+    monkeypatch.setattr(checkpoint_file, "atomic_write", lying)
     with pytest.raises(DamagedCheckpoint, match="whose digest"):
         write_checkpoint(content(1), tmp_path / LAST)
     monkeypatch.undo()

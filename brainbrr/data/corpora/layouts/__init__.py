@@ -1,0 +1,6 @@
+"""Layouts of corpora: each module has a `find_recordings(root)` that yields a `Source` per file.
+
+`detect_layout` tries them in turn.
+"""
+
+__all__ = ["bids", "chbmit", "detect_layout", "folder", "siena", "source", "tusz"]

@@ -1,4 +1,4 @@
-"""BIDS-EEG folders: SzCORE's form of public corpora, SeizeIT2, and our synthetic recordings."""
+"""BIDS-EEG folders: SzCORE's versions of public corpora, SeizeIT2, our synthetic recordings."""
 
 import csv
 import re
@@ -11,14 +11,14 @@ from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 
 SUFFIXES = (".edf", ".bdf", ".vhdr", ".set", ".edf.gz")
-"""What BIDS allows for EEG, and compressed EDF: listed to be refused by name, not overlooked."""
+"""What BIDS allows for EEG, and compressed EDF, which is listed so that it is refused by name."""
 
 _NAME = re.compile(r"(?P<subject>sub-[^_]+)(_(?P<session>ses-[^_]+))?_.*eeg$")
 _MISSING = {"", "n/a"}
 
 
 def find_recordings(root: Path) -> Iterator[Source]:
-    """Every `sub-*_eeg.*` below `root`, with its `_events.tsv` and its subject's split.
+    """List every `sub-*_eeg.*` below `root`, with its `_events.tsv` and its subject's split.
 
     Derivatives and source data are left out. Only the names of subjects and splits are read from
     `participants.tsv`.
@@ -51,7 +51,7 @@ def find_recordings(root: Path) -> Iterator[Source]:
 
 
 def read_splits(path: Path) -> dict[str, str]:
-    """The `split` column of a `participants.tsv` for each subject; empty where there is none."""
+    """Read the `split` column of a `participants.tsv` by subject; empty if there is none."""
     if not path.is_file():
         return {}
     rows = _rows(path)
@@ -59,10 +59,10 @@ def read_splits(path: Path) -> dict[str, str]:
 
 
 def read_events(path: Path) -> tuple[tuple[Event, ...], float | None]:
-    """The seizures of a BIDS event table and the recording's length where the table tells it.
+    """Read the seizures of a BIDS event table, and the recording's length if the table states it.
 
     Understands SzCORE's columns in any order, extra columns, a byte-order mark, `offset` in place
-    of `duration`, `trial_type` in place of `eventType`, and `n/a`. Rows that are no seizures need
+    of `duration`, `trial_type` in place of `eventType`, and `n/a`. Rows that are not seizures need
     no numbers.
 
     Raises:
@@ -104,7 +104,7 @@ def _rows(path: Path) -> list[dict[str, str | None]]:
             f"{path.name} without them",
             "Compare with the SzCORE format.",
         )
-    # Keys may be None where a row is longer than the header; such cells belong to no column.
+    # The key is None for cells beyond the header, which belong to no column.
     return [{k.strip(): v for k, v in row.items() if isinstance(k, str)} for row in reader]
 
 
@@ -123,7 +123,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _stem(path: Path) -> str | None:
-    """File name without its suffix, None where the suffix is not one of an EEG recording."""
+    """Return the file name without its suffix, None unless it is that of an EEG recording."""
     for suffix in SUFFIXES:
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]

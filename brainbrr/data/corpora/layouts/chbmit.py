@@ -1,4 +1,4 @@
-"""CHB-MIT: children's bipolar EEG with one summary text a case and binary `.seizures` files."""
+"""CHB-MIT: children's bipolar EEG with one summary text per case and binary `.seizures` files."""
 
 import re
 import struct
@@ -26,18 +26,18 @@ _SKIP, _AUX, _START, _STOP = 59, 63, 32, 33
 
 
 class LabelsDisagree(BrainbrrError):
-    """Two label files that tell different seizures of one recording."""
+    """Two label files that list different seizures of one recording."""
 
 
 @dataclass(frozen=True)
 class SummaryEntry:
-    """What a summary says of one recording.
+    """One recording in a summary.
 
     Attributes:
         events: its seizures.
-        duration_s: from its start and end on the clock, None where the summary tells none (chb24).
-        channels: the derivations in force at this point of the summary; `-` and `.` are unused
-            places.
+        duration_s: from its start and end times, None if the summary has none (chb24).
+        channels: the derivations that apply at this point of the summary; `-` and `.` are unused
+            inputs.
         fault: what is wrong with the entry, or ``.
     """
 
@@ -48,10 +48,10 @@ class SummaryEntry:
 
 
 def find_recordings(root: Path) -> Iterator[Source]:
-    """Every `chbNN*.edf` below `root`, labelled by its summary and checked by its `.seizures` file.
+    """List every `chbNN*.edf` below `root`, labelled by its summary, checked by its `.seizures`.
 
     A recording that the summary leaves out (chb24 names those with seizures only) is free of
-    seizures where the corpus's `RECORDS-WITH-SEIZURES` leaves it out too; else it is unlabelled.
+    seizures if the corpus's `RECORDS-WITH-SEIZURES` leaves it out too; otherwise it is unlabelled.
     """
     summaries: dict[str, SummaryEntry] = {}
     for path in sorted(root.rglob("chb*-summary.txt")):
@@ -80,7 +80,7 @@ def find_recordings(root: Path) -> Iterator[Source]:
 
 
 def read_summary(path: Path) -> dict[str, SummaryEntry]:
-    """All recordings of a `chbNN-summary.txt` by file name.
+    """Read all recordings of a `chbNN-summary.txt` by file name.
 
     Understands numbered and plain seizure lines, hours beyond 24, recordings past midnight, entries
     without times, and channel lists that change between recordings.
@@ -98,7 +98,7 @@ def read_summary(path: Path) -> dict[str, SummaryEntry]:
     head, *blocks = re.split(r"^File Name:\s*", text, flags=re.MULTILINE)
     channels = tuple(_CHANNEL.findall(head))
     for block in blocks:
-        # A change of channels is told behind the last recording before it.
+        # A change of channels is stated after the last recording before it.
         recording, *change = block.split("Channels changed", 1)
         name = recording.split("\n", 1)[0].strip()
         entries[name] = _entry(recording, channels)
@@ -108,7 +108,7 @@ def read_summary(path: Path) -> dict[str, SummaryEntry]:
 
 
 def read_seizures(path: Path) -> tuple[tuple[float, float], ...]:
-    """Onsets and offsets in seconds from a binary `.seizures` file (WFDB, MIT format).
+    """Read onsets and offsets in seconds from a binary `.seizures` file (WFDB, MIT format).
 
     Raises:
         UnreadableLabels: the file ends within an annotation, or a seizure lacks one of its ends.
@@ -120,11 +120,13 @@ def read_seizures(path: Path) -> tuple[tuple[float, float], ...]:
         while (word := struct.unpack_from("<H", content, position)[0]) != 0:
             position += 2
             code, interval = word >> 10, word & 0x3FF
+            # Ten bits hold an interval; a longer one follows as four bytes, high half first.
             if code == _SKIP:
                 high, low = struct.unpack_from("<hH", content, position)
                 position += 4
                 sample += (high << 16) + low
                 continue
+            # Text of an odd length is padded to two bytes.
             if code == _AUX:
                 position += interval + interval % 2
                 continue
@@ -133,12 +135,12 @@ def read_seizures(path: Path) -> tuple[tuple[float, float], ...]:
                 edges.append((code, sample))
     except struct.error as error:
         raise UnreadableLabels(
-            "whole WFDB annotations", f"{path.name} cut short", "Fetch it again."
+            "complete WFDB annotations", f"{path.name}, truncated", "Fetch it again."
         ) from error
     codes = [code for code, _ in edges]
     if codes != [_START, _STOP] * (len(codes) // 2):
         raise UnreadableLabels(
-            "a beginning and an end of each seizure", f"{path.name}: {codes}", "Fetch it again."
+            "a start and an end of each seizure", f"{path.name}: {codes}", "Fetch it again."
         )
     times = [sample / RATE_HZ for _, sample in edges]
     return tuple(zip(times[::2], times[1::2], strict=True))
@@ -152,7 +154,7 @@ def _entry(block: str, channels: tuple[str, ...]) -> SummaryEntry:
     stated = re.search(r"Number of Seizures in File:\s*(\d+)", block)
     kinds = [kind for kind, _ in edges]
     if stated is None or kinds != ["Start", "End"] * int(stated[1]):
-        return SummaryEntry((), duration_s, channels, "its seizures are not as many as it says")
+        return SummaryEntry((), duration_s, channels, "the stated number of seizures is wrong")
     times = [float(value) for _, value in edges]
     try:
         events = tuple(Event(on, off - on) for on, off in zip(times[::2], times[1::2], strict=True))
@@ -180,27 +182,27 @@ def _labels(
     if entry is None:
         listed_free = with_seizures is not None and path.name not in with_seizures
         return () if listed_free else None
-    told = [(event.onset_s, event.offset_s) for event in entry.events]
-    if spans is not None and not _agree(told, spans):
+    summary = [(event.onset_s, event.offset_s) for event in entry.events]
+    if spans is not None and not _agree(summary, spans):
         raise LabelsDisagree(
             f"the summary's seizures of {path.name} in its .seizures file",
-            f"{told} s in one, {list(spans)} s in the other",
+            f"{summary} s in one, {list(spans)} s in the other",
             "Fetch both files again.",
         )
     return entry.events
 
 
-def _agree(told: list[tuple[float, float]], spans: tuple[tuple[float, float], ...]) -> bool:
+def _agree(summary: list[tuple[float, float]], spans: tuple[tuple[float, float], ...]) -> bool:
     """Whether all edges agree within a second, the summary's resolution."""
-    return len(told) == len(spans) and all(
+    return len(summary) == len(spans) and all(
         abs(first - second) <= 1.0
-        for pair, other in zip(told, spans, strict=True)
+        for pair, other in zip(summary, spans, strict=True)
         for first, second in zip(pair, other, strict=True)
     )
 
 
 def _records_with_seizures(root: Path) -> set[str] | None:
-    """Names in `RECORDS-WITH-SEIZURES`, at the root or above a single case; None without it."""
+    """Read `RECORDS-WITH-SEIZURES`, at the root or above a single case; None if it is missing."""
     for folder in (root, root.parent):
         path = folder / "RECORDS-WITH-SEIZURES"
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Whatever lies under a root: the layout is told by its files."""
+"""Detect the layout of a corpus by its files."""
 
 import logging
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ LAYOUTS: dict[str, Finder] = {
     "tusz": tusz.find_recordings,
     "folder": folder.find_recordings,
 }
-"""Tried in this order; a folder takes whatever the others leave."""
+"""Tried in this order; `folder` accepts whatever the others do not."""
 
 
 def find_recordings(root: Path) -> Iterable[Source]:
-    """The recordings under `root` in the first layout that finds any."""
+    """List the recordings under `root` in the first layout that finds any."""
     for name, find in LAYOUTS.items():
         sources = list(find(root))
         if sources:

@@ -1,4 +1,4 @@
-"""Any folder of recordings: labels from files beside them, their own annotations, or none."""
+"""Any folder of recordings: labels from files next to them, their own annotations, or none."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from brainbrr.data.corpora.layouts import bids, tusz
 from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels, UnreadableSource
 from brainbrr.data.recordings.mne_reader import FOREIGN_SUFFIXES
 from brainbrr.data.recordings.read import EDF_SUFFIXES, open_recording
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidOption
 from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 
@@ -17,37 +17,29 @@ SUFFIXES = (".edf.gz", ".bdf.gz", *sorted(EDF_SUFFIXES | (FOREIGN_SUFFIXES - {".
 ANNOTATIONS = ("ignore", "positive", "complete")
 
 
-class UnknownAnnotationPolicy(BrainbrrError):
-    """A reading of EDF+ annotations that does not exist."""
-
-
-class NoSubject(BrainbrrError):
-    """A file name in which the pattern finds no subject."""
-
-
 def find_recordings(
     root: Path, *, subject: str = r"[^/_]+", annotations: str = "positive"
 ) -> Iterator[Source]:
-    """Every recording below `root`, named after its path.
+    """List every recording below `root`, named after its path.
 
     Labels come from the first of `NAME_events.tsv`, `NAME.tsv` (BIDS columns), `NAME.csv_bi` (TUSZ
-    columns) that exists, else from the recording's own annotations.
+    columns) that exists, otherwise from the recording's own annotations.
 
     Args:
         subject: regular expression that finds the subject at the beginning of the path below
             `root`; by default what stands before the first `/` or `_`. Recordings of one person
             must give one subject.
-        annotations: what a recording's own annotations are worth. `ignore`: nothing. `positive`: a
-            recording that names a seizure is labelled, another one is unlabelled. `complete`: your
-            word that every seizure is annotated; a recording that names none is labelled as free of
-            them.
+        annotations: how a recording's own annotations are used. `ignore`: not at all. `positive`: a
+            recording that names a seizure is labelled, any other one is unlabelled. `complete`:
+            every seizure is known to be annotated; a recording that names none is labelled as free
+            of seizures.
 
     Raises:
-        UnknownAnnotationPolicy: another word for `annotations`.
-        NoSubject: the pattern finds nothing.
+        InvalidOption: another word for `annotations`, or a file name in which the pattern finds no
+            subject.
     """
     if annotations not in ANNOTATIONS:
-        raise UnknownAnnotationPolicy(
+        raise InvalidOption(
             f"annotations among {', '.join(ANNOTATIONS)}", annotations, "Set data.find.annotations."
         )
     for path in sorted(root.rglob("*")):
@@ -60,7 +52,7 @@ def find_recordings(
         stem = inside.as_posix()[: -len(suffix)]
         match = re.match(subject, stem)
         if match is None:
-            raise NoSubject(
+            raise InvalidOption(
                 f"a subject matching {subject}", inside.as_posix(), "Set data.find.subject."
             )
         try:
@@ -69,10 +61,10 @@ def find_recordings(
         except BrainbrrError as error:
             events, stated_duration_s, refusal = None, None, error
         except OSError as error:
-            refused = UnreadableSource(
+            refusal = UnreadableSource(
                 "a recording that can be opened", f"{type(error).__name__}", "Grant access to it."
             )
-            events, stated_duration_s, refusal = None, None, refused
+            events, stated_duration_s = None, None
         yield Source(
             stem.replace("/", "__"), path, match[0], "", "", events, stated_duration_s, refusal
         )
@@ -101,11 +93,11 @@ def _seizures(path: Path) -> Iterator[Event]:
         code = seizure_code(event.event_type)
         if code is None:
             continue
-        # A mark without a duration is read as one sample long.
+        # An annotation without a duration is read as one sample long.
         if event.duration_s < 1.5 / recording.rate_hz:
             raise UnreadableLabels(
                 "an annotation with a duration for each seizure",
                 f"a seizure at {event.onset_s:g} s without one",
-                "Write the labels to a NAME_events.tsv beside the recording.",
+                "Write the labels to a NAME_events.tsv next to the recording.",
             )
         yield Event(event.onset_s, event.duration_s, code)

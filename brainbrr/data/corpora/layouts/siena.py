@@ -1,4 +1,4 @@
-"""The Siena Scalp EEG Database: adults at 512 Hz, seizures told by hand as clock times."""
+"""The Siena Scalp EEG Database: adults at 512 Hz, seizures listed by hand as clock times."""
 
 import logging
 import re
@@ -17,18 +17,17 @@ _TIME = re.compile(r"(?<!\d)(\d ?\d|\d)[.:](\d\d)[.:](\d\d)(?!\d)")
 _WELL_FORMED = re.compile(r"pn\d\d-\d+(\.\d+)*\.edf")
 
 ERRATA = {("pn00-3.edf", "19.29.29"): "18.29.29"}
-"""Times that cannot stand: this seizure would end half an hour after its recording does."""
+"""Impossible times: this seizure would end half an hour after its recording does."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One seizure as a list tells it: seconds of the day.
+    """One seizure of a list, in seconds of the day.
 
     Attributes:
-        file: name of the recording, lower case, as the list spells it; `` where the list names
-            none.
-        registered_s: when the recording began, None where the list does not say.
-        onset_s, offset_s: None where unreadable.
+        file: name of the recording, lower case, as the list spells it; `` if it names none.
+        registered_s: when the recording began, None if the list does not state it.
+        onset_s, offset_s: None if unreadable.
     """
 
     file: str
@@ -38,12 +37,12 @@ class Listed:
 
 
 def find_recordings(root: Path) -> Iterator[Source]:
-    """Every `PNxx/*.edf` below `root`, labelled by its patient's `Seizures-list-PNxx.txt`.
+    """List every `PNxx/*.edf` below `root`, labelled by its patient's `Seizures-list-PNxx.txt`.
 
-    Clock times count from the start time in the recording's header, which is written by the
-    machine, else from the list's; past midnight they go on. A recording that its patient's list
-    leaves out is free of seizures, unless the list holds a name that fits no recording and so may
-    mean this one.
+    Clock times count from the start time in the recording's header, which the recorder wrote, or
+    else from the list's, and may pass midnight. A recording that its patient's list leaves out is
+    free of seizures, unless the list holds a name that matches no recording and so may mean this
+    one.
     """
     for folder in sorted({path.parent for path in root.rglob("PN*.edf")}):
         recordings = sorted(folder.glob("PN*.edf"))
@@ -61,10 +60,10 @@ def find_recordings(root: Path) -> Iterator[Source]:
 
 
 def read_list(path: Path) -> list[Listed]:
-    """The seizures of a `Seizures-list-PNxx.txt`, in its order.
+    """Read the seizures of a `Seizures-list-PNxx.txt`, in file order.
 
     Understands dots, colons and both; a blank within a time or after it; `Start time:` for `Seizure
-    start time:`; a file name and registration time told once for several seizures; two onsets, of
+    start time:`; a file name and registration time stated once for several seizures; two onsets, of
     which the electrographic one counts; two ends, of which the first counts.
 
     Raises:
@@ -76,7 +75,7 @@ def read_list(path: Path) -> list[Listed]:
         raise UnreadableLabels(
             "a list of seizures", f"{path.name}: {type(error).__name__}", "Fetch it again."
         ) from error
-    found: list[Listed] = []
+    seizures: list[Listed] = []
     file, registered_s, onset_s = "", None, None
     for line in lines:
         key, _, value = line.partition(":")
@@ -90,24 +89,24 @@ def read_list(path: Path) -> list[Listed]:
         elif key in {"seizure start time", "start time"}:
             onset_s = _time(value, prefer="ELECTR")
         elif key in {"seizure end time", "end time"}:
-            found.append(Listed(file, registered_s, onset_s, _time(_corrected(file, value))))
+            seizures.append(Listed(file, registered_s, onset_s, _time(_corrected(file, value))))
             onset_s = None
-    return found
+    return seizures
 
 
 def _events(path: Path, listed: list[Listed], recordings: list[Path]) -> tuple[Event, ...]:
     names = {recording.name.lower() for recording in recordings}
     meant = [_meant(seizure.file, names) for seizure in listed]
-    own = [s for s, name in zip(listed, meant, strict=True) if name == path.name.lower()]
-    strangers = [s.file for s, name in zip(listed, meant, strict=True) if name is None]
-    if not own and strangers:
+    matching = [s for s, name in zip(listed, meant, strict=True) if name == path.name.lower()]
+    unknown = [s.file for s, name in zip(listed, meant, strict=True) if name is None]
+    if not matching and unknown:
         raise UnreadableLabels(
             "the list's file names among the recordings",
-            f"{strangers[0] or 'none'}, which may mean {path.name}",
+            f"{unknown[0] or 'no name'}, which may mean {path.name}",
             "Correct the name in the list.",
         )
     header_s = _header_start(path)
-    return tuple(_event(path, seizure, header_s) for seizure in own)
+    return tuple(_event(path, seizure, header_s) for seizure in matching)
 
 
 def _event(path: Path, seizure: Listed, header_s: int | None) -> Event:
@@ -115,7 +114,7 @@ def _event(path: Path, seizure: Listed, header_s: int | None) -> Event:
     if start_s is None or seizure.onset_s is None or seizure.offset_s is None:
         raise UnreadableLabels(
             "clock times of the recording's start and of each seizure's onset and end",
-            f"{path.name}: one that cannot be read",
+            f"{path.name}: an unreadable one",
             "Correct the list.",
         )
     if seizure.registered_s is not None and seizure.registered_s != start_s:
@@ -125,9 +124,9 @@ def _event(path: Path, seizure: Listed, header_s: int | None) -> Event:
 
 
 def _meant(file: str, names: set[str]) -> str | None:
-    """The recording a list's file name means: itself, with O read as 0, or the patient's only one.
+    """Resolve a list's file name: itself, with O read as 0, or the patient's only recording.
 
-    A well-formed name of a recording that is not there means that absent one; any other name means
+    A well-formed name of a recording that does not exist is returned as it is; any other name gives
     None.
     """
     corrected = re.sub(r"^pno", "pn0", file)
@@ -143,7 +142,7 @@ def _corrected(file: str, value: str) -> str:
 
 
 def _time(text: str, prefer: str = "") -> int | None:
-    """Seconds of the day; of several times the one followed by `prefer`, else the first."""
+    """Parse seconds of the day; of several, the one followed by `prefer`, or else the first."""
     matches = list(_TIME.finditer(text))
     if not matches:
         return None
@@ -157,7 +156,7 @@ def _time(text: str, prefer: str = "") -> int | None:
 
 
 def _header_start(path: Path) -> int | None:
-    """Time of day at which the EDF header says the recording began."""
+    """Read the time of day at which the recording began from the EDF header."""
     try:
         with path.open("rb") as file:
             return _time(file.read(184)[176:].decode("latin-1"))

@@ -1,4 +1,4 @@
-"""One recording as a corpus lists it, and the refusals every corpus shares."""
+"""One recording as a corpus lists it, and why it may be refused."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,48 +7,28 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.events.event import Event
 
 
-class NoSuchCorpus(BrainbrrError):
-    """A corpus root that does not exist."""
-
-
-class EmptyCorpus(BrainbrrError):
-    """A corpus root without a single recording."""
-
-
-class MissingLabels(BrainbrrError):
-    """Recordings without labels, which are not the same as recordings without seizures."""
-
-
 class UnreadableLabels(BrainbrrError):
-    """A label file that cannot be understood."""
+    """A label file that cannot be parsed."""
 
 
 class UnreadableSource(BrainbrrError):
-    """A recording that the operating system does not let us open."""
-
-
-class LockedFolder(BrainbrrError):
-    """Folders under a corpus root that may not be looked into."""
-
-
-class DuplicateRecording(BrainbrrError):
-    """Two recordings of one corpus under one name."""
+    """A recording that cannot be opened."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where one recording lies, whose it is and what happens in it.
+    """One recording in a corpus: its file, its subject and its labels.
 
     Attributes:
         recording_id: unique within the corpus; names the file in the cache.
         path: the recording's file.
-        subject: the person, one name however often he or she was recorded.
+        subject: the person; one name for all recordings of a person.
         session: the corpus's own session, or ``.
-        split: `train`, `val`, `test`, or `` where the corpus has no split of its own.
-        events: the seizures that the labels name; an empty tuple is a recording labelled as free of
-            seizures, None one without labels.
-        stated_duration_s: length of the recording as the labels tell it, to check them against the
-            signal.
+        split: `train`, `val`, `test`, or `` if the corpus has no split of its own.
+        events: the labelled seizures; an empty tuple is a recording labelled as free of seizures,
+            None one without labels.
+        stated_duration_s: length of the recording according to its labels, to check them against
+            the signal.
         refusal: why the labels cannot be used; the recording is quarantined with this reason.
     """
 

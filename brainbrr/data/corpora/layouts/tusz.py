@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidOption
 from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals, merge
@@ -16,24 +16,20 @@ LABELS = ("csv_bi", "csv")
 _DURATION = re.compile(r"#\s*duration\s*=\s*([0-9.]+)")
 
 
-class UnknownLabelFile(BrainbrrError):
-    """A choice of label file that TUSZ does not have."""
-
-
 def find_recordings(root: Path, *, labels: str = "csv_bi") -> Iterator[Source]:
-    """Every `<split>/<patient>/<session>/<montage>/*.edf` below `root`.
+    """List every `<split>/<patient>/<session>/<montage>/*.edf` below `root`.
 
     The root may be the corpus, its `edf` folder or one split.
 
     Args:
-        labels: `csv_bi` (one binary row a seizure) or `csv` (one row a channel, with the seizure's
-            type).
+        labels: `csv_bi` (one binary row per seizure) or `csv` (one row per channel, with the
+            seizure's type).
 
     Raises:
-        UnknownLabelFile: another choice of labels.
+        InvalidOption: another choice of labels.
     """
     if labels not in LABELS:
-        raise UnknownLabelFile("labels csv_bi or csv", labels, "Set data.find.labels.")
+        raise InvalidOption("labels csv_bi or csv", labels, "Set data.find.labels.")
     for path in sorted(root.rglob("*.edf")):
         # Counted from the end, so that the root may lie anywhere above the patients.
         split, patient, session, _montage = path.parts[-5:-1]
@@ -51,10 +47,10 @@ def find_recordings(root: Path, *, labels: str = "csv_bi") -> Iterator[Source]:
 
 
 def read_labels(path: Path) -> tuple[tuple[Event, ...], float | None]:
-    """The seizures of a TUSZ `.csv_bi` or `.csv` file, and the recording's length as it tells it.
+    """Read the seizures of a TUSZ `.csv_bi` or `.csv` file, and the length it states.
 
     Rows of one type on several channels that touch or overlap become one event that names the
-    channels. Non-epileptic seizures (`nesz`) are none: they leave no trace in the EEG.
+    channels. Non-epileptic seizures (`nesz`) are left out: they leave no trace in the EEG.
 
     Raises:
         UnreadableLabels: not text, a row without five columns, or a seizure that ends before it
@@ -85,6 +81,7 @@ def read_labels(path: Path) -> tuple[tuple[Event, ...], float | None]:
 
 
 def _merged(code: str, spans: list[tuple[float, float, str]]) -> list[Event]:
+    # Merging would drop an empty or reversed span in silence; an event of it raises.
     for onset_s, offset_s, _ in spans:
         Event(onset_s, offset_s - onset_s, code)
     events = []

@@ -1,4 +1,4 @@
-"""The header of one signal of an EDF or BDF: its label, its place in a record, its scale."""
+"""The header of one signal of an EDF or BDF: its label, its position in a record, its scale."""
 
 import math
 import re
@@ -14,7 +14,7 @@ _UV_PER_UNIT = {
     "v": 1e6, "volt": 1e6, "volts": 1e6, "mv": 1e3, "millivolt": 1e3, "nv": 1e-3,
     "uv": 1.0, "µv": 1.0, "âµv": 1.0, "î¼v": 1.0, "æv": 1.0, "microvolt": 1.0, "microv": 1.0,
 }  # fmt: skip
-"""Units in lower case; the odd ones are a micro sign in UTF-8 and in the code page of DOS."""
+"""Units in lower case; the odd ones are a micro sign in UTF-8 and in the DOS code page."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 
 
@@ -26,7 +26,7 @@ class EdfChannel:
         label: as the file spells it.
         n_samples: in each data record.
         first_sample: offset in the data record, in samples.
-        gain_uv: microvolts a digital step.
+        gain_uv: microvolts per digital step.
         offset_uv: microvolts of digital 0.
         flaw: why its samples cannot be scaled to microvolts: `number`, `range`, `unit`, or None.
         is_annotation: whether it holds annotation lists.
@@ -42,24 +42,24 @@ class EdfChannel:
 
 
 def number(text: str) -> float | None:
-    """A header's number; decimal commas are understood, anything else not finite is None."""
+    """Parse a number of a header, with a decimal comma if need be; None if it is not finite."""
     text = text.strip(" \0").replace(",", ".")
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else None
 
 
-def whole(text: str) -> int | None:
-    """A header's whole number, or None."""
+def integer(text: str) -> int | None:
+    """Parse an integer of a header, or return None."""
     value = number(text)
     return int(value) if value is not None and value == int(value) else None
 
 
 def _channel(fields: dict[str, str], first_sample: int, sample_bytes: int) -> EdfChannel:
     label = fields["label"].strip(" \0")
-    n_samples = whole(fields["samples"])
+    n_samples = integer(fields["samples"])
     if n_samples is None or n_samples < 0:
         raise UnreadableHeader(
-            "a number of samples in each record of each channel",
+            "a number of samples per record for each channel",
             "something else",
             "Export the recording again.",
         )
@@ -90,22 +90,24 @@ def _channel(fields: dict[str, str], first_sample: int, sample_bytes: int) -> Ed
 
 
 def parse_channels(block: bytes, n_signals: int, sample_bytes: int) -> tuple[EdfChannel, ...]:
-    """The signals of a header, in file order.
+    """Parse the signals of a header, in file order.
 
     Args:
-        block: the header behind its first 256 bytes.
+        block: the header after its first 256 bytes.
         n_signals: how many it describes.
         sample_bytes: 2 in EDF, 3 in BDF.
 
     Raises:
-        UnreadableHeader: a number of samples is none; offsets of all that follow hang on it.
+        UnreadableHeader: a sample count is not a number; later channel offsets depend on it.
     """
     text = block.decode("latin-1")
     columns: dict[str, list[str]] = {}
-    at = 0
+    # Stored by field, not by signal: all labels, then all transducers, and so on.
+    offset = 0
     for field, width in _WIDTHS.items():
-        columns[field] = [text[at + i * width : at + (i + 1) * width] for i in range(n_signals)]
-        at += n_signals * width
+        starts = range(offset, offset + n_signals * width, width)
+        columns[field] = [text[start : start + width] for start in starts]
+        offset += n_signals * width
     channels: list[EdfChannel] = []
     for i in range(n_signals):
         first = channels[-1].first_sample + channels[-1].n_samples if channels else 0

@@ -1,4 +1,4 @@
-"""When each data record was taken, and what the annotation channel says."""
+"""When each data record was recorded, and the annotations in the file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from brainbrr.events.event import Event
 MAX_GAPS_S = 7 * 86_400.0
 _MAX_LEAD_S = 366 * 86_400.0
 _STAMP_STEP_S = 0.001
-"""Coarsest rounding of a time stamp that is not taken for a gap."""
+"""Coarsest rounding of a timestamp that is not mistaken for a gap."""
 _CONTINUOUS_TOLERANCE_S = 0.1
-"""How far the stamps of a file that calls itself continuous may stray before they count as gaps."""
+"""How far timestamps of a file declared continuous may deviate before they count as gaps."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """An unbroken run of data records; `first_sample` is its place on the clock."""
+    """A run of data records without a gap; `first_sample` is its position, gaps included."""
 
     first_record: int
     n_records: int
@@ -32,15 +32,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Clock:
-    """The file's time line.
+    """The time axis of a file.
 
     Attributes:
         runs: in order, not overlapping.
-        n_samples: length on the clock.
+        n_samples: length, gaps included.
         lead_s: seconds from the header's start to the first sample (the fraction of a second that
-            the header cannot say).
-        events: annotations on the clock of the first sample, their text as the type.
-        repairs: what was mended.
+            the header cannot hold).
+        events: annotations in seconds after the first sample, their text as the type.
+        repairs: what was repaired.
     """
 
     runs: tuple[Run, ...]
@@ -51,18 +51,20 @@ class Clock:
 
 
 def _annotation_blocks(path: Path, header: EdfHeader, channel: EdfChannel) -> Iterator[bytes]:
-    """The bytes of one annotation channel, record by record."""
+    """Read the bytes of one annotation channel, record by record."""
     n_bytes = channel.n_samples * header.sample_bytes
     with path.open("rb") as file:
         for record in range(header.n_records):
-            at = record * header.record_bytes + channel.first_sample * header.sample_bytes
-            file.seek(header.header_bytes + at)
+            offset = record * header.record_bytes + channel.first_sample * header.sample_bytes
+            file.seek(header.header_bytes + offset)
             yield file.read(n_bytes)
 
 
 def _refuse(got: str) -> CorruptRecords:
     return CorruptRecords(
-        "data records whose time stamps rise as the header says", got, "Export the recording again."
+        "data records with timestamps that increase as in the header",
+        got,
+        "Export the recording again.",
     )
 
 
@@ -73,11 +75,11 @@ def _unbroken(header: EdfHeader) -> tuple[Run, ...]:
 def _runs(
     times_s: NDArray[np.float64], header: EdfHeader, n_samples: int, tolerance_s: float
 ) -> tuple[Run, ...]:
-    """Runs of records that follow one another without a break.
+    """Group the records that follow one another without a gap.
 
     Raises:
-        CorruptRecords: a record begins before the one ahead of it ends, or the breaks add up to
-            more than a week.
+        CorruptRecords: a record begins before the previous one ends, or the gaps add up to more
+            than a week.
     """
     rate_hz = n_samples / header.record_s
     times_s = times_s - times_s[0]
@@ -87,7 +89,9 @@ def _runs(
     first, due_s = 0, 0.0
     for record, time_s in enumerate(times_s.tolist()):
         if time_s < due_s - tolerance_s:
-            raise _refuse("a record that begins before the one ahead of it ends")
+            raise _refuse("a record that begins before the previous one ends")
+        # The expected time starts over at each gap but not at each record, so that rounded
+        # timestamps do not add up to a gap.
         if time_s > due_s + tolerance_s:
             runs.append(_run(runs, first, record, times_s[first] * rate_hz, n_samples))
             first = record
@@ -97,10 +101,10 @@ def _runs(
     return tuple(runs)
 
 
-def _run(before: list[Run], first: int, stop: int, place: float, n_samples: int) -> Run:
-    """A run at its place, at the earliest where the one before it ends."""
+def _run(before: list[Run], first: int, stop: int, position: float, n_samples: int) -> Run:
+    """Place a run at its position, but not before the end of the previous one."""
     end = before[-1].first_sample + before[-1].n_records * n_samples if before else 0
-    return Run(first, stop - first, max(round(place), end))
+    return Run(first, stop - first, max(round(position), end))
 
 
 def _events(
@@ -109,16 +113,17 @@ def _events(
     events = [
         Event(text.onset_s - lead_s, text.duration_s or 1.0 / rate_hz, event_type=text.text)
         for text in texts
+        # Annotations further away belong to another recording or are damaged.
         if -end_s <= text.onset_s - lead_s <= 2 * end_s
     ]
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 
 def read_clock(path: Path, header: EdfHeader, n_samples: int) -> Clock:
-    """Read every record's time stamp and annotations.
+    """Read every record's timestamp and annotations.
 
-    A plain EDF, or a continuous one without time stamps, runs unbroken. Where the stamps of a file
-    that calls itself continuous show gaps, the stamps are followed and that is told in `repairs`.
+    A plain EDF, or a continuous one without timestamps, has no gaps. If the timestamps of a file
+    declared continuous show gaps, they are followed, and `repairs` says so.
 
     Args:
         path: the file.
@@ -126,14 +131,14 @@ def read_clock(path: Path, header: EdfHeader, n_samples: int) -> Clock:
         n_samples: samples in a record of the channels that are read.
 
     Raises:
-        CorruptRecords: stamps are missing or damaged in a discontinuous file, run backwards, or
-                    disagree with the length of a record.
+        CorruptRecords: timestamps are missing or damaged in a discontinuous file, decrease, or
+            disagree with the duration of a record.
     """
     rate_hz = n_samples / header.record_s
     channels = [c for c in header.channels if c.is_annotation and c.n_samples > 0]
     if not channels:
         if header.is_discontinuous:
-            raise _refuse("a discontinuous file without time stamps")
+            raise _refuse("a discontinuous file without timestamps")
         runs = _unbroken(header)
         return Clock(runs, header.n_records * n_samples, 0.0, (), ())
     texts: list[TimedText] = []
@@ -153,28 +158,29 @@ def read_clock(path: Path, header: EdfHeader, n_samples: int) -> Clock:
 def _placed(
     stamps: list[float | None], header: EdfHeader, n_samples: int
 ) -> tuple[tuple[Run, ...], float, list[str]]:
-    """Runs, the first record's time, and what was mended."""
+    """Return the runs, the first record's time, and the repairs."""
     n_damaged = sum(stamp is None for stamp in stamps)
     if header.is_discontinuous and n_damaged:
-        raise _refuse(f"{n_damaged} of {len(stamps)} time stamps damaged in a discontinuous file")
+        raise _refuse(f"{n_damaged} of {len(stamps)} timestamps damaged in a discontinuous file")
     if header.is_plus and 2 * n_damaged > len(stamps):
-        raise _refuse(f"{n_damaged} of {len(stamps)} time stamps damaged")
+        raise _refuse(f"{n_damaged} of {len(stamps)} timestamps damaged")
     lead_s = stamps[0] if stamps[0] is not None and abs(stamps[0]) < _MAX_LEAD_S else 0.0
     if n_damaged:
-        note = f"{n_damaged} damaged time stamps: records taken to follow one another"
-        return _unbroken(header), lead_s, [note]
+        # Only in a file declared continuous, whose records follow one another by definition.
+        repair = f"{n_damaged} damaged timestamps: records taken to follow one another"
+        return _unbroken(header), lead_s, [repair]
     times_s = np.array(stamps, dtype=np.float64)
     if not header.is_discontinuous and len(times_s) > 1 and not np.any(np.diff(times_s)):
-        return _unbroken(header), lead_s, ["time stamps that never move on: left aside"]
+        return _unbroken(header), lead_s, ["constant timestamps ignored"]
     tolerance_s = max(_STAMP_STEP_S, header.record_s / n_samples)
+    # Writers of continuous files round or drift; those of discontinuous ones mean what they write.
     if not header.is_discontinuous:
         tolerance_s = max(tolerance_s, min(_CONTINUOUS_TOLERANCE_S, header.record_s / 4))
     runs = _runs(times_s, header, n_samples, tolerance_s)
     repairs = []
     if len(runs) > 1 and not header.is_discontinuous:
+        # A gap after nearly every record means that the duration of a record is wrong.
         if len(runs) > len(stamps) // 2:
-            raise _refuse("records further apart than they are long in a file called continuous")
-        repairs.append(
-            f"{len(runs) - 1} gaps in a file that calls itself continuous: time stamps followed"
-        )
+            raise _refuse("records further apart than they last in a file declared continuous")
+        repairs.append(f"{len(runs) - 1} gaps in a file declared continuous: timestamps followed")
     return runs, lead_s, repairs

@@ -1,17 +1,24 @@
 """The header of an EDF or BDF, parsed and checked against itself and the size of the file.
 
 Sources: Kemp et al. 1992 (EDF), Kemp and Olivan 2003 (EDF+), BioSemi's BDF description. A fault is
-mended only where a second fact in the file confirms the mend; each mend is told in `repairs`; else
-the file is refused by name.
+repaired only if a second fact in the file confirms the repair, and each repair is listed in
+`repairs`; otherwise the file is refused by name.
+
+The second fact is the size of the file or the timestamps of its records. A record of an EDF+ begins
+its annotation channel with its own time: times found where the header places them, as far apart as
+it says, confirm everything that places a record (the length of the header, the signals' numbers of
+samples, the duration of a record).
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
-from brainbrr.data.recordings.edf.channel import EdfChannel, number, parse_channels, whole
-from brainbrr.data.recordings.edf.layout import Layout, confirms, record_length_s, stamps_s
+from brainbrr.data.recordings.edf.channel import EdfChannel, integer, number, parse_channels
+from brainbrr.data.recordings.edf.tal import record_time_s
 from brainbrr.data.recordings.refusals import (
     AnnotationOnly,
     CompressedFile,
@@ -25,23 +32,24 @@ from brainbrr.data.recordings.refusals import (
 
 FIXED_BYTES = 256
 _MAX_SIGNALS = 4096
+_STAMP_TOLERANCE_S = 0.1
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")
 
 
 @dataclass(frozen=True)
 class EdfHeader:
-    """What a file's header says, after the checks.
+    """A file's header after the checks.
 
     Attributes:
         channels: in file order.
-        n_records: whole data records that the file holds.
-        record_s: length of one in seconds.
-        header_bytes: where the first one begins.
+        n_records: complete data records in the file.
+        record_s: duration of one in seconds.
+        header_bytes: offset of the first one.
         sample_bytes: 2 in EDF, 3 in BDF.
         is_plus, is_discontinuous: EDF+ (BDF+), and its discontinuous form.
-        start: date and time in the header, or None where they are none.
-        repairs: what was mended.
-        count_confirmed: whether the file's size or its time stamps confirm where the records lie.
+        start: date and time in the header, or None if they are invalid.
+        repairs: what was repaired.
+        count_confirmed: whether the file's size or its timestamps confirm where the records lie.
     """
 
     channels: tuple[EdfChannel, ...]
@@ -77,10 +85,10 @@ def _required(value: float | None, field: str) -> float:
 
 
 def check_kind(head: bytes) -> int:
-    """Bytes a sample takes: 2 in an EDF, 3 in a BDF.
+    """Return the bytes per sample: 2 in an EDF, 3 in a BDF.
 
     Raises:
-        GitLfsPointer, CompressedFile, NotAnEdf: by the first bytes.
+        GitLfsPointer, CompressedFile, NotAnEdf: judged by the first bytes.
     """
     if head.startswith(b"version https://git-lfs"):
         raise GitLfsPointer(
@@ -100,7 +108,7 @@ def check_kind(head: bytes) -> int:
 
 
 def _start(date: str, time: str) -> datetime | None:
-    """Date `dd.mm.yy` and time `hh.mm.ss`, whatever the separators; years 85-99 are 1985-1999."""
+    """Parse date `dd.mm.yy` and time `hh.mm.ss` with any separators; years 85-99 are 1985-1999."""
     fields = re.fullmatch(
         r"(\d{1,2})\D(\d{1,2})\D(\d{2})\D(\d{1,2})\D(\d{1,2})\D(\d{1,2})", f"{date} {time}"
     )
@@ -113,55 +121,58 @@ def _start(date: str, time: str) -> datetime | None:
         return None
 
 
-def _count_repairs(declared: int | None, whole: int, rest: int, stamped: bool) -> list[str]:
-    """What had to be mended about the number of records.
+def _count_repairs(declared: int | None, n_complete: int, rest: int, stamped: bool) -> list[str]:
+    """List the repairs of the number of records.
 
     Args:
-        declared: the header's number, negative or None where it has none.
-        whole: records that the file holds.
-        rest: bytes behind them.
-        stamped: whether time stamps confirm where the records lie.
+        declared: the header's number, negative or None if it has none.
+        n_complete: complete records in the file.
+        rest: bytes after them.
+        stamped: whether timestamps confirm where the records lie.
 
     Raises:
-        HeaderMismatch: far more data than declared, not in whole records, and without stamps.
-        UnreadableHeader: no number, and neither size nor stamps to tell it from.
+        HeaderMismatch: far more data than declared, not in complete records, without timestamps.
+        UnreadableHeader: no number, and neither size nor timestamps to derive it from.
     """
-    behind = [f"incomplete last data record ({rest} bytes) left out"] if rest else []
-    if declared == whole:
-        return [f"{rest} bytes behind the last data record left out"] if rest else []
+    partial = [f"incomplete last data record ({rest} bytes) ignored"] if rest else []
+    if declared == n_complete:
+        return [f"{rest} trailing bytes after the last data record ignored"] if rest else []
     if declared is None:
         if rest and not stamped:
             _required(None, "number of data records")
-        return ["unreadable number of data records: taken from the file's size", *behind]
+        return ["unreadable number of data records: derived from the file's size", *partial]
+    # -1 is what a recorder writes first and replaces at the end: it never came to that.
     if declared < 0:
-        return ["number of data records taken from the file's size", *behind]
-    if whole < declared:
-        return [f"file ends early: {whole} of {declared} data records are whole", *behind]
+        return ["number of data records derived from the file's size", *partial]
+    if n_complete < declared:
+        return [f"file ends early: {n_complete} of {declared} data records are complete", *partial]
+    # More data than declared is either a wrong count or a wrong record size. Only data that ends
+    # with a record, or timestamps, exclude the second, which would scramble every channel.
     if rest and not stamped:
         raise HeaderMismatch(
-            f"{declared} data records as the header says",
-            f"data for more than {whole} records of that size",
-            "Export the recording again; where its recorder was cut off, set the number of data "
+            f"{declared} data records as the header states",
+            f"data for more than {n_complete} records of that size",
+            "Export the recording again; if its recorder was interrupted, set the number of data "
             "records in its header to -1.",
         )
-    more = f"file holds {whole} data records, its header says {declared}: all were read"
-    return [more, *behind]
+    more = f"file holds {n_complete} data records, its header states {declared}: all were read"
+    return [more, *partial]
 
 
 def _record_length(
     text: str, times_s: tuple[float, ...], n_records: int
 ) -> tuple[float, list[str]]:
-    """Seconds a record lasts, by the header or else by the time stamps, and what was mended."""
-    told_s = number(text)
-    if told_s is not None and told_s > 0:
-        return told_s, []
-    stamped_s = record_length_s(times_s, n_records)
+    """Return the duration of a record, from the header or else the timestamps, and the repairs."""
+    header_s = number(text)
+    if header_s is not None and header_s > 0:
+        return header_s, []
+    stamped_s = _stamped_length_s(times_s, n_records)
     if stamped_s is None:
-        told_s = _required(told_s, "duration of a data record")
+        header_s = _required(header_s, "duration of a data record")
         raise UnreadableHeader(
-            "data records longer than 0 s", f"{told_s} s", "Export the recording again."
+            "data records longer than 0 s", f"{header_s} s", "Export the recording again."
         )
-    return stamped_s, ["duration of a data record taken from the time stamps"]
+    return stamped_s, ["duration of a data record derived from the timestamps"]
 
 
 def parse_header(path: Path, *, growing: bool = False) -> EdfHeader:
@@ -169,11 +180,11 @@ def parse_header(path: Path, *, growing: bool = False) -> EdfHeader:
 
     Args:
         path: the file.
-        growing: it is still being written, so that its size says nothing yet: the whole records
-            that are there now are counted, be it none, and the header's count is left aside.
+        growing: the file is still being written: its complete records are counted (possibly zero)
+            and the header's count is ignored.
 
     Raises:
-        UnreadableRecording: one of its named forms.
+        UnreadableRecording: one of its subclasses.
     """
     with path.open("rb") as file:
         fixed = file.read(FIXED_BYTES)
@@ -184,21 +195,25 @@ def parse_header(path: Path, *, growing: bool = False) -> EdfHeader:
 
 
 def _without_version(path: Path, fixed: bytes, refusal: NotAnEdf) -> EdfHeader:
-    """The header of a file whose version field alone is damaged; else the refusal is raised."""
+    """Parse a file of which only the version field is damaged; otherwise raise the refusal."""
     try:
         header = _parsed(path, fixed, sample_bytes=2)
     except UnreadableRecording:
         raise refusal from None
-    if not header.count_confirmed or whole(fixed[184:192].decode("latin-1")) != header.header_bytes:
+    if (
+        not header.count_confirmed
+        or integer(fixed[184:192].decode("latin-1")) != header.header_bytes
+    ):
         raise refusal
-    return replace(header, repairs=("version that is no EDF's, all else is", *header.repairs))
+    version = "invalid version field; everything else is consistent"
+    return replace(header, repairs=(version, *header.repairs))
 
 
 def _parsed(path: Path, fixed: bytes, sample_bytes: int, *, growing: bool = False) -> EdfHeader:
     if len(fixed) < FIXED_BYTES:
         raise TruncatedEdf("a header of 256 bytes", f"{len(fixed)} bytes", "Copy the file again.")
     text = fixed.decode("latin-1")
-    n_signals = int(_required(whole(text[252:256]), "number of signals"))
+    n_signals = int(_required(integer(text[252:256]), "number of signals"))
     if not 0 < n_signals <= _MAX_SIGNALS:
         raise UnreadableHeader(
             f"1 to {_MAX_SIGNALS} signals", f"{n_signals}", "Export the recording again."
@@ -219,7 +234,7 @@ def _parsed(path: Path, fixed: bytes, sample_bytes: int, *, growing: bool = Fals
 def _checked(
     path: Path, text: str, channels: tuple[EdfChannel, ...], sample_bytes: int, *, growing: bool
 ) -> EdfHeader:
-    """Hold the fixed part of the header against the channels, the file's size and its stamps."""
+    """Check the fixed part of the header against the channels, the file's size and timestamps."""
     if all(channel.is_annotation or channel.n_samples == 0 for channel in channels):
         raise AnnotationOnly("a signal", "annotations alone", "Use the file that holds the EEG.")
     header_bytes = FIXED_BYTES * (len(channels) + 1)
@@ -228,26 +243,27 @@ def _checked(
     n_records, rest = divmod(n_bytes, record_bytes)
     if n_records == 0 and not growing:
         raise TruncatedEdf(
-            "one whole data record or more", f"{n_bytes} bytes of data", "Copy the file again."
+            "at least one complete data record", f"{n_bytes} bytes of data", "Copy the file again."
         )
-    layout = Layout(header_bytes, record_bytes, n_records)
-    times_s = stamps_s(path, layout, channels, sample_bytes)
+    times_s = _stamps_s(path, channels, sample_bytes, n_records)
     record_s, repairs = _record_length(text[244:252], times_s, n_records)
-    stamped = confirms(times_s, record_s)
-    declared, rest = (n_records, 0) if growing else (whole(text[236:244]), rest)
+    stamped = _confirms(times_s, record_s)
+    declared, rest = (n_records, 0) if growing else (integer(text[236:244]), rest)
     repairs += _count_repairs(declared, n_records, rest, stamped)
     confirmed = stamped or (declared == n_records and rest == 0)
-    if whole(text[184:192]) != header_bytes:
+    # The number of signals determines the header's length; if they differ, one of them is wrong.
+    # Records found at the computed offset settle which.
+    if integer(text[184:192]) != header_bytes:
         if not confirmed:
             raise HeaderMismatch(
                 f"a header length of {header_bytes} bytes for {len(channels)} signals",
-                "another, and a file size that does not settle which is right",
+                "another, and a file size that does not show which is right",
                 "Export the recording again.",
             )
-        repairs.append("wrong header length replaced by the one the number of signals gives")
+        repairs.append("wrong header length replaced by that of the number of signals")
     start = _start(text[168:176].strip(" \0"), text[176:184].strip(" \0"))
     if start is None:
-        repairs.append("start date or time unreadable: taken as unknown")
+        repairs.append("start date or time unreadable: treated as unknown")
     reserved = text[192:197]
     return EdfHeader(
         channels=channels,
@@ -261,3 +277,44 @@ def _checked(
         repairs=tuple(repairs),
         count_confirmed=confirmed,
     )
+
+
+def _stamps_s(
+    path: Path, channels: Sequence[EdfChannel], sample_bytes: int, n_records: int
+) -> tuple[float, ...]:
+    """Read the times of the first, second and last record; empty if one of them has none."""
+    lists = next((c for c in channels if c.is_annotation and c.n_samples > 0), None)
+    if lists is None or not n_records:
+        return ()
+    header_bytes = FIXED_BYTES * (len(channels) + 1)
+    record_bytes = sum(channel.n_samples for channel in channels) * sample_bytes
+    times_s = []
+    with path.open("rb") as file:
+        for record in sorted({0, min(1, n_records - 1), n_records - 1}):
+            offset = record * record_bytes + lists.first_sample * sample_bytes
+            file.seek(header_bytes + offset)
+            time_s = record_time_s(file.read(lists.n_samples * sample_bytes))
+            if time_s is None:
+                return ()
+            times_s.append(time_s)
+    return tuple(times_s)
+
+
+def _stamped_length_s(times_s: Sequence[float], n_records: int) -> float | None:
+    """Derive the duration of a record from `_stamps_s`; None unless they agree on one.
+
+    The first two records give it and the last one must lie where it predicts: a file with a gap
+    does not say how long its records are.
+    """
+    if len(times_s) < 3:
+        return None
+    length_s = times_s[1] - times_s[0]
+    expected_s = (n_records - 1) * length_s
+    agree = length_s > 0 and abs(times_s[-1] - times_s[0] - expected_s) <= _STAMP_TOLERANCE_S
+    return round(length_s, 6) if agree else None
+
+
+def _confirms(times_s: Sequence[float], record_s: float) -> bool:
+    """Whether `_stamps_s` found times, none less than a record apart."""
+    steps_s = [after - before for before, after in pairwise(times_s)]
+    return bool(times_s) and all(step_s >= record_s - _STAMP_TOLERANCE_S for step_s in steps_s)

@@ -1,4 +1,4 @@
-"""EDF, EDF+, BDF and BDF+: digital samples scaled to float32 microvolts, on the clock."""
+"""EDF, EDF+, BDF and BDF+: digital samples scaled to float32 microvolts, gaps included."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.data.recordings.edf.channel import EdfChannel
-from brainbrr.data.recordings.edf.clock import Clock, read_clock
+from brainbrr.data.recordings.edf.clock import read_clock
 from brainbrr.data.recordings.edf.header import EdfHeader, parse_header
 from brainbrr.data.recordings.refusals import (
-    AnnotationOnly,
     HeaderMismatch,
     NoSignal,
     UnitNotVoltage,
@@ -31,7 +30,7 @@ MIN_RATE_HZ, MAX_RATE_HZ = 32.0, 65_536.0
 
 @dataclass(frozen=True)
 class ChannelChoice:
-    """Which channels of a file are read, at which rate, and what was left out on the way."""
+    """The channels of a file that are read, their rate, and what was left out."""
 
     channels: tuple[EdfChannel, ...]
     n_samples: int
@@ -42,12 +41,12 @@ def _refuse_flaws(flaws: Counter[str]) -> None:
     worst = flaws.most_common(1)[0][0]
     if worst == "unit":
         raise UnitNotVoltage(
-            "EEG in V, mV, uV or nV", "another unit or none", "Correct the unit in the header."
+            "EEG in V, mV, uV or nV", "another unit or no unit", "Correct the unit in the header."
         )
     if worst == "range":
         raise ZeroRange(
             "channels with a digital and a physical range",
-            "ranges of zero width or upside down",
+            "ranges of zero width or reversed",
             "Export the recording again.",
         )
     raise UnreadableHeader(
@@ -56,14 +55,14 @@ def _refuse_flaws(flaws: Counter[str]) -> None:
 
 
 def choose_channels(header: EdfHeader) -> ChannelChoice:
-    """The voltages of a file: EEG at any rate, other channels where they share the EEG's.
+    """Choose the voltages of a file: EEG at any rate, other channels if they share the EEG's rate.
 
-    The rate is the commonest of the EEG channels, the higher where two are as common.
+    The rate is the most common one of the EEG channels, the higher of two that are as common.
 
     Raises:
-        UnitNotVoltage, ZeroRange, UnreadableHeader: every EEG channel is flawed so.
-        NoSignal: no channel is a voltage.
-        HeaderMismatch: channels at several rates, and neither size nor time stamps confirm them.
+        UnitNotVoltage, ZeroRange, UnreadableHeader: every EEG channel has this flaw.
+        NoSignal: no channel has a voltage unit.
+        HeaderMismatch: channels at several rates, and neither size nor timestamps confirm them.
     """
     candidates = [c for c in header.channels if not c.is_annotation and c.n_samples > 0]
     eeg = [c for c in candidates if kind_of(c.label) in {"scalp", "ear"}]
@@ -72,7 +71,8 @@ def choose_channels(header: EdfHeader) -> ChannelChoice:
         _refuse_flaws(flawed)
     sound = [c for c in (eeg or candidates) if c.flaw is None]
     if not sound:
-        raise NoSignal("a channel that is a voltage", "none", "Use the file that holds the EEG.")
+        raise NoSignal("no channel has a voltage unit", "Use the file that holds the EEG.")
+    # A damaged sample count shifts all channels after it, and looks like a rate of its own.
     rates = Counter(c.n_samples for c in sound)
     if len(rates) > 1 and not header.count_confirmed:
         raise HeaderMismatch(
@@ -86,29 +86,22 @@ def choose_channels(header: EdfHeader) -> ChannelChoice:
     if (n_other := sum(c.n_samples != n_samples for c in chosen)) > 0:
         repairs.append(f"{n_other} EEG channels resampled to the rate of the others")
     if (n_left := len(candidates) - len(chosen) - sum(flawed.values())) > 0:
-        repairs.append(f"{n_left} channels left out: no EEG")
+        repairs.append(f"{n_left} channels left out: not EEG")
     return ChannelChoice(tuple(chosen), n_samples, tuple(repairs))
 
 
 class EdfBlocks:
     """An EDF or BDF as `RecordingBlocks`.
 
-    Header and time stamps are read and checked at once, samples when asked for.
-
-    Args:
-        path: the file.
+    Header and timestamps are read and checked at construction, samples on demand.
 
     Raises:
-        UnreadableRecording: one of its named forms.
+        UnreadableRecording: one of its subclasses.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._header = header = parse_header(path)
-        if all(channel.is_annotation for channel in header.channels):
-            raise AnnotationOnly(
-                "a signal", "annotations alone", "Use the file that holds the EEG."
-            )
         self._choice = choice = choose_channels(header)
         self.rate_hz = choice.n_samples / header.record_s
         if not MIN_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ:
@@ -117,7 +110,7 @@ class EdfBlocks:
                 f"{self.rate_hz:g} Hz",
                 "Check the header.",
             )
-        self._clock: Clock = read_clock(path, header, choice.n_samples)
+        self._clock = read_clock(path, header, choice.n_samples)
         self.labels = tuple(channel.label for channel in choice.channels)
         self.n_samples = self._clock.n_samples
         self.start = (
@@ -128,7 +121,7 @@ class EdfBlocks:
 
     @property
     def gaps(self) -> Intervals:
-        """`(n, 2)` stretches in seconds in which nothing was recorded."""
+        """`(n, 2)` intervals in seconds in which nothing was recorded."""
         ends = [
             (run.first_sample, run.first_sample + run.n_records * self._choice.n_samples)
             for run in self._clock.runs
@@ -137,7 +130,7 @@ class EdfBlocks:
         return as_intervals(between) / self.rate_hz
 
     def read(self, first: int, last: int) -> NDArray[np.float32]:
-        """Microvolts `(channels, last - first)` of samples `[first, last)`, zero inside gaps."""
+        """Read microvolts `(channels, last - first)` of samples `[first, last)`, zero in gaps."""
         block = np.zeros((len(self.labels), last - first), dtype=np.float32)
         for run in self._clock.runs:
             begin = max(first, run.first_sample)
@@ -154,7 +147,7 @@ class EdfBlocks:
     def _read_run(
         self, first_record: int, n_records: int, first: int, last: int
     ) -> NDArray[np.float32]:
-        """Samples `[first, last)` of an unbroken run of records."""
+        """Read samples `[first, last)` of a run of records without a gap."""
         per_record = self._choice.n_samples
         low, high = first // per_record, -(-last // per_record)
         records = self._records(first_record + low, high - low)
@@ -170,7 +163,7 @@ class EdfBlocks:
     def _resampled(
         self, channel: EdfChannel, first_record: int, n_records: int, first: int, last: int
     ) -> NDArray[np.floating]:
-        """Samples of a channel recorded at another rate, brought to the common one."""
+        """Resample a channel recorded at another rate to the common one."""
 
         def read(begin: int, end: int) -> NDArray[np.floating]:
             low, high = begin // channel.n_samples, -(-end // channel.n_samples)
@@ -187,7 +180,7 @@ class EdfBlocks:
 
 
 def read_records(path: Path, header: EdfHeader, first: int, n_records: int) -> NDArray[np.integer]:
-    """Digital samples `(records, samples of a record)` of whole data records."""
+    """Read digital samples `(records, samples of a record)` of complete data records."""
     n_samples = n_records * header.record_samples
     with path.open("rb") as file:
         file.seek(header.header_bytes + first * header.record_bytes)
@@ -199,7 +192,7 @@ def read_records(path: Path, header: EdfHeader, first: int, n_records: int) -> N
 
 
 def scaled(records: NDArray[np.integer], channel: EdfChannel) -> NDArray[np.float32]:
-    """Microvolts `(samples,)` of one channel in digital records, float32."""
+    """Scale one channel of digital records to float32 microvolts `(samples,)`."""
     digital = records[:, channel.first_sample : channel.first_sample + channel.n_samples]
     physical = digital.astype(np.float32)
     np.multiply(physical, np.float32(channel.gain_uv), out=physical)
@@ -208,7 +201,8 @@ def scaled(records: NDArray[np.integer], channel: EdfChannel) -> NDArray[np.floa
 
 
 def _from_24_bits(octets: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Little-endian 24-bit two's complement to int32."""
+    """Convert little-endian 24-bit two's complement to int32."""
     wide = np.zeros((len(octets) // 3, 4), dtype=np.uint8)
+    # In the three high bytes, so that the shift back extends the sign.
     wide[:, 1:] = octets.reshape(-1, 3)
     return wide.view("<i4").reshape(-1) >> 8

@@ -16,13 +16,13 @@ class TimedText:
 
 
 def record_time_s(block: bytes) -> float | None:
-    """When a data record began, in seconds after the header's start; None where that is damaged."""
+    """Read when a data record began, in seconds after the header's start; None if damaged."""
     stamp = _STAMP.match(block)
     return float(stamp.group(1).replace(b",", b".")) if stamp else None
 
 
 def read_annotations(block: bytes) -> list[TimedText]:
-    """All annotations with a text in a data record; lists that break the syntax are passed over."""
+    """Read all annotations with a text in a data record; lists with wrong syntax are skipped."""
     annotations = []
     for line in block.split(b"\x14\0"):
         stamp = _STAMP.match(line)

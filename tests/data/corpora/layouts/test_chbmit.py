@@ -100,7 +100,7 @@ def test_a_binary_file_labels_what_the_summary_leaves_out(root):
 
 @pytest.mark.parametrize(
     ("content", "fault"),
-    [(wfdb((32, 256))[:-2], "cut short"), (wfdb((32, 256)), "beginning and an end")],
+    [(wfdb((32, 256))[:-2], "truncated"), (wfdb((32, 256)), "a start and an end")],
 )
 def test_a_damaged_binary_file_is_refused(tmp_path, content, fault):
     path = tmp_path / "x.edf.seizures"
@@ -111,7 +111,7 @@ def test_a_damaged_binary_file_is_refused(tmp_path, content, fault):
 
 def test_an_entry_with_another_number_of_seizures_than_it_says_is_refused(root):
     (root / "chb21" / "chb21-summary.txt").write_text(HEAD + entry("chb21_01.edf", (1, 2), count=2))
-    assert "not as many as it says" in str(found(root)["chb21_01"].refusal)
+    assert "the stated number of seizures is wrong" in str(found(root)["chb21_01"].refusal)
 
 
 def test_channels_change_behind_the_recording_before(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from brainbrr.data.corpora.layouts import folder
 from brainbrr.data.corpora.layouts.source import UnreadableLabels, UnreadableSource
 from brainbrr.data.recordings.refusals import GitLfsPointer
+from brainbrr.errors import InvalidOption
 
 SEIZURE = ((2.0, 3.0, "Seizure"), (1.0, None, "eyes open"))
 NOTE = ((1.0, None, "eyes open"),)
@@ -78,9 +79,9 @@ def test_hidden_files_and_a_header_s_samples_are_left_out(root):
 
 
 def test_an_unknown_policy_and_a_missing_subject_are_refused(root):
-    with pytest.raises(folder.UnknownAnnotationPolicy, match="ignore, positive, complete; got all"):
+    with pytest.raises(InvalidOption, match="ignore, positive, complete; got all"):
         found(root, annotations="all")
-    with pytest.raises(folder.NoSubject, match="a subject matching pat; got anna_1.edf"):
+    with pytest.raises(InvalidOption, match="a subject matching pat; got anna_1.edf"):
         found(root, subject="pat")
 
 

@@ -140,7 +140,7 @@ def test_a_listed_recording_that_is_absent_is_no_stranger(tmp_path):
 
 def test_a_time_that_cannot_be_read_refuses_the_recording(tmp_path):
     found = labelled(tmp_path, {"PN00-1.edf": "19.39.33"}, block("PN00-1.edf", "19.39.33", "soon"))
-    assert "one that cannot be read" in str(found["PN00-1.edf"].refusal)
+    assert "an unreadable one" in str(found["PN00-1.edf"].refusal)
 
 
 def test_a_known_misprint_is_corrected(tmp_path):

@@ -2,6 +2,7 @@ import pytest
 
 from brainbrr.data.corpora.layouts import tusz
 from brainbrr.data.corpora.layouts.source import UnreadableLabels
+from brainbrr.errors import InvalidOption
 
 HEAD = "# version = csv_v1.0.0\n# bname = x\n# duration = 2348.00 secs\n# montage_file = m\n#\n"
 COLUMNS = "channel,start_time,stop_time,label,confidence\n"
@@ -102,5 +103,5 @@ def test_non_epileptic_seizures_are_no_seizures(tmp_path):
 
 
 def test_another_choice_of_labels_is_refused(root):
-    with pytest.raises(tusz.UnknownLabelFile, match="csv_bi or csv; got tse"):
+    with pytest.raises(InvalidOption, match="csv_bi or csv; got tse"):
         list(tusz.find_recordings(root, labels="tse"))

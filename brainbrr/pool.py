@@ -1,4 +1,4 @@
-"""One function over many items, in as many processes as there are cores."""
+"""Apply one function to many items in parallel processes."""
 
 import os
 import signal
@@ -9,27 +9,23 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import Failed
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class WorkerDied(BrainbrrError):
-    """A worker process that was killed, most often for want of memory."""
-
-
 def each_in_pool(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int | None
 ) -> Iterator[tuple[Item, Result]]:
-    """Items with their results, as they come.
+    """Yield items with their results, as they complete.
 
     Args:
-        function: importable by name, as it travels to the workers; what it raises is raised here.
-        workers: processes; None for one a core, 1 for none beside this one.
+        function: importable by name, because it is pickled; what it raises is raised here.
+        workers: processes; None for one per core, 1 for this process only.
 
     Raises:
-        WorkerDied: a worker process was killed.
+        Failed: a worker process was killed.
     """
     n_workers = min(workers or n_cores(), len(items))
     if n_workers <= 1:
@@ -46,24 +42,23 @@ def each_in_pool(
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BrokenProcessPool as error:
-            raise WorkerDied(
-                "worker processes that live",
-                "one was killed, most likely for want of memory",
-                "Run again with fewer: workers=1 (or prepare.workers=1). What is done stays done.",
+            raise Failed(
+                "a worker process was killed, probably out of memory",
+                "Run again with fewer: workers=1 (or prepare.workers=1). Finished work is kept.",
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def n_cores() -> int:
-    """Cores this process may use; in a container or a batch job fewer than the machine has."""
+    """Count the cores this process may use: in a container, not all of the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _tie_to_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it, however it ends: orphans would wait for ever."""
+    """Leave Ctrl-C to the parent, and end when it ends: orphans would wait indefinitely."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

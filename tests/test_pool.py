@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.data.corpora import pool
-from brainbrr.data.corpora.pool import WorkerDied, each_in_pool, n_cores
+from brainbrr import pool
+from brainbrr.errors import Failed
+from brainbrr.pool import each_in_pool, n_cores
 
 
 def double(number):
@@ -32,8 +33,8 @@ def test_workers_are_other_processes():
     assert os.getpid() not in {process for _, process in results.values()}
 
 
-def test_a_worker_that_is_killed_is_told():
-    with pytest.raises(WorkerDied, match="most likely for want of memory.*workers=1"):
+def test_a_worker_that_is_killed_is_reported():
+    with pytest.raises(Failed, match="was killed, probably out of memory.*workers=1"):
         list(each_in_pool(die, [1, 2], 2))
 
 
@@ -47,14 +48,14 @@ def test_workers_end_with_their_parent(tmp_path):
     script = tmp_path / "sleepers.py"
     script.write_text(
         "import os, time\n"
-        "from brainbrr.data.corpora.pool import each_in_pool\n"
+        "from brainbrr.pool import each_in_pool\n"
         "def sleep(seconds):\n"
         "    os.write(1, f'{os.getpid()}\\n'.encode())\n"
         "    time.sleep(seconds)\n"
         "if __name__ == '__main__':\n"
         "    list(each_in_pool(sleep, [60, 60], 2))\n"
     )
-    root = str(Path(pool.__file__).parents[3])
+    root = str(Path(pool.__file__).parents[1])
     parent = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.data.corpora.label_warnings import doubts
+from brainbrr.data.corpora.label_checks import label_warnings
 from brainbrr.data.corpora.layouts.source import Source
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals
@@ -16,8 +16,8 @@ def source(*spans, stated_s=None):
 
 
 def test_ordinary_labels_raise_no_doubt():
-    assert doubts(source((10, 60), (100, 140), stated_s=3601), 3600.0, NO_GAPS) == []
-    assert doubts(source(), 3600.0, NO_GAPS) == []
+    assert label_warnings(source((10, 60), (100, 140), stated_s=3601), 3600.0, NO_GAPS) == []
+    assert label_warnings(source(), 3600.0, NO_GAPS) == []
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_ordinary_labels_raise_no_doubt():
         ([(10, 1815)], None, [], "a seizure of 1805 s"),
         ([(0, 1100), (1200, 2300)], None, [], "55% of the recording is seizure"),
         ([(10, 60)], None, [(40, 50)], "10 s of seizure in gaps"),
-        ([(10, 60)], 7200, [], "labels tell 7200 s, the signal 3600 s"),
+        ([(10, 60)], 7200, [], "labels state 7200 s, the signal has 3600 s"),
         ([(3990, 4100)], None, [], "one from 3990 to 4100 s"),
     ],
 )
-def test_each_oddity_is_told(spans, stated_s, gaps, expected):
-    (found,) = doubts(
+def test_each_warning(spans, stated_s, gaps, expected):
+    (found,) = label_warnings(
         source(*spans, stated_s=stated_s),
         4000.0 if stated_s is None else 3600.0,
         as_intervals(gaps),
@@ -42,4 +42,4 @@ def test_each_oddity_is_told(spans, stated_s, gaps, expected):
 
 
 def test_missing_labels_are_told():
-    assert doubts(Source("a", Path("a"), "s"), 60.0, NO_GAPS) == ["no labels"]
+    assert label_warnings(Source("a", Path("a"), "s"), 60.0, NO_GAPS) == ["no labels"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from brainbrr.data.recordings.read import read_recording
+from brainbrr.errors import InUse
 from brainbrr.events.tsv import read_tsv
 from brainbrr.synthesis import SynthesisParameters, synthesize_corpus
-from brainbrr.synthesis.corpus import ForeignFolder, OtherCorpus
 from brainbrr.synthesis.recording import make_recording
 from brainbrr.synthesis.subject import draw_subjects
 
@@ -135,19 +135,19 @@ def test_a_corpus_made_with_other_parameters_is_refused(corpus):
     folder, _ = corpus
     before = digests(folder)
     other = SynthesisParameters(n_recordings=1, duration_s=120, difficulty=0.9)
-    with pytest.raises(OtherCorpus, match=r"n_subjects=.*difficulty=0\.5.*another output folder"):
+    with pytest.raises(InUse, match=r"n_subjects=.*difficulty=0\.5.*another output folder"):
         synthesize_corpus(folder, other)
     assert digests(folder) == before
 
 
 def test_a_corpus_of_another_version_of_the_recipe_is_refused(tmp_path):
     (tmp_path / "synthesis.json").write_text('{"recipe": 0, "parameters": {}}')
-    with pytest.raises(OtherCorpus, match="another version of the recipe"):
+    with pytest.raises(InUse, match="another version of the recipe"):
         synthesize_corpus(tmp_path, PARAMETERS)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.doc").write_text("years of work")
-    with pytest.raises(ForeignFolder, match=r"thesis\.doc and no synthesis\.json"):
+    with pytest.raises(InUse, match=r"thesis\.doc and no synthesis\.json"):
         synthesize_corpus(tmp_path, PARAMETERS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]

@@ -1,6 +1,7 @@
 import pytest
 
-from brainbrr.synthesis.parameters import InvalidSynthesis, SynthesisParameters
+from brainbrr.errors import InvalidOption
+from brainbrr.synthesis.parameters import SynthesisParameters
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from brainbrr.synthesis.parameters import InvalidSynthesis, SynthesisParameters
     ],
 )
 def test_impossible_parameters_are_refused(wrong, match):
-    with pytest.raises(InvalidSynthesis, match=match):
+    with pytest.raises(InvalidOption, match=match):
         SynthesisParameters(**wrong)
 
 

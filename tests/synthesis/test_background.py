@@ -87,7 +87,7 @@ def test_vigilance_covers_the_recording_without_a_gap():
     vigilance = draw_vigilance(np.random.default_rng(10), 3600.0)
     assert vigilance.edges_s[0] == 0 and vigilance.edges_s[-1] == 3600
     assert (np.diff(vigilance.edges_s) > 0).all() and set(vigilance.states) == set(STATES)
-    lengths_s = [off - on for on, off in vigilance.stretches(*STATES)]
+    lengths_s = [off - on for on, off in vigilance.segments(*STATES)]
     assert sum(lengths_s) == pytest.approx(3600)
 
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from brainbrr.errors import InvalidOption
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.synthesis.derivation import derivation
-from brainbrr.synthesis.parameters import MONTAGES, InvalidSynthesis
+from brainbrr.synthesis.parameters import MONTAGES
 
 POTENTIALS = np.random.default_rng(1).standard_normal((19, 50)).astype(np.float32)
 
@@ -28,5 +29,5 @@ def test_the_reference_itself_is_no_channel():
 
 
 def test_an_unknown_montage_is_refused():
-    with pytest.raises(InvalidSynthesis, match="a known montage; got laplacian"):
+    with pytest.raises(InvalidOption, match="a known montage; got laplacian"):
         derivation("laplacian")
