@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from brainbrr.streaming.live_run import Piece
+from brainbrr.streaming.running_scale import RunningScale
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -24,8 +26,6 @@ from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.event import Event
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.prepared_eeg import prepared
-from brainbrr.streaming.live_run import Piece
-from brainbrr.streaming.running_scale import RunningScale
 
 CHUNKS_S = (0.1, 1.0, 7.3)
 NEAR = (0.25, 0.1)

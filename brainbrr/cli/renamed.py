@@ -36,3 +36,18 @@ TARGETS = {
     "brainbrr.training.validation_figures.ValidationFigures": "brainbrr.training.callbacks.validation_figures.ValidationFigures",
 }
 """`_target_` of runs trained before the package had its present rooms."""
+
+REMOVED = {
+    ("brainbrr.training.validation.Validation", "trace_rate_hz"): 16.0,
+}
+"""Arguments of a target that went, and the only value that they may still have."""
+
+OPTIONS = {
+    "reading": "tiling",
+}
+"""Options of the command line."""
+
+VALUES = {
+    "tiling": {"encode_once": "long"},
+}
+"""Values of options, by the option's present name."""

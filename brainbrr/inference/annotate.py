@@ -19,7 +19,7 @@ from typing import Literal
 from brainbrr.errors import BrainbrrError, InUse
 from brainbrr.file_lock import claim
 from brainbrr.inference.annotator import BATCH_SIZE, Annotator
-from brainbrr.inference.evidence import with_channels
+from brainbrr.inference.evidence import Evidence, with_channels
 from brainbrr.inference.ledger import LEDGER, Ledger
 from brainbrr.inference.prepared_eeg import PreparedEeg, prepare_to_disk
 from brainbrr.inference.recordings import Job
@@ -168,7 +168,7 @@ class Annotating:
     def _written(self, job: Job, recording: RecordingWindows) -> Outcome:
         trace = recording.trace()
         annotation = self.detector.events(trace)
-        evidence = ()
+        evidence: tuple[Evidence, ...] = ()
         if self.settings.evidence:
             evidence = self.detector.evidence(
                 recording.prepared,

@@ -215,9 +215,7 @@ def run_window(backend: Backend, window: WindowEeg, length: int, name: str) -> N
     return checked(backend(window._replace(eeg=eeg).repeated(1)), lambda _: name)[0, :n_samples]
 
 
-def checked(
-    probability: NDArray[np.float32], name: Callable[[int], str]
-) -> NDArray[np.float32]:
+def checked(probability: NDArray[np.float32], name: Callable[[int], str]) -> NDArray[np.float32]:
     """Return a batch's output, `(batch, samples)`, if all of it is finite.
 
     Args:

@@ -1,4 +1,4 @@
-"""A torch network as a backend: stored windows in, logits, probability and the learned graph out."""
+"""A torch network as a backend: windows in, logits, probability and the learned graph out."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -57,7 +57,7 @@ class TorchBackend:
 
 
 def probability_of(logits: Tensor) -> NDArray[np.float32]:
-    """Return the probability that logits stand for; NaN for infinite ones, which none stands for."""
+    """Return the probability that logits stand for; NaN for infinite ones."""
     finite = torch.where(torch.isfinite(logits), logits, torch.nan)
     probability: NDArray[np.float32] = torch.sigmoid(finite).cpu().numpy()
     return probability

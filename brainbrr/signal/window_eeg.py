@@ -1,6 +1,6 @@
-"""What every form of a detector's network takes: windows of stored EEG, and what belongs to them."""
+"""What every form of a network takes: windows of stored EEG, and what belongs to them."""
 
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,10 @@ class WindowEeg(NamedTuple):
     center_uv: NDArray[np.float32]
     scale_uv: NDArray[np.float32]
 
-    def repeated(self, n: int) -> Self:
+    def repeated(self, n: int) -> "WindowEeg":
         """Return one window as a batch of `n` equal ones."""
-        return type(self)(*(np.repeat(np.asarray(part)[None], n, 0) for part in self))
+        parts: list[Any] = [np.repeat(part[None], n, 0) for part in self]
+        return WindowEeg(*parts)
 
 
 class Backend(Protocol):

@@ -28,8 +28,7 @@ class WindowDataModule(LightningDataModule):
         open_signal: maps a recording's prepared signal.
 
     Raises:
-        UnlabelledRecording: a recording without annotation.
-        NoSeizures: no window with any part of a seizure.
+        InvalidInput: a recording without annotation, or no window with any part of a seizure.
     """
 
     def __init__(

@@ -106,7 +106,7 @@ def train(
 
     Raises:
         EmptySplit: no recording in a split.
-        NoSeizures: nothing to learn in the training split.
+        InvalidInput: nothing to learn in the training split.
         NoCheckpoint, ResumeMismatch: nothing to continue, or another run than this one.
     """
     fitting, validating = (_split(rows, name) for name in ("train", "val"))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from brainbrr.signal.window_model import run_windows
 from numpy.typing import NDArray
 
-from brainbrr.signal.window_model import run_windows
 from brainbrr.signal.windows import window_spans
 
 N, LENGTH = 19, 40

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from brainbrr.training.prediction import NonFiniteLogits, predict_traces
 from torch import nn
 
 from brainbrr.data.windows.dataset import WindowDataset
@@ -12,7 +13,6 @@ from brainbrr.models.input_checks import check_input
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import recorded_spans, stitch, window_spans
 from brainbrr.training.datamodule import WindowDataModule
-from brainbrr.training.prediction import NonFiniteLogits, predict_traces
 from tests import tiny_corpus as tiny
 
 

@@ -1,4 +1,4 @@
-"""Stretches that a reviewer looked at, which count more in the loss: a human judged them twice."""
+"""Segments that a reviewer checked, which count more in the loss."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,24 +9,24 @@ from brainbrr.data.windows.dataset import WeightedSpans
 from brainbrr.events.intervals import as_intervals, clip, merge
 
 
-def judged_spans(
+def reviewed_spans(
     rows: Sequence[ManifestRow],
-    judged_s: Mapping[str, Sequence[tuple[float, float]]],
+    reviewed_s: Mapping[str, Sequence[tuple[float, float]]],
     *,
     weight: float,
     rate_hz: float,
 ) -> dict[str, WeightedSpans]:
-    """The judged stretches in samples, by recording.
+    """Return the reviewed segments in samples, by recording.
 
     Args:
-        rows: the manifest; stretches are cut off at a recording's ends.
-        judged_s: onsets and offsets by recording, as `PreparedCorpus.corrected_s` holds them.
+        rows: the manifest; segments are cut off at a recording's ends.
+        reviewed_s: onsets and offsets by recording, as `PreparedCorpus.corrected_s` holds them.
         weight: factor of the loss inside them.
-        rate_hz: samples a second of the prepared signal.
+        rate_hz: samples per second of the prepared signal.
     """
     durations_s = {row.recording_id: row.duration_s for row in rows}
     spans = {}
-    for name, stretches in judged_s.items():
-        inside = clip(merge(as_intervals(stretches)), 0.0, durations_s[name])
+    for name, segments in reviewed_s.items():
+        inside = clip(merge(as_intervals(segments)), 0.0, durations_s[name])
         spans[name] = WeightedSpans(np.rint(inside * rate_hz).astype(np.int64), weight)
     return spans

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from brainbrr.events.trace import Trace
-from brainbrr.training.traces_on_disk import on_disk
+from brainbrr.training.validation import on_disk
 
 
 def made(n_values, seed):
