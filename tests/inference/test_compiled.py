@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainbrr.inference.compiled import PaddedBatches, choose_backend
 from brainbrr.errors import InvalidOption
 from brainbrr.inference.annotator import Annotator
+from brainbrr.inference.compiled import PaddedBatches, choose_backend
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.tiling import LONG
 from brainbrr.release.artifact import load_detector
@@ -23,7 +23,7 @@ def windows(n: int) -> WindowEeg:
     generator = np.random.default_rng(0)
     eeg = generator.integers(-300, 300, (n, 19, 1024)).astype(np.int16)
     center = np.zeros((n, 19), np.float32)
-    return WindowEeg(eeg, np.ones((n, 19), dtype=bool), center, center + 10
+    return WindowEeg(eeg, np.ones((n, 19), dtype=bool), center, center + 10)
 
 
 def test_bf16_stays_near(golden: Detector) -> None:
