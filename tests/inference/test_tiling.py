@@ -214,4 +214,4 @@ def test_bf16_without_units_is_told_in_one_line(
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             assert golden.with_precision("bf16").precision == "bf16"
-        assert caplog.text.count("bf16 costs time here") == told
+        assert caplog.text.count("bf16 is slower here") == told

@@ -50,7 +50,7 @@ def traces(cache, tmp_path):
             loss=BinaryCrossEntropy(), scratch=tmp_path, open_signal=opened,
         )  # fmt: skip
         trainer = SimpleNamespace(global_rank=0, world_size=1, precision_plugin=Precision())
-        module = SimpleNamespace(network=network or Loudness())
+        module = SimpleNamespace(network=Loudness() if network is None else network)
         return validation.predict(trainer, module)[0]
 
     return compute
