@@ -1,5 +1,7 @@
 """Names of former versions that stored configurations still hold, and what they are called now."""
 
+from typing import Any
+
 TARGETS = {
     "brainbrr.data.artefact_augmentation.AddArtefact": "brainbrr.data.windows.artefact_augmentation.AddArtefact",
     "brainbrr.data.augmentation.BandStop": "brainbrr.data.windows.augmentation.BandStop",
@@ -37,7 +39,7 @@ TARGETS = {
 }
 """`_target_` of runs trained before the package had its present rooms."""
 
-REMOVED = {
+REMOVED: dict[tuple[Any, Any], Any] = {
     ("brainbrr.training.validation.Validation", "trace_rate_hz"): 16.0,
 }
 """Arguments of a target that went, and the only value that they may still have."""

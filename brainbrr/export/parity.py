@@ -31,7 +31,7 @@ def difference_on_windows(ours: Backend, theirs: Backend, detector: Detector) ->
     scale = np.full((3, N_ELECTRODES), SCALE_UV, dtype=np.float32)
     windows = WindowEeg(eeg, observed, center, scale)
     expected = theirs(windows)
-    alone = ours(WindowEeg(*(part[:1] for part in windows)))
+    alone = ours(WindowEeg(eeg[:1], observed[:1], center[:1], scale[:1]))
     together = ours(windows)
     return float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
 

@@ -1,5 +1,6 @@
 """Every window is computed once, and what no network can answer for has one rule everywhere."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,22 @@ from torch import nn
 
 from brainbrr.data.recordings.recording import Recording
 from brainbrr.data.windows.index import Windowing
-from brainbrr.errors import InvalidInput
+from brainbrr.errors import InvalidInput, InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.prepared_eeg import PreparedEeg
 from brainbrr.inference.rollout import NonFiniteOutput, RecordingWindows, run_batched
 from brainbrr.inference.torch_backend import TorchBackend, probability_of
+from brainbrr.release.artifact import load_detector, save_detector
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from brainbrr.signal.window_eeg import WindowEeg
 from brainbrr.signal.windows import window_spans
 from brainbrr.streaming.detector_stream import open_stream
 
 N, LENGTH = N_ELECTRODES, 40
+GOLDEN_IDENTITY = "336fd2a9df811fd4"
+"""Of the released golden detector in every version so far: ledgers hold it."""
 ONE_HZ = Windowing(rate_hz=1.0, window_s=LENGTH, stride_s=20.0)
 
 
@@ -154,3 +158,22 @@ def test_damaged_weights_are_refused_by_name_in_a_file_an_events_evidence_and_a_
     stream = open_stream(detector, Recording(eeg_uv, 256.0, ELECTRODES).labels, 256.0, mains=None)
     with pytest.raises(NonFiniteOutput, match="the stream, 2 s after it began"):
         stream.push(eeg_uv)
+
+
+def test_the_rate_of_the_trace_travels_with_a_release(golden: Detector, tmp_path: Path) -> None:
+    assert golden.windowing.trace_rate_hz == 16.0  # Released before there was a choice.
+    assert golden.identity == GOLDEN_IDENTITY
+    slow = replace(golden, windowing=replace(golden.windowing, trace_rate_hz=4.0))
+    save_detector(slow, tmp_path / "slow")
+    loaded = load_detector(tmp_path / "slow", check=False)
+    assert loaded.windowing == slow.windowing
+    assert loaded.identity == slow.identity != golden.identity
+    prepared = recording_of(eeg=np.ones((N, 2048), dtype=np.int16))
+    trace = loaded.trace_prepared(prepared)
+    assert (trace.rate_hz, len(trace.probability)) == (4.0, 32)
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, -16.0])
+def test_a_trace_has_a_rate(rate_hz: float) -> None:
+    with pytest.raises(InvalidOption, match="a positive rate of the trace"):
+        replace(ONE_HZ, trace_rate_hz=rate_hz)
