@@ -27,8 +27,8 @@ from brainbrr.cli.outcome import (
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.windows.dataset import reviewed_spans
 from brainbrr.data.windows.index import Windowing
-from brainbrr.data.windows.reviewed_spans import reviewed_spans
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
 from brainbrr.release.artifact import load_detector, save_detector

@@ -81,8 +81,8 @@ class Annotator(ABC):
         """
         with prepared(source, self.preparation) as recording:
             annotation = self.events(self.trace_prepared(recording))
-            found = self.evidence(recording, annotation) if evidence else ()
-        return with_channels(annotation, found)
+            reasons = self.evidence(recording, annotation) if evidence else ()
+        return with_channels(annotation, reasons)
 
     @property
     def identity(self) -> str:

@@ -64,7 +64,7 @@ class RunningMontage:
     """The montage, solved again whenever the set of usable channels changes.
 
     The rule is that of a recording prepared as a whole, over the last `n_history` epochs instead of
-    all: a channel bad in more than `max_bad_fraction` of them is missing (and interpolated where
+    all: a channel bad in more than `max_bad_fraction` of them is missing (and interpolated if
     that is possible), one that is bad now keeps its place and is marked. An electrode that falls
     off and is put back is usable again after a known time.
 

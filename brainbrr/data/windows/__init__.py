@@ -2,7 +2,6 @@
 
     index (where windows lie) -> dataset -> sampler (which ones an epoch holds) -> loader
       augmentation, artefact_augmentation   random changes of a batch
-      reviewed_spans                        segments that count more in the loss
 
 Whoever needs windows for a network alone reads them by `brainbrr.inference.rollout`.
 """
@@ -13,6 +12,5 @@ __all__ = [
     "dataset",
     "index",
     "loader",
-    "reviewed_spans",
     "sampler",
 ]

@@ -1,7 +1,7 @@
 """Windows of prepared recordings as int16 batches, straight from the memory maps."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from brainbrr.data.windows.index import (
     require_length,
     seizure_samples,
 )
+from brainbrr.events.intervals import as_intervals, clip, merge
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 OpenSignal = Callable[[ManifestRow, Path], NDArray[np.int16]]
@@ -68,6 +69,29 @@ class WeightedSpans(NamedTuple):
 
     samples: NDArray[np.int64]
     weight: float
+
+
+def reviewed_spans(
+    rows: Sequence[ManifestRow],
+    reviewed_s: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    weight: float,
+    rate_hz: float,
+) -> dict[str, WeightedSpans]:
+    """Return the segments that a reviewer checked, which count more in the loss, by recording.
+
+    Args:
+        rows: the manifest; segments are cut off at a recording's ends.
+        reviewed_s: onsets and offsets by recording, as `PreparedCorpus.corrected_s` holds them.
+        weight: factor of the loss inside them.
+        rate_hz: samples per second of the prepared signal.
+    """
+    durations_s = {row.recording_id: row.duration_s for row in rows}
+    spans = {}
+    for name, segments in reviewed_s.items():
+        inside = clip(merge(as_intervals(segments)), 0.0, durations_s[name])
+        spans[name] = WeightedSpans(np.rint(inside * rate_hz).astype(np.int64), weight)
+    return spans
 
 
 def open_mapped(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
