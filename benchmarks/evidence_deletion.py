@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from brainbrr.events.tsv import read_tsv
-from brainbrr.inference.evidence import event_log_odds, evidence_of, onset_window
+from brainbrr.inference.evidence import event_log_odds, onset_window
 from brainbrr.inference.prepared_eeg import prepared
-from brainbrr.inference.rollout import Rollout
+from brainbrr.inference.rollout import RecordingWindows
 from brainbrr.release.artifact import load_detector
 from brainbrr.signal.electrodes import ELECTRODES
 
@@ -34,21 +34,22 @@ def main(detector_folder: str, events: Path, recordings: Path, n_recordings: int
         if not annotation.seizures:
             continue
         with prepared(source, detector.preparation) as recording:
-            layout = Rollout(recording, detector.windowing)
-            found = evidence_of(detector, recording, annotation)
+            windows = RecordingWindows(recording, detector.windowing)
+            found = detector.evidence(recording, annotation)
             for event, evidence in zip(annotation.events, found, strict=True):
                 named = [ELECTRODES.index(name) for name in evidence.channels]
                 if not named:
                     continue
-                window = onset_window(layout, event)
-                others = np.flatnonzero(window.observed)
+                onset = onset_window(windows, event)
+                eeg = onset.window
+                others = np.flatnonzero(eeg.observed)
                 choices = [[], named] + [
                     generator.choice(others, len(named), replace=False) for _ in range(N_RANDOM)
                 ]
-                seen = np.repeat(window.observed[None], len(choices), 0)
+                seen = np.repeat(eeg.observed[None], len(choices), 0)
                 for row, left_out in zip(seen, choices, strict=True):
                     row[list(left_out)] = False
-                odds = event_log_odds(detector.window_model, window, recording, seen, 4)
+                odds = event_log_odds(detector.backend, eeg, onset.inside, seen, 4)
                 falls.append((odds[0] - odds[1], float(np.mean(odds[0] - odds[2:]))))
                 sizes.append(len(named))
     fall = np.array(falls)

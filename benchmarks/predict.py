@@ -4,7 +4,7 @@
     python benchmarks/predict.py --models --detector FOLDER --input RECORDINGS
 
 Writes synthetic EEG as EDF and annotates it window by window, without overlap and at a stride of a
-sixth of the window (60 s and 10 s), and once in long stretches (encode_once), in float32 and in
+sixth of the window (60 s and 10 s), and once in long stretches (tiling=long), in float32 and in
 bfloat16. With a trained detector and recordings it tells what each way changes, beside the
 detector's own windows in float32; an untrained network says nothing about that. A line is appended
 to results/predict.jsonl.
@@ -26,7 +26,7 @@ from brainbrr.data.windows.index import Windowing
 from brainbrr.export.parity import agreements
 from brainbrr.inference.detector import PRECISIONS, Detector
 from brainbrr.inference.recordings import find_jobs
-from brainbrr.inference.tiling import ENCODE_ONCE
+from brainbrr.inference.tiling import LONG
 from brainbrr.kernels.allocator import keep_freed_memory
 from brainbrr.models.registry import load_model, read_model
 from brainbrr.release.artifact import load_detector
@@ -82,7 +82,7 @@ def readings(detector):
     window_s = detector.windowing.window_s
     return {
         **{f"stride {s:g} s": detector.with_stride(s) for s in (window_s, window_s / 6)},
-        ENCODE_ONCE: detector.with_reading(ENCODE_ONCE),
+        LONG: detector.with_tiling(LONG),
     }
 
 
@@ -114,8 +114,8 @@ def differences(detector, sources):
     """What each way changes in probability and events, beside the detector's windows in float32."""
     forms = {
         "bf16": detector.with_precision("bf16"),
-        "encode_once": detector.with_reading(ENCODE_ONCE),
-        "encode_once, bf16": detector.with_reading(ENCODE_ONCE).with_precision("bf16"),
+        "long": detector.with_tiling(LONG),
+        "long, bf16": detector.with_tiling(LONG).with_precision("bf16"),
         "no overlap": detector.with_stride(detector.windowing.window_s),
         "a sixth": detector.with_stride(detector.windowing.window_s / 6),
     }

@@ -24,8 +24,8 @@ from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.event import Event
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.prepared_eeg import prepared
-from brainbrr.streaming.live_run import Piece
-from brainbrr.streaming.running_scale import RunningScale
+from brainbrr.streaming.live_preparation import PreparedChunk
+from brainbrr.streaming.live_windows import RunningScale
 
 CHUNKS_S = (0.1, 1.0, 7.3)
 NEAR = (0.25, 0.1)
@@ -121,7 +121,8 @@ def settled_s(detector: Detector, path: str, *, step_s: float = 5.0) -> dict[flo
         n_step = round(step_s * detector.preparation.rate_hz)
         running, scales = RunningScale(), []
         for first in range(0, eeg.eeg.shape[1] - n_step + 1, n_step):
-            running.add(Piece(np.asarray(eeg.eeg[:, first : first + n_step]), eeg.observed))
+            chunk = np.asarray(eeg.eeg[:, first : first + n_step])
+            running.add(PreparedChunk(chunk, eeg.observed))
             scales.append(running.read()[1])
     strays = np.abs(np.log(np.array(scales) / scales[-1])).max(axis=1)
     return {

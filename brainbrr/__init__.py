@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "load_model": "brainbrr.models.registry",
     "load_detector": "brainbrr.export.load",
-    "open_stream": "brainbrr.streaming.open_stream",
+    "open_stream": "brainbrr.streaming.detector_stream",
     "read_recording": "brainbrr.data.recordings.read",
     "score": "brainbrr.scoring.folders",
     "Annotation": "brainbrr.events.annotation",

@@ -112,7 +112,7 @@ def callback_set(
     **others: Any,
 ) -> CallbackSet:
     return CallbackSet(
-        validation=partial(Validation, trace_rate_hz=16.0, every_n_epochs=every_n_epochs),
+        validation=partial(Validation, every_n_epochs=every_n_epochs),
         checkpoints=partial(DurableCheckpoints, folder / "checkpoints", monitor, every_minutes),
         **others,
     )

@@ -4,6 +4,7 @@ resumed."""
 import logging
 from pathlib import Path
 
+from brainbrr.cli.renamed import OPTIONS, VALUES
 from brainbrr.errors import BrainbrrError
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     """Expand `resume=` into the stored run, and add the hardware profile where none was given."""
     if any(argument in {"--help", "-h", "--hydra-help", "--info", "-i"} for argument in arguments):
         return arguments
+    arguments = [_renamed(argument) for argument in arguments]
     if name == "sweep_table" and arguments and "=" not in arguments[0]:
         arguments = [f"folder={_quoted(arguments[0])}", *arguments[1:]]
     values = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
@@ -32,6 +34,14 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
         found = detect_hardware()
         return [*arguments, f"hardware={found}"]
     return arguments
+
+
+def _renamed(argument: str) -> str:
+    """The argument with today's names for an option and its values."""
+    option, equals, value = argument.partition("=")
+    option = OPTIONS.get(option, option)
+    values = VALUES.get(option, {})
+    return option + equals + ",".join(values.get(each, each) for each in value.split(","))
 
 
 def _quoted(path: str) -> str:

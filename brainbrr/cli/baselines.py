@@ -14,7 +14,6 @@ from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.detection import detect
 from brainbrr.events.trace import Trace
-from brainbrr.inference.detector import TRACE_RATE_HZ
 from brainbrr.scoring.summary import Scores
 from brainbrr.signal.baselines import band_power_probability, line_length_probability
 from brainbrr.signal.quantization import dequantize
@@ -38,6 +37,7 @@ def score_baselines(
     *,
     tune: Callable[..., Any],
     score: Callable[..., Scores],
+    trace_rate_hz: float,
 ) -> dict[str, Scores]:
     """Scores of each baseline, its thresholds the best on the validation recordings.
 
@@ -47,6 +47,7 @@ def score_baselines(
         tune: `brainbrr.scoring.tuning.tune` with its settings; its thresholds are replaced by
             quantiles of the baseline's own values.
         score: `brainbrr.scoring.corpus.score_corpus` with its settings.
+        trace_rate_hz: values per second of the traces.
 
     Raises:
         UnknownBaseline: a name that is not in `BASELINES`.
@@ -55,7 +56,7 @@ def score_baselines(
     for name in names:
         if name not in BASELINES:
             raise UnknownBaseline(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
-        tuning = _traces(name, tuning_rows, cache_folder)
+        tuning = _traces(name, tuning_rows, cache_folder, trace_rate_hz)
         values = np.concatenate([trace.probability for trace in tuning.values()])
         thresholds = np.unique(np.quantile(values, np.linspace(0.5, 0.999, N_THRESHOLDS)))
         tuned = tune(
@@ -65,7 +66,7 @@ def score_baselines(
             subjects=_subjects(tuning_rows),
             on_thresholds=thresholds.tolist(),
         )
-        traces = _traces(name, scored_rows, cache_folder)
+        traces = _traces(name, scored_rows, cache_folder, trace_rate_hz)
         found = {key: detect(trace, tuned.detection) for key, trace in traces.items()}
         scores[name] = score(
             _references(scored_rows),
@@ -77,14 +78,16 @@ def score_baselines(
     return scores
 
 
-def _traces(name: str, rows: Sequence[ManifestRow], cache_folder: Path) -> Mapping[str, Trace]:
+def _traces(
+    name: str, rows: Sequence[ManifestRow], cache_folder: Path, trace_rate_hz: float
+) -> Mapping[str, Trace]:
     traces = {}
     for row in track(rows, f"baseline {name}", console=Console(stderr=True)):
         signal = open_signal(row, cache_folder)
         rate_hz = signal.shape[1] / row.duration_s
         values = BASELINES[name](dequantize(signal[row.observed_mask]), rate_hz)
         trace = Trace(values.clip(0.0, 1.0), rate_hz, row.gap_intervals)
-        traces[row.recording_id] = trace.reduced(TRACE_RATE_HZ)
+        traces[row.recording_id] = trace.reduced(trace_rate_hz)
     return traces
 
 

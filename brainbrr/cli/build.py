@@ -6,7 +6,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from brainbrr.cli.renamed import OPTIONS, VALUES
+from brainbrr.cli.renamed import OPTIONS, REMOVED, TARGETS, VALUES
 from brainbrr.errors import BrainbrrError
 
 ALLOWED = ("brainbrr.", "torch.", "lightning.", "torch_geometric.")
@@ -83,9 +83,18 @@ def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
 def _renamed(node: Any) -> Any:
     """Replace former names of targets, options and values by their present ones."""
     if isinstance(node, dict):
+        target = TARGETS.get(str(node.get("_target_")), node.get("_target_"))
+        for key in node:
+            if REMOVED.get((target, key), node[key]) != node[key]:
+                raise InvalidConfiguration(
+                    f"{key}={REMOVED[target, key]} of {target}",
+                    f"{node[key]}",
+                    "The option was removed: remove it from the configuration.",
+                )
         return {
             name: VALUES[name].get(value, value) if name in VALUES else _renamed(value)
             for name, value in ((OPTIONS.get(key, key), value) for key, value in node.items())
+            if (target, name) not in REMOVED
         }
     return [_renamed(child) for child in node] if isinstance(node, list) else node
 

@@ -15,10 +15,10 @@ from brainbrr.reporting.table import answer_table
 def run(cfg: DictConfig) -> None:
     """Score a released detector on one split of a corpus, prepared as the detector was trained."""
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
-    detector = detector.with_reading(cfg.reading).with_precision(cfg.precision)
+    detector = detector.with_tiling(cfg.tiling).with_precision(cfg.precision)
     prepared = build(cfg.prepare)(build(cfg.data), detector.preparation, splits=[cfg.split])
     command = f"brainbrr evaluate detector={cfg.detector} data={cfg.data.name} split={cfg.split}"
-    command += f" reading={detector.reading} precision={detector.precision}"
+    command += f" tiling={detector.tiling} precision={detector.precision}"
     scores = evaluate_rows(
         detector,
         prepared.of_split(cfg.split),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
@@ -18,8 +17,8 @@ from brainbrr.events.annotation import Annotation
 from brainbrr.events.trace import Trace
 from brainbrr.events.trace_file import SUFFIX, save_trace
 from brainbrr.events.tsv import write_tsv
-from brainbrr.inference.detector import Annotator
-from brainbrr.inference.event_graph import graph_during
+from brainbrr.inference.annotator import Annotator
+from brainbrr.inference.prepared_eeg import PreparedEeg
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.report import write_report
 from brainbrr.reporting.scoreboard import published_scores
@@ -56,7 +55,7 @@ def predict_rows(
 ) -> Predictions:
     """Run a detector over prepared recordings, with a progress bar."""
     traces = {
-        row.recording_id: trace_row(detector, row, cache_folder)
+        row.recording_id: detector.trace_prepared(_prepared(detector, row, cache_folder))
         for row in track(rows, what, console=Console(stderr=True))
     }
     return Predictions(
@@ -67,16 +66,8 @@ def predict_rows(
     )
 
 
-def trace_row(detector: Annotator, row: ManifestRow, cache_folder: Path) -> Trace:
-    """A detector's probability over one prepared recording."""
-    return detector.trace_prepared(
-        open_signal(row, cache_folder),
-        observed=row.observed_mask,
-        center_uv=np.asarray(row.center_uv, dtype=np.float32),
-        scale_uv=np.asarray(row.scale_uv, dtype=np.float32),
-        gaps=row.gap_intervals,
-        bad_spans=row.bad_spans,
-    )
+def _prepared(detector: Annotator, row: ManifestRow, cache_folder: Path) -> PreparedEeg:
+    return PreparedEeg.of_row(row, open_signal(row, cache_folder), detector.windowing.rate_hz)
 
 
 def write_predictions(predictions: Predictions, rows: Sequence[ManifestRow], output: Path) -> None:
@@ -129,8 +120,8 @@ def evaluate_rows(
         predictions.traces,
         lambda name, start_s, stop_s: read_excerpt(row_of[name], cache_folder, start_s, stop_s),
         n_cases,
-        read_adjacency=lambda name, onset_s, offset_s: graph_during(
-            detector, row_of[name], cache_folder, onset_s, offset_s
+        read_adjacency=lambda name, onset_s, offset_s: detector.graph_during(
+            _prepared(detector, row_of[name], cache_folder), onset_s, offset_s
         ),
     )
     write_report(

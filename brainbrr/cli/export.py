@@ -11,7 +11,8 @@ from brainbrr.events.tsv import write_tsv
 from brainbrr.export.export import check_request, export_file
 from brainbrr.export.load import load_detector as load_form
 from brainbrr.export.parity import agreement, selftest_recording
-from brainbrr.inference.detector import Annotator, Detector
+from brainbrr.inference.annotator import Annotator
+from brainbrr.inference.detector import Detector
 from brainbrr.inference.recordings import find_jobs
 from brainbrr.release.artifact import load_detector
 from brainbrr.scoring.folders import score

@@ -17,7 +17,7 @@ from brainbrr.errors import BrainbrrError, Unavailable
 from brainbrr.export.parity import agreements
 from brainbrr.export.szcore_rehearsal import rehearse
 from brainbrr.inference.recordings import find_jobs
-from brainbrr.inference.tiling import ENCODE_ONCE
+from brainbrr.inference.tiling import LONG
 from brainbrr.kernels import ops
 from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.sequence import ResidualBiMamba2
@@ -191,11 +191,11 @@ def measure_ways(folder: str | None, source: str | None, device: str) -> Iterato
         detector = load_detector(folder, device=device, check=False)
         forms = {
             "precision=bf16": detector.with_precision("bf16"),
-            "reading=encode_once": detector.with_reading(ENCODE_ONCE),
+            "tiling=long": detector.with_tiling(LONG),
         }
         found = agreements(list(forms.values()), detector, recordings)
     except BrainbrrError as error:
-        yield Finding("bf16, encode_once", False, str(error), error.remedy)
+        yield Finding("bf16, long", False, str(error), error.remedy)
         return
     for way, difference in zip(forms, found, strict=True):
         yield Finding(way, None, str(difference))

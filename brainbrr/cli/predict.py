@@ -9,10 +9,11 @@ from omegaconf import DictConfig, ListConfig
 from brainbrr.cli.device import choose_device, use_threads
 from brainbrr.cli.eeg_progress import eeg_progress
 from brainbrr.cli.terminal import results_console
+from brainbrr.errors import Failed
 from brainbrr.export.load import load_detector
-from brainbrr.inference.annotate import Annotating, Outcome, RecordingsFailed, Settings
-from brainbrr.inference.compiled import fast_form
-from brainbrr.inference.detector import Annotator
+from brainbrr.inference.annotate import Annotating, Outcome, Settings
+from brainbrr.inference.annotator import Annotator
+from brainbrr.inference.compiled import choose_backend
 from brainbrr.inference.ledger import Ledger
 from brainbrr.inference.recordings import bids_root, find_jobs
 from brainbrr.inference.results import check_formats, write_bids_description
@@ -27,9 +28,9 @@ def run(cfg: DictConfig) -> None:
     )
     use_threads(cfg.threads)
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
-    detector = detector.with_stride(cfg.stride_s).with_reading(cfg.reading)
+    detector = detector.with_stride(cfg.stride_s).with_tiling(cfg.tiling)
     detector = detector.with_precision(cfg.precision)
-    model = fast_form(detector, compiled=cfg.compile, batch_size=cfg.batch_size)
+    backend = choose_backend(detector, compiled=cfg.compile, batch_size=cfg.batch_size)
     sources = list(cfg.input) if isinstance(cfg.input, ListConfig) else cfg.input
     output = Path(cfg.output)
     jobs = find_jobs(sources, output)
@@ -39,7 +40,7 @@ def run(cfg: DictConfig) -> None:
         write_bids_description(output, dataset)
     with eeg_progress(len(jobs)) as (advance, skip):
         outcomes = []
-        for outcome in Annotating(detector, output, ledger, settings, model, advance).run(jobs):
+        for outcome in Annotating(detector, output, ledger, settings, backend, advance).run(jobs):
             outcomes.append(outcome)
             skip(outcome.state != "done")
     _tell(outcomes, output)
@@ -49,7 +50,7 @@ def _maker(detector: Annotator, cfg: DictConfig) -> dict[str, Any]:
     return {
         "detector": detector.identity,
         "stride_s": detector.windowing.stride_s,
-        "reading": detector.reading,
+        "tiling": detector.tiling,
         "precision": detector.precision,
         "evidence": cfg.evidence,
     }
@@ -66,7 +67,7 @@ def _tell(outcomes: list[Outcome], output: Path) -> None:
         names = "; ".join(
             f"{outcome.job.source.name} ({type(outcome.error).__name__})" for outcome in failed[:5]
         )
-        raise RecordingsFailed(
+        raise Failed(
             f"{len(outcomes)} readable recordings",
             f"{len(failed)} refused: {names}",
             "The rest is written; the same command tries these again.",

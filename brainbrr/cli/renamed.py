@@ -1,5 +1,7 @@
 """Names of former versions that stored configurations still hold, and what they are called now."""
 
+from typing import Any
+
 from brainbrr.models.registry import FORMER_SCANS
 
 TARGETS = {
@@ -41,12 +43,19 @@ TARGETS = {
 """`_target_` of runs trained before the package had its present rooms."""
 
 OPTIONS = {
+    "reading": "tiling",
     "spike_watch": "loss_spike_monitor",
 }
 """Options by their former name."""
 
+REMOVED: dict[tuple[Any, Any], Any] = {
+    ("brainbrr.training.validation.Validation", "trace_rate_hz"): 16.0,
+}
+"""Arguments of a target that went, and the only value that they may still have."""
+
 VALUES: dict[str, dict[str, str]] = {
     "_target_": TARGETS,
     "scan": FORMER_SCANS,
+    "tiling": {"encode_once": "long"},
 }
 """Values of options, by the option's present name."""

@@ -27,8 +27,8 @@ from brainbrr.cli.outcome import (
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.windows.dataset import reviewed_spans
 from brainbrr.data.windows.index import Windowing
-from brainbrr.data.windows.reviewed_spans import judged_spans
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
 from brainbrr.release.artifact import load_detector, save_detector
@@ -122,7 +122,7 @@ def fit(
         **parts,
         score=EventScore(prepared.of_split("val"), build(cfg.detect)),
         augmentation=build(cfg.augmentation) if cfg.augmentation else None,
-        weights=judged_spans(
+        weights=reviewed_spans(
             prepared.rows,
             prepared.corrected_s,
             weight=cfg.corrections_weight,
@@ -140,7 +140,13 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
     score, tune = build(cfg.scoring), build(cfg.detect)
     test = prepared.of_split("test")
     baselines = score_baselines(
-        cfg.baselines, prepared.of_split("val"), test, prepared.folder, tune=tune, score=score
+        cfg.baselines,
+        prepared.of_split("val"),
+        test,
+        prepared.folder,
+        tune=tune,
+        score=score,
+        trace_rate_hz=detector.windowing.trace_rate_hz,
     )
     told = about(cfg.data.name, "test", _command(run_dir), plain(cfg))
     scores = evaluate_rows(

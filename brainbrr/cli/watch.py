@@ -11,12 +11,11 @@ from omegaconf import DictConfig
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.watch_display import WatchDisplay
 from brainbrr.export.load import load_detector
+from brainbrr.streaming.detector_stream import open_stream
 from brainbrr.streaming.edf_source import await_edf
 from brainbrr.streaming.event_table import EventTable
 from brainbrr.streaming.lsl_source import LslInlet
-from brainbrr.streaming.open_stream import open_stream
-from brainbrr.streaming.source import LiveSource
-from brainbrr.streaming.watch import listen
+from brainbrr.streaming.source import LiveSource, listen
 
 LSL = "lsl:"
 

@@ -28,6 +28,7 @@ from brainbrr.export.refusals import (
 from brainbrr.inference.detector import Detector
 from brainbrr.release.refusals import shown
 from brainbrr.release.released_files import digest
+from brainbrr.signal.window_eeg import WindowEeg
 
 log = logging.getLogger(__name__)
 
@@ -101,21 +102,15 @@ def this_machine() -> dict[str, str]:
 
 
 class CompiledWindows:
-    """A compiled package as a `WindowModel`, on the CPU."""
+    """A compiled package as a `Backend`, on the CPU."""
 
     def __init__(self, package: Path) -> None:
         self._run = torch._inductor.aoti_load_package(str(package))
 
     @torch.inference_mode()
-    def __call__(
-        self,
-        eeg: NDArray[np.int16],
-        observed: NDArray[np.bool_],
-        center_uv: NDArray[np.float32],
-        scale_uv: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Probability of each sample; see `WindowModel`."""
-        inputs = map(torch.from_numpy, (eeg, observed, center_uv, scale_uv))
+    def __call__(self, windows: WindowEeg) -> NDArray[np.float32]:
+        """Probability of each sample; see `Backend`."""
+        inputs = map(torch.from_numpy, windows)
         probability: NDArray[np.float32] = self._run(*inputs).numpy()
         return probability
 
@@ -184,10 +179,5 @@ def _told(machine: dict[str, Any]) -> str:
     return shown(json.dumps(machine, sort_keys=True), 160)[1:-1]
 
 
-def _unloaded(
-    eeg: NDArray[np.int16],
-    observed: NDArray[np.bool_],
-    center_uv: NDArray[np.float32],
-    scale_uv: NDArray[np.float32],
-) -> NDArray[np.float32]:
+def _unloaded(windows: WindowEeg) -> NDArray[np.float32]:
     raise AssertionError("a description alone computes nothing")

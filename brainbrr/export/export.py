@@ -14,14 +14,14 @@ from brainbrr.export.parity import difference_on_windows
 from brainbrr.export.refusals import ExportDiffers, OutputExists, UnknownExport
 from brainbrr.inference.detector import Detector
 from brainbrr.release.selftest import TOLERANCE
-from brainbrr.signal.window_model import WindowModel
+from brainbrr.signal.window_eeg import Backend
 
 SUFFIXES = {"onnx": ".onnx", "aoti": ".pt2", "safetensors": ".safetensors"}
 """Formats that are one file, and how `predict` knows them by their names."""
 QUANTISATIONS = ("int8",)
 QUANTISABLE = ("onnx", "aoti")
 
-Written = tuple[bytes, WindowModel]
+Written = tuple[bytes, Backend]
 """A form without its description, and what runs it."""
 
 
@@ -110,7 +110,7 @@ def _checked(detector: Detector, form: str, quantise: str | None) -> tuple[bytes
 
         return single_file_of(detector, {**facts, "difference": 0.0}), 0.0
     written, model = MAKERS[form](detector, quantise)
-    difference = difference_on_windows(model, detector.window_model, detector)
+    difference = difference_on_windows(model, detector.backend, detector)
     limit = TOLERANCE if quantise is None else 1.0
     if not (np.isfinite(difference) and difference <= limit):
         raise ExportDiffers(

@@ -4,7 +4,7 @@ weights."""
 from collections.abc import Callable
 from pathlib import Path
 
-from brainbrr.inference.detector import Annotator
+from brainbrr.inference.annotator import Annotator
 from brainbrr.release.refusals import NoSuchDetector
 
 

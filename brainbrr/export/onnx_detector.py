@@ -19,6 +19,7 @@ from brainbrr.export.refusals import (
 )
 from brainbrr.release.released_files import digest
 from brainbrr.signal.electrodes import N_ELECTRODES
+from brainbrr.signal.window_eeg import WindowEeg
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -35,7 +36,7 @@ ERRORS_ONLY = 3
 
 
 class OnnxWindows:
-    """An ONNX session as a `WindowModel`.
+    """An ONNX session as a `Backend`.
 
     Args:
         session: with the inputs `eeg`, `observed`, `center_uv`, `scale_uv` and one output.
@@ -44,16 +45,9 @@ class OnnxWindows:
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
 
-    def __call__(
-        self,
-        eeg: NDArray[np.int16],
-        observed: NDArray[np.bool_],
-        center_uv: NDArray[np.float32],
-        scale_uv: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Probability of each sample; see `WindowModel`."""
-        inputs = dict(zip(KINDS, (eeg, observed, center_uv, scale_uv), strict=True))
-        probability: NDArray[np.float32] = self._session.run(None, inputs)[0]
+    def __call__(self, windows: WindowEeg) -> NDArray[np.float32]:
+        """Probability of each sample; see `Backend`."""
+        probability: NDArray[np.float32] = self._session.run(None, windows._asdict())[0]
         return probability
 
 

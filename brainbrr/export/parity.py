@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 
 from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.annotation import Annotation
-from brainbrr.inference.detector import Annotator, Detector
+from brainbrr.inference.annotator import Annotator
+from brainbrr.inference.detector import Detector
 from brainbrr.release.selftest import SCALE_UV, selftest_minute
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from brainbrr.signal.quantization import STEP_UV
-from brainbrr.signal.window_model import WindowModel
+from brainbrr.signal.window_eeg import Backend, WindowEeg
 
 SELFTEST_WINDOWS = 6
 QUIET, LOUD = 0.5, 3.0
 
 
-def difference_on_windows(ours: WindowModel, theirs: WindowModel, detector: Detector) -> float:
+def difference_on_windows(ours: Backend, theirs: Backend, detector: Detector) -> float:
     """Largest difference of a probability on three windows: whole, one electrode absent, most
     absent; alone and as one batch."""
     minute = selftest_minute(detector)
@@ -28,9 +29,10 @@ def difference_on_windows(ours: WindowModel, theirs: WindowModel, detector: Dete
     observed[1, 4] = observed[2, :11] = False
     center = np.full((3, N_ELECTRODES), 1.5, dtype=np.float32)
     scale = np.full((3, N_ELECTRODES), SCALE_UV, dtype=np.float32)
-    expected = theirs(eeg, observed, center, scale)
-    alone = ours(eeg[:1], observed[:1], center[:1], scale[:1])
-    together = ours(eeg, observed, center, scale)
+    windows = WindowEeg(eeg, observed, center, scale)
+    expected = theirs(windows)
+    alone = ours(WindowEeg(eeg[:1], observed[:1], center[:1], scale[:1]))
+    together = ours(windows)
     return float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
 
 

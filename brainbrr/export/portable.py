@@ -13,11 +13,11 @@ from brainbrr.data.windows.index import Windowing
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.export.refusals import REMEDY, InvalidExport, LyingMetadata
-from brainbrr.inference.detector import Annotator, Detector
+from brainbrr.inference.annotator import Annotator
 from brainbrr.release.description import described
 from brainbrr.release.refusals import InvalidDetector, shown
 from brainbrr.release.schema import Description, read_description
-from brainbrr.signal.window_model import WindowModel
+from brainbrr.signal.window_eeg import Backend
 
 KEY = "brainbrr"
 """Under which name the description lies in the metadata of a file."""
@@ -37,7 +37,7 @@ class ExportedDetector(Annotator):
         file_digest: SHA-256 of the file.
     """
 
-    windows: WindowModel
+    windows: Backend
     model: dict[str, Any]
     preparation: Preparation
     windowing: Windowing
@@ -53,18 +53,18 @@ class ExportedDetector(Annotator):
         return self.file_digest
 
     @property
-    def window_model(self) -> WindowModel:
+    def backend(self) -> Backend:
         """What runs the file."""
         return self.windows
 
 
-def description_of(detector: Detector, export: Mapping[str, Any]) -> str:
+def description_of(detector: Annotator, export: Mapping[str, Any]) -> str:
     """Everything but the weights as JSON: what `detector.yaml` would hold, and about the export."""
     values = {"detector": described(detector, {}), "export": dict(export)}
     return json.dumps(values, allow_nan=False)
 
 
-def exported_detector(text: str | None, windows: WindowModel, file_digest: str) -> ExportedDetector:
+def exported_detector(text: str | None, windows: Backend, file_digest: str) -> ExportedDetector:
     """The detector that a description and a computation make.
 
     Raises:

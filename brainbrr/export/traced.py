@@ -32,7 +32,7 @@ class StoredWindows(nn.Module):
         self.network = network
 
     def forward(self, eeg: Tensor, observed: Tensor, center_uv: Tensor, scale_uv: Tensor) -> Tensor:
-        """Probability of each sample `(batch, samples)`; arguments as in `WindowModel`."""
+        """Probability of each sample `(batch, samples)`; arguments as in `Backend`."""
         scaled = standardize(eeg, observed, center_uv, scale_uv)
         return torch.sigmoid(self.network(scaled, observed).float())
 

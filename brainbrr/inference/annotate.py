@@ -1,7 +1,9 @@
-"""Many recordings annotated, their windows in full batches, into a tree that mirrors the input's.
+"""Annotate many recordings, their windows in full batches, into a tree that mirrors the input's.
 
-The next recordings are prepared while the network runs. Prepared EEG lies on disk, so that a night
-needs little memory; what was finished before a kill is not done again.
+    jobs -> prepared ahead, on disk -> run_batched -> events, evidence -> files, a row in the ledger
+
+Prepared EEG lies on disk, so that a night needs little memory; recordings that were finished before
+a kill are not computed again.
 """
 
 import logging
@@ -14,41 +16,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InUse
 from brainbrr.file_lock import lock
-from brainbrr.inference.detector import BATCH_SIZE, Annotator
-from brainbrr.inference.evidence import Evidence, evidence_of, with_channels
+from brainbrr.inference.annotator import BATCH_SIZE, Annotator
+from brainbrr.inference.evidence import Evidence, with_channels
 from brainbrr.inference.ledger import LEDGER, Ledger
 from brainbrr.inference.prepared_eeg import PreparedEeg, prepare_to_disk
 from brainbrr.inference.recordings import Job
 from brainbrr.inference.results import Result, result_files, write_result
-from brainbrr.inference.rollout import Rollout, pack
-from brainbrr.signal.window_model import WindowModel
+from brainbrr.inference.rollout import RecordingWindows, run_batched
+from brainbrr.signal.window_eeg import Backend
 
 log = logging.getLogger(__name__)
 
 CLAIMS = ".claims"
 PREPARING = ".preparing"
 FAULTS = (BrainbrrError, OSError, ValueError, ArithmeticError, LookupError, MemoryError)
-"""What a single recording can bring about: refusals, the disk's, and damage met half-way."""
-
-
-class RecordingsFailed(BrainbrrError):
-    """Some recordings could not be annotated; the others were."""
-
-
-class OutputBusy(BrainbrrError):
-    """Another run writes into the same folder."""
+"""What one recording can raise: refusals, errors of the disk, and damage found half-way."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How recordings are annotated; none of it but `evidence` changes what is found.
+    """How recordings are annotated; of these only `evidence` changes what the events hold.
 
     Attributes:
         formats: keys of `WRITERS`.
         traces: also keep the probability over time.
-        evidence: name the electrodes that mattered, for 21 windows an event.
+        evidence: name the contributing electrodes, for 21 windows per event.
         batch_size: windows computed at once.
         workers: threads that prepare recordings while the network runs; 0 for one after the other.
     """
@@ -60,13 +54,13 @@ class Settings:
     workers: int = 1
 
     def files(self, job: Job) -> list[Path]:
-        """The files that a recording's results will be."""
+        """Return the files that a recording's results will be in."""
         return result_files(job, self.formats, traces=self.traces)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one recording: `done` now, `kept` from an earlier run, or `failed`."""
+    """The result of one recording: `done` now, `kept` from an earlier run, or `failed`."""
 
     job: Job
     state: Literal["done", "kept", "failed"]
@@ -82,85 +76,84 @@ class Annotating:
         detector: any form of it.
         output: the folder that results go into.
         ledger: what that folder holds.
-        model: the form that computes.
-        advance: told the recordings, in fractions, and the seconds of EEG that each batch brought.
+        backend: what computes.
+        advance: called with the recordings, in fractions, and the seconds of EEG of each batch.
     """
 
     detector: Annotator
     output: Path
     ledger: Ledger
     settings: Settings
-    model: WindowModel
+    backend: Backend
     advance: Callable[[float, float], None] = lambda recordings, seconds: None
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        """Annotate recordings; one that fails leaves nothing behind and stops no other.
+        """Annotate recordings; one that fails leaves no file and stops no other.
 
         Raises:
-            OutputBusy: another run writes into the same folder.
+            InUse: another run writes into the same folder.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         with lock(self.output / CLAIMS, LEDGER, wait=False) as claimed:
             if claimed == "busy":
-                raise OutputBusy(
-                    "no other run into the same folder", str(self.output), "Wait until it ends."
-                )
-            # Under the claim, whatever lies here is a killed run's.
+                raise InUse(f"another run writes into {self.output}", "Wait until it ends.")
+            # While the folder is locked, whatever lies here is a killed run's.
             for left in self.output.glob(f"{PREPARING}-*"):
                 shutil.rmtree(left, ignore_errors=True)
             with tempfile.TemporaryDirectory(prefix=f"{PREPARING}-", dir=self.output) as folder:
                 yield from self._annotated(list(jobs), Path(folder))
 
     def _annotated(self, jobs: list[Job], folder: Path) -> Iterator[Outcome]:
-        told: deque[Outcome] = deque()
-        underway: dict[int, tuple[Job, Path]] = {}
-        rollouts = self._rollouts(jobs, folder, told, underway)
-        for rollout in pack(rollouts, self.model, self.settings.batch_size, self.advance):
-            job, place = underway.pop(id(rollout))
+        settled: deque[Outcome] = deque()
+        running: dict[int, tuple[Job, Path]] = {}
+        recordings = self._recordings(jobs, folder, settled, running)
+        batch_size, advance = self.settings.batch_size, self.advance
+        for recording in run_batched(recordings, self.backend, batch_size, advance):
+            job, file = running.pop(id(recording))
             try:
-                outcome = self._written(job, rollout)
+                outcome = self._written(job, recording)
             except FAULTS as error:
                 outcome = self._failed(job, error)
-            place.unlink(missing_ok=True)
-            yield from _drained(told)
+            file.unlink(missing_ok=True)
+            yield from _drained(settled)
             yield outcome
-        yield from _drained(told)
+        yield from _drained(settled)
 
-    def _rollouts(
+    def _recordings(
         self,
         jobs: list[Job],
         folder: Path,
-        told: deque[Outcome],
-        underway: dict[int, tuple[Job, Path]],
-    ) -> Iterator[Rollout]:
-        """Recordings ready for the network; what became of the others is told."""
+        settled: deque[Outcome],
+        running: dict[int, tuple[Job, Path]],
+    ) -> Iterator[RecordingWindows]:
+        """Yield recordings ready for the network; the outcome of the others goes to `settled`."""
         waiting = []
         for number, job in enumerate(jobs):
             if self.ledger.is_done(job, self.settings.files(job)):
-                told.append(Outcome(job, "kept"))
+                settled.append(Outcome(job, "kept"))
             else:
                 waiting.append((job, folder / f"{number}.npy"))
-        for job, place, future in self._prepared(waiting):
+        for job, file, future in self._prepared(waiting):
             try:
                 detector = self.detector
-                rollout = Rollout(future.result(), detector.windowing, detector.reading)
+                recording = RecordingWindows(future.result(), detector.windowing, detector.tiling)
             except FAULTS as error:
-                told.append(self._failed(job, error))
-                place.unlink(missing_ok=True)
+                settled.append(self._failed(job, error))
+                file.unlink(missing_ok=True)
                 continue
-            underway[id(rollout)] = job, place
-            yield rollout
+            running[id(recording)] = job, file
+            yield recording
 
     def _prepared(
         self, waiting: list[tuple[Job, Path]]
     ) -> Iterator[tuple[Job, Path, "Future[PreparedEeg]"]]:
-        """Recordings in order, each prepared at the latest when it is asked for; no more of them
-        lie on disk than there are workers, and one."""
+        """Yield recordings in order, prepared ahead by the workers; on disk lies at most one more
+        than there are workers."""
         ahead: deque[tuple[Job, Path, Future[PreparedEeg]]] = deque()
         pool = ThreadPoolExecutor(max(self.settings.workers, 1))
         try:
-            for job, place in waiting:
-                ahead.append((job, place, pool.submit(self._prepare, job, place)))
+            for job, file in waiting:
+                ahead.append((job, file, pool.submit(self._prepare, job, file)))
                 if len(ahead) > self.settings.workers:
                     yield ahead.popleft()
             while ahead:
@@ -168,20 +161,19 @@ class Annotating:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _prepare(self, job: Job, place: Path) -> PreparedEeg:
+    def _prepare(self, job: Job, file: Path) -> PreparedEeg:
         self.ledger.begin(job, self.settings.files(job))
-        return prepare_to_disk(job.source, self.detector.preparation, place)
+        return prepare_to_disk(job.source, self.detector.preparation, file)
 
-    def _written(self, job: Job, rollout: Rollout) -> Outcome:
-        trace = rollout.trace()
+    def _written(self, job: Job, recording: RecordingWindows) -> Outcome:
+        trace = recording.trace()
         annotation = self.detector.events(trace)
         evidence: tuple[Evidence, ...] = ()
         if self.settings.evidence:
-            evidence = evidence_of(
-                self.detector,
-                rollout.prepared,
+            evidence = self.detector.evidence(
+                recording.prepared,
                 annotation,
-                model=self.model,
+                backend=self.backend,
                 batch_size=self.settings.batch_size,
             )
         result = Result(with_channels(annotation, evidence), trace, evidence)
@@ -198,6 +190,6 @@ class Annotating:
         return Outcome(job, "failed", error=error)
 
 
-def _drained(told: deque[Outcome]) -> Iterator[Outcome]:
-    while told:
-        yield told.popleft()
+def _drained(settled: deque[Outcome]) -> Iterator[Outcome]:
+    while settled:
+        yield settled.popleft()

@@ -1,69 +1,63 @@
-"""A detector's network made faster at a stated price."""
+"""A detector's network through torch.compile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from brainbrr.inference.detector import Annotator, Detector, SpeedNotOffered
+from brainbrr.errors import InvalidOption
+from brainbrr.inference.annotator import Annotator
+from brainbrr.inference.detector import Detector
 from brainbrr.inference.tiling import WINDOWS
-from brainbrr.inference.torch_backend import TorchWindows
-from brainbrr.signal.window_model import WindowModel
+from brainbrr.signal.window_eeg import Backend, WindowEeg
 
 
 @dataclass(frozen=True)
-class FilledWindows:
-    """A compiled network, which is compiled anew for each size of batch: a last one is filled up.
+class PaddedBatches:
+    """A backend that always gets full batches: a network is compiled again for each batch size.
 
     Attributes:
-        windows: the network.
-        batch_size: rows of every batch.
+        backend: the compiled network.
+        batch_size: windows in every batch.
     """
 
-    windows: TorchWindows
+    backend: Backend
     batch_size: int
 
-    def __call__(
-        self,
-        eeg: NDArray[np.int16],
-        observed: NDArray[np.bool_],
-        center_uv: NDArray[np.float32],
-        scale_uv: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Probability of each sample; see `WindowModel`."""
-        n = len(eeg)
-        filled = [
-            np.concatenate([array, array[-1:].repeat(self.batch_size - n, 0)])
-            for array in (eeg, observed, center_uv, scale_uv)
-        ]
-        return self.windows(*filled)[:n]
+    def __call__(self, windows: WindowEeg) -> NDArray[np.float32]:
+        """Compute the probability of each sample; the last window stands in for missing ones."""
+        n = len(windows.eeg)
+        padded = (
+            np.concatenate([part, part[-1:].repeat(self.batch_size - n, 0)]) for part in windows
+        )
+        return self.backend(WindowEeg(*padded))[:n]
 
 
-def fast_form(detector: Annotator, *, compiled: bool, batch_size: int) -> WindowModel:
-    """What computes a detector's windows, as fast as asked for.
+def choose_backend(detector: Annotator, *, compiled: bool, batch_size: int) -> Backend:
+    """Return what computes a detector's windows.
 
     Args:
         compiled: through torch.compile; the first batch takes a minute.
         batch_size: windows in a batch.
 
     Raises:
-        SpeedNotOffered: a form that is compiled already, or stretches of many lengths.
+        InvalidOption: an exported form, which is compiled already, or segments of many lengths.
     """
     if not compiled:
-        return detector.window_model
+        return detector.backend
     if not isinstance(detector, Detector):
-        raise SpeedNotOffered(
+        raise InvalidOption(
             "compile=false for an exported detector",
             "compile=true",
             "Give the detector's folder, or leave compile= out.",
         )
-    if detector.reading != WINDOWS:
-        raise SpeedNotOffered(
-            f"reading={WINDOWS} for a compiled network, which is compiled for one length",
-            f"reading={detector.reading}, compile=true",
+    if detector.tiling != WINDOWS:
+        raise InvalidOption(
+            f"tiling={WINDOWS} for a compiled network, which is compiled for one length",
+            f"tiling={detector.tiling}, compile=true",
             "Leave one of the two out.",
         )
     network: Any = torch.compile(detector.network.eval())
-    return FilledWindows(TorchWindows(network, detector.precision), batch_size)
+    return PaddedBatches(replace(detector.backend, network=network), batch_size)

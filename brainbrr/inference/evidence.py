@@ -1,33 +1,30 @@
-"""Why a detector raised an alarm: the electrodes that mattered, and the graph before and at onset.
+"""Why a detector raised an alarm: the contributing electrodes, and the graph before and at onset.
 
 Method: occlusion (Zeiler and Fergus 2014). One window with the event's onset in its middle runs
-once with all electrodes and once without each of them; a network knows what an absent electrode is,
-so leaving one out asks it a question it understands. An electrode matters by as much as the event's
-mean log-odds fall without it. The cost is 20 windows an event in any form of a detector, one more
-where it has a graph to show, and no gradient's memory.
+once with all electrodes and once without each of them; the network was trained with absent
+electrodes, so occlusion stays in distribution. An electrode's importance is the fall of the event's
+mean log-odds without it. The cost is 20 windows per event in any form of a detector, one more if it
+has a graph to show, and no memory for gradients.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
-from brainbrr.inference.prepared_eeg import PreparedEeg
-from brainbrr.inference.rollout import Rollout
+from brainbrr.inference.rollout import RecordingWindows, checked
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
-from brainbrr.signal.window_model import WindowModel
+from brainbrr.signal.window_eeg import Backend, WindowEeg
 
-if TYPE_CHECKING:
-    from brainbrr.inference.detector import Annotator
+Adjacency = Callable[[WindowEeg], NDArray[np.float32] | None]
+"""One window to its graph, `(frames, 19, 19)`, or None if the detector has no graph."""
 
-NAMED_SHARE = 0.5
-"""The fewest electrodes that hold this share of all importance are named."""
+NAMED_FRACTION = 0.5
+"""The fewest electrodes that hold this fraction of all importance are named."""
 MAX_NAMED = 6
 GRAPH_S = 10.0
 """Seconds before onset, and after it, over which the graph is averaged."""
@@ -37,14 +34,14 @@ SURE = 1e-6
 
 @dataclass(frozen=True)
 class Evidence:
-    """What spoke for one event.
+    """What an event was found on.
 
     Attributes:
         importance: fall of the event's mean log-odds without each electrode, `(19,)`; NaN where
             the electrode was absent anyway.
-        graph_before, graph_at_onset: mean strength of the tie of each two electrodes over
-            `GRAPH_S` before and after onset, `(19, 19)`; None where the detector has no graph, or
-            the event begins with the recording.
+        graph_before, graph_at_onset: mean edge weight of each two electrodes over `GRAPH_S` before
+            and after onset, `(19, 19)`; None if the detector has no graph, or the event begins with
+            the recording.
     """
 
     importance: NDArray[np.float64]
@@ -53,15 +50,15 @@ class Evidence:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The electrodes that mattered most, the most important first; none where none did."""
+        """The electrodes that contributed most, the most important first; empty if none did."""
         gain = np.where(self.importance > 0, self.importance, 0.0)
         order = np.argsort(-gain, kind="stable")
         reached = np.cumsum(gain[order])
-        n_named = int(np.searchsorted(reached, NAMED_SHARE * reached[-1])) + 1
+        n_named = int(np.searchsorted(reached, NAMED_FRACTION * reached[-1])) + 1
         return tuple(ELECTRODES[i] for i in order[: min(n_named, MAX_NAMED)] if gain[i] > 0)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: importance by electrode, and the graphs as lists of rows."""
+        """Return plain values: importance by electrode, and the graphs as lists of rows."""
         return {
             "importance": {
                 name: None if np.isnan(value) else round(float(value), 4)
@@ -74,41 +71,16 @@ class Evidence:
 
 
 def _rows(graph: NDArray[np.float32] | None) -> list[list[float]] | None:
-    return None if graph is None else [[round(float(tie), 4) for tie in row] for row in graph]
-
-
-def evidence_of(
-    detector: Annotator,
-    recording: PreparedEeg,
-    annotation: Annotation,
-    *,
-    model: WindowModel | None = None,
-    batch_size: int = 4,
-) -> tuple[Evidence, ...]:
-    """The evidence for each event of a recording, in the order of the annotation.
-
-    Args:
-        detector: any form; the graph is told by those that have one.
-        recording: the EEG that the events were found in.
-        model: the form that computes, the detector's own where None.
-        batch_size: windows computed at once.
-    """
-    if not annotation.events:
-        return ()
-    layout = Rollout(recording, detector.windowing)
-    model = model or detector.window_model
-    return tuple(
-        _evidence(detector, layout, event, model, batch_size) for event in annotation.events
-    )
+    return None if graph is None else [[round(float(edge), 4) for edge in row] for row in graph]
 
 
 def with_channels(annotation: Annotation, evidence: Sequence[Evidence]) -> Annotation:
-    """The events with the electrodes that mattered; unchanged where there is no evidence."""
+    """Name each event's contributing electrodes; without evidence the events stay as they are."""
     if not evidence:
         return annotation
     events = tuple(
-        replace(event, channels=found.channels)
-        for event, found in zip(annotation.events, evidence, strict=True)
+        replace(event, channels=reasons.channels)
+        for event, reasons in zip(annotation.events, evidence, strict=True)
     )
     return replace(annotation, events=events)
 
@@ -118,96 +90,120 @@ class OnsetWindow:
     """The window that holds an event's onset in its middle, as far as the recording goes.
 
     Attributes:
-        eeg: int16 `(19, length)`.
-        observed: `(19,)`.
+        window: its EEG.
         first: sample of the recording at which it begins.
         inside: `(length,)` samples of it that belong to the event.
     """
 
-    eeg: NDArray[np.int16]
-    observed: NDArray[np.bool_]
+    window: WindowEeg
     first: int
     inside: NDArray[np.bool_]
 
 
-def onset_window(layout: Rollout, event: Event) -> OnsetWindow:
-    """The window that an event's evidence is sought in; it crosses no gap of the recording."""
-    rate_hz, length = layout.windowing.rate_hz, layout.windowing.length
+def onset_window(recording: RecordingWindows, event: Event) -> OnsetWindow:
+    """Read the window that an event's evidence is sought in; it crosses no gap of the recording."""
+    rate_hz, length = recording.windowing.rate_hz, recording.windowing.length
     onset, offset = round(event.onset_s * rate_hz), round(event.offset_s * rate_hz)
-    moved = layout.around(onset)
-    window = layout.read(moved)
-    samples = moved[0] + np.arange(length)
-    inside = (samples >= onset) & (samples < offset) & (samples < moved[1])
-    return OnsetWindow(window, layout.observed_at(moved), int(moved[0]), inside)
+    span = recording.around(onset)
+    samples = span[0] + np.arange(length)
+    inside = (samples >= onset) & (samples < offset) & (samples < span[1])
+    return OnsetWindow(recording.read(span), int(span[0]), inside)
 
 
 def event_log_odds(
-    model: WindowModel,
-    window: OnsetWindow,
-    recording: PreparedEeg,
+    backend: Backend,
+    window: WindowEeg,
+    inside: NDArray[np.bool_],
     observed: NDArray[np.bool_],
     batch_size: int,
 ) -> NDArray[np.float64]:
-    """Mean log-odds of the event in its window, for each choice of electrodes.
+    """Compute the mean log-odds of an event in its window, for each choice of electrodes.
 
     Args:
+        inside: `(samples,)`, which samples belong to the event.
         observed: `(choices, 19)`, which electrodes the network may see.
 
     Returns:
         `(choices,)`.
+
+    Raises:
+        NonFiniteOutput: the network gave NaN or infinity.
     """
     parts: list[NDArray[np.float64]] = []
-    center_uv = np.asarray(recording.center_uv, dtype=np.float32)[None]
-    scale_uv = np.asarray(recording.scale_uv, dtype=np.float32)[None]
     for first in range(0, len(observed), batch_size):
-        seen = observed[first : first + batch_size]
-        n = len(seen)
-        probability = model(
-            np.repeat(window.eeg[None], n, 0),
-            seen,
-            np.repeat(center_uv, n, 0),
-            np.repeat(scale_uv, n, 0),
-        )[:, window.inside].astype(np.float64)
-        sure = np.clip(probability, SURE, 1 - SURE)
-        parts.append((np.log(sure) - np.log1p(-sure)).mean(axis=1))
+        chosen = observed[first : first + batch_size]
+        batch = window.repeated(len(chosen))._replace(observed=chosen)
+        output = checked(backend(batch), lambda _: "the window of an event's evidence")
+        probability = np.clip(output[:, inside].astype(np.float64), SURE, 1 - SURE)
+        parts.append((np.log(probability) - np.log1p(-probability)).mean(axis=1))
     return np.concatenate(parts)
 
 
-def _evidence(
-    detector: Annotator, layout: Rollout, event: Event, model: WindowModel, batch_size: int
-) -> Evidence:
-    window = onset_window(layout, event)
-    present = np.flatnonzero(window.observed)
+def electrode_importance(
+    backend: Backend, window: WindowEeg, inside: NDArray[np.bool_], batch_size: int
+) -> NDArray[np.float64]:
+    """Compute how far an event's mean log-odds fall without each electrode, `(19,)`.
+
+    Returns:
+        NaN for electrodes that are absent anyway, and for all if there is nothing to compare.
+    """
     importance = np.full(N_ELECTRODES, np.nan)
-    if len(present) > 1 and window.inside.any():
-        without = np.repeat(window.observed[None], len(present) + 1, 0)
-        without[np.arange(1, len(present) + 1), present] = False
-        odds = event_log_odds(model, window, layout.prepared, without, batch_size)
+    present = np.flatnonzero(window.observed)
+    if len(present) > 1 and inside.any():
+        choices = np.repeat(window.observed[None], len(present) + 1, 0)
+        choices[np.arange(1, len(present) + 1), present] = False
+        odds = event_log_odds(backend, window, inside, choices, batch_size)
         importance[present] = odds[0] - odds[1:]
-    onset = round(event.onset_s * layout.windowing.rate_hz) - window.first
-    before, at_onset = _graphs(detector, layout, window, onset)
-    return Evidence(importance, before, at_onset)
+    return importance
 
 
-def _graphs(
-    detector: Annotator, layout: Rollout, window: OnsetWindow, onset: int
-) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-    """The mean graph before and at onset, where the detector has a graph."""
-    if not window.observed.any():
-        return None, None
-    adjacency = detector.adjacency(
-        window.eeg, window.observed, layout.prepared.center_uv, layout.prepared.scale_uv
-    )
-    if adjacency is None:
-        return None, None
-    samples_per_frame = len(window.inside) / len(adjacency)
-    frame, span = (
-        round(samples / samples_per_frame)
-        for samples in (onset, GRAPH_S * layout.windowing.rate_hz)
-    )
-    before = adjacency[max(frame - span, 0) : frame]
-    at_onset = adjacency[frame : frame + span]
-    return (
+def event_evidence(
+    recording: RecordingWindows,
+    event: Event,
+    backend: Backend,
+    adjacency: Adjacency,
+    batch_size: int,
+) -> Evidence:
+    """Compute the evidence for one event of a recording."""
+    onset = onset_window(recording, event)
+    importance = electrode_importance(backend, onset.window, onset.inside, batch_size)
+    graph = adjacency(onset.window) if onset.window.observed.any() else None
+    if graph is None:
+        return Evidence(importance)
+    samples_per_frame = len(onset.inside) / len(graph)
+    rate_hz = recording.windowing.rate_hz
+    frame = round((round(event.onset_s * rate_hz) - onset.first) / samples_per_frame)
+    n_frames = round(GRAPH_S * rate_hz / samples_per_frame)
+    before, at_onset = graph[max(frame - n_frames, 0) : frame], graph[frame : frame + n_frames]
+    return Evidence(
+        importance,
         before.mean(0) if len(before) else None,
         at_onset.mean(0) if len(at_onset) else None,
     )
+
+
+def graph_during(
+    recording: RecordingWindows, onset_s: float, offset_s: float, adjacency: Adjacency
+) -> NDArray[np.float32] | None:
+    """Return the mean weights `(19, 19)` of the electrode graph during an event.
+
+    They are those of one window with the event in its middle, or, if the event is longer, with its
+    onset in the first quarter.
+
+    Returns:
+        None if the detector has no graph, or no electrode is usable in the window.
+    """
+    windowing, n_samples = recording.windowing, recording.prepared.eeg.shape[1]
+    onset, offset = (round(edge * windowing.rate_hz) for edge in (onset_s, offset_s))
+    length = windowing.length
+    lead = max((length - (offset - onset)) // 2, length // 4)
+    start = int(np.clip(onset - lead, 0, max(n_samples - length, 0)))
+    window = recording.read(np.array([start, min(start + length, n_samples)]))
+    frames = adjacency(window) if window.observed.any() else None
+    if frames is None:
+        return None
+    per_sample = len(frames) / length
+    first = min(int((onset - start) * per_sample), len(frames) - 1)
+    last = max(int(np.ceil((offset - start) * per_sample)), first + 1)
+    graph: NDArray[np.float32] = frames[first:last].mean(0)
+    return graph

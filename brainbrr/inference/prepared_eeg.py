@@ -1,4 +1,4 @@
-"""Prepared EEG of one recording, in memory or on disk, with what a network must know beside it."""
+"""Prepared EEG of one recording, in memory, in a file or in a corpus's cache."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.preparation.preparation import (
     Preparation,
     PreparedSignal,
@@ -21,6 +22,7 @@ from brainbrr.data.preparation.preparation import (
 )
 from brainbrr.data.recordings.read import open_recording
 from brainbrr.data.recordings.recording import Recording
+from brainbrr.data.windows.index import require_length
 from brainbrr.events.intervals import Intervals, as_intervals
 from brainbrr.signal.quantization import quantize
 
@@ -43,8 +45,8 @@ class Samples(Protocol):
 
 
 class SamplesOnDisk:
-    """A `.npy` that is mapped for each slice and let go: what was read once stays in no one's
-    memory, as it would with one mapping of a whole night."""
+    """A `.npy` that is mapped for each slice and then closed: with one mapping of a whole night,
+    all that was read would stay in memory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,6 +69,7 @@ class PreparedEeg:
         gaps: `(n, 2)` seconds without signal.
         bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
         start: date and time of the first sample, or None.
+        name: what messages call it.
     """
 
     eeg: Samples
@@ -76,10 +79,17 @@ class PreparedEeg:
     gaps: Intervals
     bad_spans: Sequence[Sequence[Any]]
     start: datetime | None = None
+    name: str = "the recording"
 
     @classmethod
-    def of(cls, signal: PreparedSignal, eeg: Samples, start: datetime | None) -> PreparedEeg:
-        """What preparation gave."""
+    def of(
+        cls,
+        signal: PreparedSignal,
+        eeg: Samples,
+        start: datetime | None,
+        name: str = "the recording",
+    ) -> PreparedEeg:
+        """Return what preparation gave."""
         return cls(
             eeg,
             np.asarray(signal.observed),
@@ -88,6 +98,29 @@ class PreparedEeg:
             as_intervals(signal.gaps),
             signal.bad_spans,
             start,
+            name,
+        )
+
+    @classmethod
+    def of_row(cls, row: ManifestRow, eeg: NDArray[np.int16], rate_hz: float) -> PreparedEeg:
+        """Return a recording of a corpus.
+
+        Args:
+            eeg: its cached signal.
+            rate_hz: samples per second of it.
+
+        Raises:
+            StaleCache: the signal is not as long as the manifest row states.
+        """
+        require_length(row, eeg, rate_hz)
+        return cls(
+            eeg,
+            row.observed_mask,
+            np.asarray(row.center_uv, dtype=np.float32),
+            np.asarray(row.scale_uv, dtype=np.float32),
+            row.gap_intervals,
+            row.bad_spans,
+            name=row.recording_id,
         )
 
 
@@ -108,14 +141,15 @@ def prepare_to_disk(
 
         blocks = MneBlocks(source)
     signal = prepare_blocks(blocks, preparation, target)
-    return PreparedEeg.of(signal, SamplesOnDisk(target), blocks.start)
+    name = source.name if isinstance(source, Path) else "the recording"
+    return PreparedEeg.of(signal, SamplesOnDisk(target), blocks.start, name)
 
 
 @contextmanager
 def prepared(
     source: str | Path | Recording | mne.io.BaseRaw, preparation: Preparation
 ) -> Iterator[PreparedEeg]:
-    """A recording prepared for the time of a `with` block."""
+    """Prepare a recording for the time of a `with` block."""
     if isinstance(source, Recording):
         signal, eeg_uv = prepare(source, preparation)
         yield PreparedEeg.of(signal, quantize(eeg_uv), source.start)

@@ -1,23 +1,17 @@
 """Which recordings an input names, and where the results of each go."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import NotFound
 
 RECORDING_SUFFIXES = {".edf", ".bdf", ".vhdr", ".set", ".fif", ".eeg"}
 RESULT_ENDING = "_events"
 BIDS_DESCRIPTION = "dataset_description.json"
 NOT_RAW = {"derivatives", "sourcedata", "code", "stimuli"}
 """Folders of a BIDS dataset that hold no raw recordings."""
-
-
-class NoRecordings(BrainbrrError):
-    """The input names no recording."""
 
 
 @dataclass(frozen=True)
@@ -34,39 +28,39 @@ class Job:
 
 
 def find_jobs(sources: str | Path | Iterable[str | Path], output: str | Path) -> list[Job]:
-    """The recordings that paths, folders or glob patterns name, sorted, with mirrored targets.
+    """Find the recordings that paths, folders or glob patterns name, sorted, with mirrored targets.
 
-    A folder is searched through, hidden folders and `output` left out; in a BIDS dataset raw EEG
-    alone is taken. Recordings that differ by their suffix alone keep it in their targets.
+    Folders are searched recursively except for hidden ones and `output`; in a BIDS dataset only raw
+    EEG is taken. Recordings that differ only by their suffix keep it in their targets.
 
     Raises:
-        NoRecordings: an input names none.
+        NotFound: an input names none.
     """
     if isinstance(sources, (str, Path)):
         sources = [sources]
     output = Path(output)
-    found: dict[Path, Path] = {}
+    targets: dict[Path, Path] = {}
     for source in sources:
         root, files = _search(Path(source), output)
         if not files:
             raise _none(Path(source))
-        found |= {file: output / file.relative_to(root).parent / _stem(file) for file in files}
-    shared = Counter(found.values())
+        targets |= {file: output / file.relative_to(root).parent / _stem(file) for file in files}
+    shared = Counter(targets.values())
     return [
         Job(file, target if shared[target] == 1 else target.with_name(_full_name(file)))
-        for file, target in sorted(found.items())
+        for file, target in sorted(targets.items())
     ]
 
 
 def bids_root(sources: str | Path | Iterable[str | Path]) -> Path | None:
-    """The BIDS dataset that the input is, or lies in; None where it is none."""
+    """Return the BIDS dataset that the input is or lies in, if there is one."""
     first = Path(sources if isinstance(sources, (str, Path)) else next(iter(sources)))
     folders = [first, *first.resolve().parents]
     return next((folder for folder in folders if (folder / BIDS_DESCRIPTION).is_file()), None)
 
 
 def _search(source: Path, output: Path) -> tuple[Path, list[Path]]:
-    """The folder that the output mirrors, and the recordings in it."""
+    """Return the folder that the output mirrors, and the recordings in it."""
     if source.is_file():
         return source.parent, [source]
     if source.is_dir():
@@ -103,9 +97,9 @@ def _full_name(file: Path) -> str:
     return f"{file.stem.removesuffix('_eeg')}_{file.suffix.lstrip('.').lower()}{RESULT_ENDING}"
 
 
-def _none(source: Path) -> NoRecordings:
+def _none(source: Path) -> NotFound:
     suffixes = " ".join(sorted(RECORDING_SUFFIXES))
-    return NoRecordings(
+    return NotFound(
         f"a recording, or a folder or pattern with some ({suffixes})",
         f"{source} with none" if source.exists() else f"{source}, which does not exist",
         "Name an existing file or folder with input=.",

@@ -1,4 +1,4 @@
-"""What a detector found in one recording, written in the formats that others read."""
+"""Write what a detector found in one recording, in the formats that other software reads."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brainbrr import __version__
 from brainbrr.atomic_io import atomic_write
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.csv_bi import write_csv_bi
 from brainbrr.events.edf_annotations import write_edf_annotations
@@ -20,10 +20,6 @@ from brainbrr.inference.recordings import BIDS_DESCRIPTION, RESULT_ENDING, Job
 BIDS_VERSION = "1.9.0"
 
 
-class UnknownFormat(BrainbrrError):
-    """An output format that is not offered."""
-
-
 @dataclass(frozen=True)
 class Result:
     """What a detector found in one recording.
@@ -31,7 +27,7 @@ class Result:
     Attributes:
         annotation: the events.
         trace: the probability they were found on.
-        evidence: one for each event, or none at all.
+        evidence: one for each event, or empty.
     """
 
     annotation: Annotation
@@ -40,8 +36,8 @@ class Result:
 
 
 def write_json(result: Result, path: Path) -> None:
-    """The events as a JSON object with `duration_s`, `start` and a list of `events`, each with its
-    evidence where there is some."""
+    """Write the events as a JSON object with `duration_s`, `start` and a list of `events`, each
+    with its evidence if there is any."""
     annotation = result.annotation
     events = [asdict(event) for event in annotation.events]
     for event, evidence in zip(events, result.evidence, strict=False):
@@ -63,27 +59,27 @@ WRITERS: dict[str, tuple[str, Callable[[Result, Path], None]]] = {
 
 
 def check_formats(formats: Iterable[str]) -> list[str]:
-    """The formats as a list.
+    """Return the formats as a list.
 
     Raises:
-        UnknownFormat: one is not in `WRITERS`.
+        InvalidOption: one is not in `WRITERS`.
     """
     formats = list(formats)
     for name in formats:
         if name not in WRITERS:
-            raise UnknownFormat(f"formats among {', '.join(WRITERS)}", name, "Correct format=.")
+            raise InvalidOption(f"formats among {', '.join(WRITERS)}", name, "Correct format=.")
     return formats
 
 
 def result_files(job: Job, formats: Iterable[str], *, traces: bool) -> list[Path]:
-    """The files that a recording's results will be."""
+    """Return the files that a recording's results will be in."""
     files = [job.target.with_name(job.target.name + WRITERS[name][0]) for name in formats]
     trace = _trace_path(job)
     return files + ([trace, trace.with_suffix(".json")] if traces else [])
 
 
 def write_result(result: Result, job: Job, formats: Iterable[str], *, traces: bool) -> None:
-    """Write the files of `result_files`, all or none."""
+    """Write the files of `result_files`, all or none of them."""
     try:
         if traces:
             save_trace(result.trace, _trace_path(job))
@@ -97,7 +93,7 @@ def write_result(result: Result, job: Job, formats: Iterable[str], *, traces: bo
 
 
 def write_bids_description(output: Path, source: Path) -> None:
-    """Say that a folder is a BIDS derivative of a dataset, and what made it."""
+    """Describe a folder as a BIDS derivative of a dataset, and what made it."""
     name = json.loads((source / BIDS_DESCRIPTION).read_text(encoding="utf-8")).get("Name", "")
     description = {
         "Name": f"Seizure events in {name}".strip(),

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from brainbrr import __version__
-from brainbrr.inference.detector import Detector
+from brainbrr.inference.annotator import Annotator
 from brainbrr.release.schema import SCHEMA, with_digest
 from brainbrr.signal.electrodes import ELECTRODES
 
 
-def described(detector: Detector, digests: dict[str, str]) -> dict[str, Any]:
+def described(detector: Annotator, digests: dict[str, str]) -> dict[str, Any]:
     """A detector but for its weights as plain values, in today's schema.
 
     Args:

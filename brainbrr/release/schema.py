@@ -52,7 +52,7 @@ RANGES = {
     "rate_hz": (16, 4096), "window_s": (0.5, 600), "stride_s": (0.1, 600), "filter_order": (1, 16),
     "mains": (1, 2000), "notch_q": (0.1, 1000), "epoch_s": (0.1, 60), "guard_epochs": (0, 100),
     "max_interpolated": (0, 19), "min_neighbours": (0, 19), "min_electrodes": (1, 19),
-    "temperature": (1e-3, 1e3), "bias": (-100, 100),
+    "trace_rate_hz": (0.1, 4096), "temperature": (1e-3, 1e3), "bias": (-100, 100),
 }  # fmt: skip
 """Where a detector's numbers may lie; those not named between 0 and a million."""
 WHOLE = {"filter_order", "guard_epochs", "max_interpolated", "min_neighbours", "min_electrodes"}

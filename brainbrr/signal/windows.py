@@ -52,8 +52,9 @@ def taper_weights(length: int, edge_weight: float = 0.1) -> NDArray[np.float32]:
 
 
 class Stitcher:
-    """Puts windows back on one recording's timeline as they come, holding two values a sample and
-    no window.
+    """Puts windows back on one timeline as they come, holding two values per sample and no window.
+
+    The timeline of a live signal grows, and its values are taken as soon as they are final.
 
     Args:
         n_samples: length of the timeline.
@@ -64,14 +65,35 @@ class Stitcher:
         self._taper = taper_weights(length)
         self._total = np.zeros(n_samples, dtype=np.float32)
         self._weight = np.zeros(n_samples, dtype=np.float32)
+        self._first = 0
 
     def add(self, values: NDArray[np.float32], span: NDArray[np.int64]) -> None:
-        """Take in one window's values, `(length,)` or longer; what lies beyond its span is padding
-        and ignored."""
+        """Add one window's values; those beyond its span are padding, and those at samples that
+        were taken come too late."""
         start, stop = span
-        taper = self._taper if len(values) == len(self._taper) else taper_weights(len(values))
-        self._total[start:stop] += taper[: stop - start] * values[: stop - start]
-        self._weight[start:stop] += taper[: stop - start]
+        taper = self._taper if len(values) <= len(self._taper) else taper_weights(len(values))
+        used = slice(max(self._first - start, 0), stop - start)
+        place = slice(max(start - self._first, 0), stop - self._first)
+        self._total[place] += taper[used] * values[used]
+        self._weight[place] += taper[used]
+
+    def grow(self, n_samples: int) -> None:
+        """Lengthen the timeline to `n_samples`, those that were taken included."""
+        n_more = n_samples - self._first - self._total.size
+        self._total = np.pad(self._total, (0, n_more))
+        self._weight = np.pad(self._weight, (0, n_more))
+
+    def mean(self) -> NDArray[np.float32]:
+        """Return the weighted averages that were not taken yet; each must lie in a window."""
+        return np.asarray(self._total / self._weight)
+
+    def take(self, stop: int) -> NDArray[np.float32]:
+        """Return the weighted averages up to sample `stop`, and forget them."""
+        n_taken = max(stop - self._first, 0)
+        taken = self.mean()[:n_taken]
+        self._total, self._weight = self._total[n_taken:].copy(), self._weight[n_taken:].copy()
+        self._first += n_taken
+        return taken
 
     def result(self, recorded: NDArray[np.int64]) -> NDArray[np.float32]:
         """The weighted average at each sample; 0 outside the `recorded` spans.

@@ -11,24 +11,20 @@ from brainbrr.data.recordings.edf.header import FIXED_BYTES, EdfHeader, parse_he
 from brainbrr.data.recordings.edf.reader import choose_channels, read_records, scaled
 from brainbrr.data.recordings.edf.tal import record_time_s
 from brainbrr.data.recordings.refusals import CorruptRecords
-from brainbrr.errors import BrainbrrError
-from brainbrr.streaming.source import Chunk, NothingToWatch
+from brainbrr.errors import InvalidFile, NotFound
+from brainbrr.streaming.source import Chunk
 
 _MAX_RECORDS = 60
 _JITTER_S = 0.1
-"""How far a record's time stamp may stray before it means a gap, as in continuous EDF+ files."""
-
-
-class FileReplaced(BrainbrrError):
-    """The file that was being followed is shorter than before, or another one."""
+"""How far a record's timestamp may stray before it means a gap, as in continuous EDF+ files."""
 
 
 class GrowingEdf:
     """A `LiveSource` of microvolts from a file that a recorder appends to.
 
-    Only whole data records are read; the number of records in the header, which recorders write
-    last or leave at -1, is left aside. EDF+ time stamps show gaps. EEG channels at another rate
-    than most are left out.
+    Only complete data records are read; the number of records in the header, which recorders write
+    last or leave at -1, is ignored. EDF+ timestamps show gaps. EEG channels at another rate than
+    most are left out.
 
     Args:
         path: the file, whose header is there.
@@ -60,11 +56,11 @@ class GrowingEdf:
         return None if start is None else start + timedelta(seconds=self._lead_s)
 
     def read(self) -> list[Chunk]:
-        """The whole records written since the last call, at most a minute or so of them.
+        """Return the complete records written since the last call, at most a minute or so of them.
 
         Raises:
-            FileReplaced: the file was cut, removed or exchanged.
-            CorruptRecords: in a discontinuous file, a time stamp is missing or runs back.
+            InvalidFile: the file was cut, removed or replaced.
+            CorruptRecords: in a discontinuous file, a timestamp is missing or runs back.
         """
         n_bytes = self._size() - self._header.header_bytes
         n_new = min(n_bytes // self._header.record_bytes - self._n_read, _MAX_RECORDS)
@@ -83,7 +79,7 @@ class GrowingEdf:
         return [*chunks, self._chunk(records[first:], first_s)]
 
     def close(self) -> None:
-        """Nothing is held open between reads."""
+        """Do nothing: no file is held open between reads."""
 
     def _size(self) -> int:
         try:
@@ -92,7 +88,7 @@ class GrowingEdf:
             identity, n_bytes = (0, 0), 0
         n_known = self._header.header_bytes + self._n_read * self._header.record_bytes
         if identity != self._identity or n_bytes < n_known:
-            raise FileReplaced(
+            raise InvalidFile(
                 "the same file, as long as before or longer",
                 "a shorter one, another one, or none",
                 "Start again on the file that the recorder writes now.",
@@ -103,18 +99,18 @@ class GrowingEdf:
         return Chunk(np.stack([scaled(records, channel) for channel in self._channels]), time_s)
 
     def _time(self, record: NDArray[np.integer]) -> float | None:
-        """When a record began; stamps of a continuous file that do not move on say nothing."""
+        """Return when a record began; constant timestamps of a continuous file are ignored."""
         due_s, stamp_s = self._due_s, self._stamp(record)
-        moves_on = stamp_s is not None and (due_s is None or stamp_s >= due_s - _JITTER_S)
-        if self._stamps is not None and self._header.is_discontinuous and not moves_on:
+        advances = stamp_s is not None and (due_s is None or stamp_s >= due_s - _JITTER_S)
+        if self._stamps is not None and self._header.is_discontinuous and not advances:
             raise CorruptRecords(
-                "a time stamp behind the last in each record of a discontinuous file",
+                "a timestamp in each record of a discontinuous file, later than the previous one",
                 "none" if stamp_s is None else "an earlier one",
                 "Check the recorder.",
             )
-        if moves_on and due_s is None and stamp_s is not None:
+        if advances and due_s is None and stamp_s is not None:
             self._lead_s = stamp_s
-        time_s = stamp_s if moves_on else due_s
+        time_s = stamp_s if advances else due_s
         self._due_s = None if time_s is None else time_s + self._header.record_s
         return time_s
 
@@ -128,28 +124,28 @@ class GrowingEdf:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What tells a file from another of the same name."""
-    found = path.stat()
-    return found.st_dev, found.st_ino
+    """Return what differs between two files of the same name."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def await_edf(path: Path, *, timeout_s: float | None, poll_s: float) -> GrowingEdf:
-    """The file, as soon as its header is written.
+    """Open a file as soon as its header is written.
 
     Args:
         path: may not exist yet.
-        timeout_s: how long to wait, or None for ever.
-        poll_s: seconds between looks.
+        timeout_s: how long to wait; None waits indefinitely.
+        poll_s: seconds between checks.
 
     Raises:
-        NothingToWatch: no whole header in time.
+        NotFound: no complete header in time.
         UnreadableRecording: the header is there and cannot be read as EEG.
     """
     began_s = time.monotonic()
     while not _has_header(path):
         if timeout_s is not None and time.monotonic() - began_s >= timeout_s:
-            raise NothingToWatch(
-                "an EDF or BDF with a whole header",
+            raise NotFound(
+                "an EDF or BDF with a complete header",
                 f"{path} with none after {timeout_s:g} s",
                 "Start the recorder first, or raise timeout_s.",
             )
@@ -158,8 +154,8 @@ def await_edf(path: Path, *, timeout_s: float | None, poll_s: float) -> GrowingE
 
 
 def _has_header(path: Path) -> bool:
-    """Whether the header is as long as its number of signals says; a number that is none counts as
-    there, to be refused by the reader."""
+    """Return whether the header is as long as its number of signals requires; an invalid number
+    counts as complete, to be refused by the reader."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

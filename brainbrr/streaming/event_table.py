@@ -1,10 +1,10 @@
-"""The table of a watched signal's events, written anew and durably whenever one is certain."""
+"""The table of a live signal's events, written again atomically whenever one is certain."""
 
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InUse
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.events.tsv import read_tsv, write_tsv
@@ -13,15 +13,11 @@ from brainbrr.streaming.detector_stream import StreamUpdate
 _ROUNDING_S = 1e-3
 
 
-class EventsOfAnother(BrainbrrError):
-    """A table that was written for another recording or by another detector."""
-
-
 class EventTable:
-    """Events of a stream in a file that is whole at any time.
+    """Events of a stream in a file that is complete at any time.
 
-    Where the file exists, watching is taken up again: the signal is heard from its beginning, and
-    the file stays as it is until its length is reached. What it held before must come out again.
+    If the file exists, watching resumes: the signal is replayed from its beginning, and the file
+    stays as it is until its length is reached. The events it holds must be found again.
 
     Args:
         path: the TSV, or None to keep the events in memory only.
@@ -45,14 +41,14 @@ class EventTable:
 
     @property
     def resumes_s(self) -> float:
-        """Length of the table that is being taken up, or 0."""
+        """Length of the table that is being resumed, or 0."""
         return self._held.duration_s if self._held else 0.0
 
     def add(self, update: StreamUpdate, start: datetime | None) -> None:
-        """Take in what a chunk made certain.
+        """Add what a chunk made certain.
 
         Raises:
-            EventsOfAnother: the older table held other events.
+            InUse: the table belongs to another recording or detector: it holds other events.
         """
         self._events += update.events
         new = bool(update.events) or update.ended or not self._written
@@ -78,7 +74,7 @@ class EventTable:
             for a, b in zip(before, again, strict=True)
         )
         if not same:
-            raise EventsOfAnother(
+            raise InUse(
                 f"the {len(before)} events that {self._path} holds before {until_s:.0f} s",
                 f"{len(again)} others from this recording and detector",
                 "Name another output, or remove the file.",

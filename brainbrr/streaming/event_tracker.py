@@ -1,4 +1,4 @@
-"""Events out of a trace that is still growing: those of `detect`, each as soon as it is certain."""
+"""Events of a trace that is still growing: those of `detect`, each as soon as it is certain."""
 
 from collections import deque
 from copy import deepcopy
@@ -13,7 +13,7 @@ from brainbrr.events.event import Event
 
 @dataclass
 class _Run:
-    """A stretch at or above `off`, or several that were merged; `total` adds up its levels."""
+    """A span at or above `off`, or several that were merged; `total` adds up its levels."""
 
     first: int
     last: int
@@ -24,19 +24,19 @@ class _Run:
 class EventTracker:
     """Smoothing, hysteresis, merging and minimum duration, one value of the trace at a time.
 
-    What comes out over one unbroken stretch equals `brainbrr.events.detection.detect` on all of it.
+    Over one unbroken run the events equal those of `brainbrr.events.detection.detect` on all of it.
     An event is certain when the level has stayed too low for so long that nothing can merge with it
     any more. Memory: as many values as the smoothing is wide.
 
     Args:
         detection: the detector's thresholds.
-        rate_hz: values a second.
+        rate_hz: values per second.
         onset_s: time of the first value on the stream's clock.
     """
 
     def __init__(self, detection: Detection, rate_hz: float, onset_s: float) -> None:
         self._detection, self._rate_hz, self._onset_s = detection, rate_hz, onset_s
-        # Levels are float32, and so are the thresholds that they are held against.
+        # Levels are float32, and so are the thresholds that they are compared with.
         self._on = float(np.float32(detection.on_threshold))
         self._off = float(max(np.float32(detection.off_threshold), np.finfo(np.float32).tiny))
         self._half = (round(detection.smoothing_s * rate_hz) | 1) // 2
@@ -49,7 +49,7 @@ class EventTracker:
         self._between = 0.0
 
     def push(self, probability: NDArray[np.float32]) -> list[Event]:
-        """The next values; the events that are certain now."""
+        """Take in the next values; return the events that are certain now."""
         events: list[Event] = []
         for value in probability.tolist():
             self._n_in += 1
@@ -63,7 +63,7 @@ class EventTracker:
         return events
 
     def finish(self) -> list[Event]:
-        """The stretch ends here; the events that are left."""
+        """End the run; return the events that are left."""
         events: list[Event] = []
         for n_in in range(self._n_level, self._n_in):
             before = max(n_in - self._half, 0)
@@ -73,7 +73,7 @@ class EventTracker:
         return events + self._close()
 
     def suspected(self, provisional: NDArray[np.float32]) -> list[Event]:
-        """The events there would be if the stretch ended with these values: a guess, for alarms."""
+        """Return the events there would be if the run ended with these values."""
         guess = deepcopy(self)
         return guess.push(provisional) + guess.finish()
 
@@ -82,7 +82,7 @@ class EventTracker:
         return float(np.float32(min(max((right - left) / width, 0.0), 1.0)))
 
     def _take(self, level: float) -> list[Event]:
-        """One smoothed value."""
+        """Take in one smoothed value."""
         at, self._n_level = self._n_level, self._n_level + 1
         if level >= self._off:
             self._run = self._run or _Run(at, at, 0.0, False)
@@ -99,7 +99,7 @@ class EventTracker:
         return []
 
     def _end_run(self) -> None:
-        """The level fell below `off`: keep the run if it reached `on`, merged with the one kept."""
+        """End a span above `off`: keep it if it reached `on`, merged with the one kept."""
         run, self._run = self._run, None
         if run is None:
             return
@@ -112,7 +112,7 @@ class EventTracker:
             self._kept, self._between = _Run(self._kept.first, run.last, total, True), 0.0
 
     def _close(self) -> list[Event]:
-        """The kept run as an event, if it is long enough."""
+        """Return the kept span as an event, if it is long enough."""
         kept, self._kept = self._kept, None
         if kept is None or kept.last - kept.first < self._detection.min_duration_s * self._rate_hz:
             return []

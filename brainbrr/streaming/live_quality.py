@@ -1,4 +1,4 @@
-"""Which channels can be believed now, and how they become electrodes, judged as time goes on."""
+"""Which channels are usable now, and how they are combined to electrodes, as time passes."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from brainbrr.signal.quality import GOOD, Codes, with_guard
 from brainbrr.signal.spline import Matrix
 
 Weights = tuple[Matrix, NDArray[np.bool_]]
-"""`(19, channels)`, and which of the 19 electrodes they give a signal that can be believed."""
+"""`(19, channels)`, and for which of the 19 electrodes they give a usable signal."""
 
 _MAX_KNOWN = 64
 
 
 class GuardedCodes:
-    """Verdicts of an unbroken run, each given out once the epochs that can taint it are known.
+    """Quality codes of an unbroken run, each released once all epochs that can taint it are known.
 
     Args:
         n_guard: how many epochs a bad one taints on either side.
@@ -33,19 +33,19 @@ class GuardedCodes:
         self._due = 0
 
     def push(self, codes: Codes) -> list[Codes]:
-        """Take in the next epoch's `(channels,)`; the verdicts that are final now."""
+        """Take in the next epoch's `(channels,)`; return the codes that are final now."""
         self._raw.append(codes)
         return self._release(len(self._raw) - self._n_guard)
 
     def revise(self, codes: Codes) -> bool:
-        """Replace the newest verdict, if it has not been given out."""
-        open_ = self._due < len(self._raw)
-        if open_:
+        """Replace the newest codes unless they were released; return whether that was possible."""
+        pending = self._due < len(self._raw)
+        if pending:
             self._raw[-1] = codes
-        return open_
+        return pending
 
     def finish(self) -> list[Codes]:
-        """What is left where the run ends."""
+        """End the run; return the codes that are left."""
         return self._release(len(self._raw))
 
     def _release(self, stop: int) -> list[Codes]:
@@ -61,17 +61,17 @@ class GuardedCodes:
 
 
 class RunningMontage:
-    """The montage solved anew whenever the set of channels that can be believed changes.
+    """The montage, solved again whenever the set of usable channels changes.
 
     The rule is that of a recording prepared as a whole, over the last `n_history` epochs instead of
-    all: a channel bad in more than `max_bad_fraction` of them is missing (and interpolated where
-    that is possible), one that is bad now keeps its place and is marked. So an electrode that falls
-    off and is put back counts again after a known time.
+    all: a channel bad in more than `max_bad_fraction` of them is missing (and interpolated if
+    that is possible), one that is bad now keeps its place and is marked. An electrode that falls
+    off and is put back is usable again after a known time.
 
     Args:
         channels: derivation of each useful channel.
         preparation: its limits.
-        n_history: epochs that are remembered.
+        n_history: epochs that are counted.
 
     Raises:
         MissingElectrodes: even all channels together do not give enough electrodes.
@@ -84,18 +84,17 @@ class RunningMontage:
         self._preparation = preparation
         self._history: deque[Codes] = deque(maxlen=n_history)
         self._known: dict[bytes, Weights] = {}
-        n_found = int(self._solve(np.ones(len(channels), bool), None).observed.sum())
-        if n_found < preparation.min_electrodes:
+        n_electrodes = int(self._solve(np.ones(len(channels), bool), None).observed.sum())
+        if n_electrodes < preparation.min_electrodes:
             raise MissingElectrodes(
-                f"channels that tell {preparation.min_electrodes} or more of the 19 electrodes "
-                "apart",
-                f"{n_found}",
+                f"channels that give {preparation.min_electrodes} or more of the 19 electrodes",
+                f"{n_electrodes}",
                 "Stream channels against a common reference or in a bipolar chain, with 10-20 "
                 "labels.",
             )
 
     def weights(self, codes: Codes) -> Weights:
-        """How the next epoch's channels, `(channels,)` verdicts, become electrodes."""
+        """Return how the next epoch's channels, with codes `(channels,)`, become electrodes."""
         self._history.append(codes)
         limit = self._preparation.max_bad_fraction
         usable = usable_channels(np.stack(self._history, axis=1), limit)

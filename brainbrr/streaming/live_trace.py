@@ -1,4 +1,4 @@
-"""One unbroken run of a stream: prepared pieces in, trace and events out."""
+"""One unbroken run of a stream: prepared chunks in, trace and events out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
 from brainbrr.streaming.event_tracker import EventTracker
 from brainbrr.streaming.live_evidence import LiveEvidence
-from brainbrr.streaming.live_run import Piece
-from brainbrr.streaming.live_windows import LiveWindows, Look
+from brainbrr.streaming.live_preparation import PreparedChunk
+from brainbrr.streaming.live_windows import LiveWindows, WindowScore
 
 Values = NDArray[np.float32]
 
@@ -26,8 +26,8 @@ class TracePart:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What one window says, in seconds on the stream's clock; see `StreamUpdate`."""
+class SegmentUpdate:
+    """What became known with one window, in seconds on the stream's clock; see `StreamUpdate`."""
 
     scored_s: float
     fixed: TracePart
@@ -43,10 +43,10 @@ class LiveTrace:
     Args:
         windows: of this run.
         tracker: of this run.
-        rate_hz: samples a second of the prepared signal.
-        trace_rate_hz: values a second of the trace.
+        rate_hz: samples per second of the prepared signal.
+        trace_rate_hz: values per second of the trace.
         onset_s: the run's first sample on the stream's clock.
-        evidence: names the electrodes of events; None leaves them out.
+        evidence: names the electrodes of events; None names none.
     """
 
     def __init__(
@@ -65,21 +65,21 @@ class LiveTrace:
         self._rest = np.empty(0, dtype=np.float32)
         self._n_fixed = 0
 
-    def push(self, piece: Piece) -> list[Sight]:
-        """The next piece; a sight for each window that it completes."""
-        return [self._sight(look) for look in self._windows.push(piece)]
+    def push(self, chunk: PreparedChunk) -> list[SegmentUpdate]:
+        """Take in the next chunk; return an update for each window that it completes."""
+        return [self._update(score) for score in self._windows.push(chunk)]
 
-    def finish(self) -> Sight:
-        """The run ends: everything is fixed and every event certain."""
-        return self._sight(self._windows.finish(), final=True)
+    def finish(self) -> SegmentUpdate:
+        """End the run: everything is fixed and every event certain."""
+        return self._update(self._windows.finish(), final=True)
 
-    def _sight(self, look: Look, *, final: bool = False) -> Sight:
-        fixed = np.concatenate([self._rest, look.fixed])
+    def _update(self, score: WindowScore, *, final: bool = False) -> SegmentUpdate:
+        fixed = np.concatenate([self._rest, score.fixed])
         n_whole = fixed.size if final else fixed.size // self._n_bin * self._n_bin
         self._rest = fixed[n_whole:]
         settled = self._part(fixed[:n_whole])
         self._n_fixed += settled.probability.size
-        provisional = self._part(np.concatenate([self._rest, look.provisional]))
+        provisional = self._part(np.concatenate([self._rest, score.provisional]))
         events: Sequence[Event] = [
             *self._tracker.push(settled.probability),
             *(self._tracker.finish() if final else []),
@@ -88,13 +88,13 @@ class LiveTrace:
         if self._evidence is not None:
             events = self._evidence.named(events, suspected, self._windows)
         n_scored = self._windows.n_in if final else self._windows.n_scored
-        return Sight(
+        return SegmentUpdate(
             self._onset_s + n_scored / self._rate_hz,
             settled,
             provisional,
             tuple(events),
             tuple(suspected),
-            look.n_electrodes,
+            score.n_electrodes,
         )
 
     @property
@@ -102,7 +102,7 @@ class LiveTrace:
         return max(round(self._rate_hz / self._trace_rate_hz), 1)
 
     def _part(self, values: Values) -> TracePart:
-        """Values at the prepared rate as the next part of the trace."""
+        """Reduce values at the prepared rate to the next part of the trace."""
         onset_s = self._onset_s + self._n_fixed * self._n_bin / self._rate_hz
         if not values.size:
             return TracePart(onset_s, values)

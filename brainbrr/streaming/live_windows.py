@@ -1,32 +1,52 @@
 """The newest window of a stream, scored every few seconds and stitched like a recording's."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.data.windows.index import Windowing
+from brainbrr.inference.rollout import run_window
 from brainbrr.signal.electrodes import N_ELECTRODES
-from brainbrr.signal.windows import taper_weights
-from brainbrr.streaming.live_run import Piece
-from brainbrr.streaming.running_scale import RunningScale
+from brainbrr.signal.robust_scale import N_STEPS, robust_scale
+from brainbrr.signal.window_eeg import Backend, WindowEeg
+from brainbrr.signal.windows import Stitcher
+from brainbrr.streaming.live_preparation import PreparedChunk
 
 Values = NDArray[np.float32]
 
-ScoreWindow = Callable[[NDArray[np.int16], NDArray[np.bool_], Values, Values], Values]
-"""`(eeg (19, samples), observed (19,), center_uv (19,), scale_uv (19,))` to probability
-`(samples,)`."""
+
+class RunningScale:
+    """Robust center and spread of each electrode over all that has arrived of it so far.
+
+    A prepared recording is scaled by the median and interquartile range over all of it. A stream
+    takes them over what has come so far, and leaves out what an electrode gave while it was bad.
+    Memory: counts of each 0.1-uV step, `(19, 2**16)`, ten megabytes however long the stream lasts.
+    """
+
+    def __init__(self) -> None:
+        self._counts = np.zeros((N_ELECTRODES, N_STEPS), dtype=np.int64)
+
+    def add(self, chunk: PreparedChunk) -> None:
+        """Count the samples of a chunk's usable electrodes."""
+        rows = np.flatnonzero(chunk.observed)
+        steps = chunk.eeg[rows].astype(np.int64) + N_STEPS // 2
+        np.add.at(self._counts, (rows[:, None], steps), 1)
+
+    def read(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return center and spread in microvolts, each `(19,)`."""
+        scales = np.array([robust_scale(row) for row in self._counts], dtype=np.float32)
+        return scales[:, 0], scales[:, 1]
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one scored window says.
+class WindowScore:
+    """What one scored window adds.
 
     Attributes:
-        fixed: probabilities that no later window will change, directly behind those before.
+        fixed: probabilities that no later window will change, directly after those before.
         provisional: probabilities of what follows them, up to the newest sample.
-        n_electrodes: electrodes that could be believed in the window.
+        n_electrodes: electrodes that are usable in the window.
     """
 
     fixed: Values
@@ -37,16 +57,16 @@ class Look:
 class LiveWindows:
     """Windows over one unbroken run of prepared signal.
 
-    A window ends every stride. Until a first whole one is there, the run so far is scored as a
-    short recording would be; what that says is provisional. Memory: one window of signal and two
-    values for each sample that is not fixed yet.
+    A window ends every stride. Until there is a first full one, the run so far is scored as a short
+    recording would be; that score is provisional. Memory: one window of signal and two values for
+    each sample that is not fixed yet.
 
     Args:
         windowing: the detector's, with the stride of the stream.
-        settle: samples behind the newest one at which a probability is fixed; with a window's
+        settle: samples before the newest one at which a probability is fixed; with a window's
             length, no later window reaches it, wherever the signal ends.
-        score: the network.
-        scale: goes on from run to run.
+        backend: the network.
+        scale: continues from run to run.
 
     Attributes:
         n_in: samples of the run so far.
@@ -54,98 +74,85 @@ class LiveWindows:
     """
 
     def __init__(
-        self, windowing: Windowing, settle: int, score: ScoreWindow, scale: RunningScale
+        self, windowing: Windowing, settle: int, backend: Backend, scale: RunningScale
     ) -> None:
         self._windowing, self._settle = windowing, settle
-        self._score, self._scale = score, scale
-        self._taper = taper_weights(windowing.length)
+        self._backend, self._scale = backend, scale
         self._eeg = np.empty((N_ELECTRODES, 0), dtype=np.int16)
-        self._present = np.empty((N_ELECTRODES, 0), dtype=bool)
-        self._total = np.empty(0, dtype=np.float32)
-        self._weight = np.empty(0, dtype=np.float32)
-        self.n_in = self.n_scored = self._n_fixed = 0
+        self._observed = np.empty((N_ELECTRODES, 0), dtype=bool)
+        self._stitcher = Stitcher(0, windowing.length)
+        self.n_in = self.n_scored = 0
 
-    def push(self, piece: Piece) -> list[Look]:
-        """The next piece; a look for each window that it completes."""
-        looks = []
-        while (n_samples := piece.eeg.shape[1]) > 0:
-            room = self._next_end() - self.n_in
-            self._append(Piece(piece.eeg[:, :room], piece.present))
-            if n_samples >= room:
-                looks.append(self._look())
-            piece = Piece(piece.eeg[:, room:], piece.present)
-        return looks
+    def push(self, chunk: PreparedChunk) -> list[WindowScore]:
+        """Take in the next chunk; return a score for each window that it completes."""
+        scores = []
+        while (n_samples := chunk.eeg.shape[1]) > 0:
+            n_missing = self._next_end() - self.n_in
+            self._append(PreparedChunk(chunk.eeg[:, :n_missing], chunk.observed))
+            if n_samples >= n_missing:
+                scores.append(self._score())
+            chunk = PreparedChunk(chunk.eeg[:, n_missing:], chunk.observed)
+        return scores
 
-    def finish(self) -> Look:
-        """The run ends: a last window ends with it, and everything is fixed."""
+    def finish(self) -> WindowScore:
+        """End the run: a last window ends with it, and everything is fixed."""
         n_electrodes = 0
         if self.n_in > self.n_scored or self.n_in < self._windowing.length:
             probability, n_electrodes = self._probability()
-            self._add(probability)
-        fixed = self._take(self.n_in)
-        return Look(fixed, self._stitched(), n_electrodes)
+            self._stitch(probability)
+        return WindowScore(
+            _clipped(self._stitcher.take(self.n_in)), _clipped(self._stitcher.mean()), n_electrodes
+        )
 
     @property
     def n_held(self) -> int:
-        """Samples of the newest window: a whole one, or the run if that is shorter."""
+        """Samples of the newest window: a full one, or the run if that is shorter."""
         return self._eeg.shape[1]
 
-    def newest(self) -> tuple[NDArray[np.int16], NDArray[np.bool_], Values, Values]:
-        """The newest window as the network is shown it: EEG, observed, centre and scale."""
-        n_bad = (~self._present).sum(axis=1)
-        observed = self._present.any(axis=1)
+    def newest(self) -> WindowEeg:
+        """Return the newest window."""
+        n_bad = (~self._observed).sum(axis=1)
+        observed = self._observed.any(axis=1)
         observed &= n_bad <= self._windowing.max_bad_fraction * self.n_held
-        return self._eeg, observed, *self._scale.read()
+        return WindowEeg(self._eeg, observed, *self._scale.read())
 
     def _next_end(self) -> int:
-        """Where the next window ends: a stride on, but the first whole one a window's length on."""
+        """Return where the next window ends: a stride further, the first full one at its length."""
         windowing = self._windowing
         due = self.n_scored + windowing.stride
         return min(due, windowing.length) if self.n_scored < windowing.length else due
 
-    def _append(self, piece: Piece) -> None:
-        self._scale.add(piece)
-        n_samples = piece.eeg.shape[1]
-        keep = self._windowing.length - n_samples
-        held = slice(max(self._eeg.shape[1] - keep, 0), None)
-        present = np.repeat(piece.present[:, None], n_samples, axis=1)
-        self._eeg = np.concatenate([self._eeg[:, held], piece.eeg], axis=1)
-        self._present = np.concatenate([self._present[:, held], present], axis=1)
+    def _append(self, chunk: PreparedChunk) -> None:
+        self._scale.add(chunk)
+        n_samples = chunk.eeg.shape[1]
+        n_keep = self._windowing.length - n_samples
+        held = slice(max(self._eeg.shape[1] - n_keep, 0), None)
+        observed = np.repeat(chunk.observed[:, None], n_samples, axis=1)
+        self._eeg = np.concatenate([self._eeg[:, held], chunk.eeg], axis=1)
+        self._observed = np.concatenate([self._observed[:, held], observed], axis=1)
         self.n_in += n_samples
 
-    def _look(self) -> Look:
+    def _score(self) -> WindowScore:
         probability, n_electrodes = self._probability()
         self.n_scored = self.n_in
         if self.n_in < self._windowing.length:
-            return Look(probability[:0], probability, n_electrodes)
-        self._add(probability)
-        return Look(self._take(self.n_in - self._settle), self._stitched(), n_electrodes)
+            return WindowScore(probability[:0], probability, n_electrodes)
+        self._stitch(probability)
+        fixed = _clipped(self._stitcher.take(self.n_in - self._settle))
+        return WindowScore(fixed, _clipped(self._stitcher.mean()), n_electrodes)
 
     def _probability(self) -> tuple[Values, int]:
-        """Of the newest window, or of the run if shorter; 0 where there is no electrode."""
-        eeg, observed, center_uv, scale_uv = self.newest()
-        if not observed.any():
-            return np.zeros(self.n_held, dtype=np.float32), 0
-        return self._score(eeg, observed, center_uv, scale_uv), int(observed.sum())
+        """Score the newest window, or the run if it is shorter."""
+        window = self.newest()
+        name = f"the stream, {self.n_in / self._windowing.rate_hz:g} s after it began or had a gap"
+        probability = run_window(self._backend, window, self._windowing.length, name)
+        return probability, int(window.observed.sum())
 
-    def _add(self, probability: Values) -> None:
+    def _stitch(self, probability: Values) -> None:
         """Put a window that ends at the newest sample on the timeline."""
-        n_new = self.n_in - self._n_fixed - self._total.size
-        self._total = np.pad(self._total, (0, n_new))
-        self._weight = np.pad(self._weight, (0, n_new))
-        # With a short settling time the window begins among samples that are fixed.
-        n_open = min(self._total.size, probability.size)
-        taper = self._taper[: probability.size][probability.size - n_open :]
-        self._total[-n_open:] += taper * probability[-n_open:]
-        self._weight[-n_open:] += taper
+        self._stitcher.grow(self.n_in)
+        self._stitcher.add(probability, np.array([self.n_in - probability.size, self.n_in]))
 
-    def _stitched(self) -> Values:
-        return np.asarray((self._total / self._weight).clip(0.0, 1.0))
 
-    def _take(self, stop: int) -> Values:
-        """The probabilities up to sample `stop`, which are fixed from now on."""
-        n_new = max(stop - self._n_fixed, 0)
-        fixed = self._stitched()[:n_new]
-        self._total, self._weight = self._total[n_new:].copy(), self._weight[n_new:].copy()
-        self._n_fixed += n_new
-        return fixed
+def _clipped(probability: Values) -> Values:
+    return np.asarray(probability.clip(0.0, 1.0))

@@ -39,8 +39,7 @@ class WindowDataModule(LightningDataModule):
 
     Raises:
         NotFound: no recording in the split `train`.
-        UnlabelledRecording: a recording without annotation.
-        NoSeizures: no training window with any part of a seizure.
+        InvalidInput: a recording without annotation, or no window with any part of a seizure.
     """
 
     def __init__(

@@ -101,8 +101,7 @@ def train(
 
     Raises:
         NotFound: no recording in a split, or no checkpoint to resume from.
-        NoSeizures: no seizure in the training split.
-        InvalidInput: the checkpoint is of another run.
+        InvalidInput: no seizure in the training split, or the checkpoint is of another run.
     """
     fitting, validating = (rows_of_split(rows, name) for name in ("train", "val"))
     checkpoints = callbacks.checkpoints(configuration=configuration)

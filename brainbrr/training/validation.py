@@ -1,35 +1,35 @@
-"""Scores a run by what it is for: events found and false alarms raised in whole validation
-recordings."""
+"""Score a run after each epoch by its purpose: events found and false alarms raised in entire
+validation recordings.
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+    rows -> RecordingWindows -> run_batched (the network, and the loss) -> traces in a file -> score
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import Callback
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from brainbrr.data.corpora.manifest import ManifestRow
-from brainbrr.data.windows.dataset import OpenSignal, WindowBatch, open_mapped
-from brainbrr.data.windows.index import Windowing, require_labels
+from brainbrr.data.windows.dataset import OpenSignal, open_mapped
+from brainbrr.data.windows.index import Windowing, mark, require_labels, seizure_samples
 from brainbrr.data.windows.loader import LoaderOptions
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.events.trace import Trace
+from brainbrr.inference.prepared_eeg import PreparedEeg
+from brainbrr.inference.rollout import Batch, RecordingWindows, run_batched
+from brainbrr.inference.torch_backend import TorchBackend, probability_of
 from brainbrr.training.callbacks.ema import Ema
 from brainbrr.training.losses import Loss
-from brainbrr.training.prediction import predict_traces
-from brainbrr.training.traces_on_disk import on_disk
-
-log = logging.getLogger(__name__)
-
-
-class NothingToValidate(BrainbrrError):
-    """A validation split without recordings, or without seizures."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class ValidationScore:
     """What validation found, with the detection parameters it was found with.
 
     Attributes:
-        metrics: name to value, without the `val/` in front.
+        metrics: name to value, without the prefix `val/`.
         detection: thresholds tuned on these recordings.
         scores: all of it, in the shape of `scores.json`.
-        alarm_budget: what the threshold promises of a new patient's alarms, or None.
+        alarm_budget: what the threshold promises about a new patient's alarms, or None.
         calibration: what the probabilities are worth, fitted on these recordings.
     """
 
@@ -57,24 +57,22 @@ ScoreTraces = Callable[[Sequence[Trace], Sequence[Annotation]], ValidationScore]
 class Validation(Callback):
     """After each epoch, traces of all validation recordings, their score, and the mean loss.
 
-    Traces are stitched at the signal's rate, one recording at a time, and kept at a reduced rate in
-    a file: at 16 Hz the 435 hours of TUSZ's development split take 100 MB of it.
+    Traces are stitched at the signal's rate, one recording at a time, and kept at the trace's rate
+    in a file: at 16 Hz the 435 hours of TUSZ's development split take 100 MB of it.
 
     Args:
         rows: the validation recordings.
         cache_folder: where their prepared signals lie.
         windowing: how they are cut up.
-        options: batch size and workers.
+        options: whose `eval_batch_size` windows are computed at once.
         score: what the traces are worth.
         loss: whose mean over the recordings is reported.
-        scratch: a folder for the file of traces, which vanishes with the traces.
+        scratch: a folder for the file of traces, which is freed with the traces.
         every_n_epochs: epochs from one validation to the next; the last epoch is always validated.
-        trace_rate_hz: rate at which traces are kept.
         open_signal: maps a recording's prepared signal.
 
     Raises:
-        NothingToValidate: no recordings, or none with a seizure.
-        UnlabelledRecording: a recording without annotation.
+        InvalidInput: no recordings, none with a seizure, or one without annotation.
     """
 
     def __init__(
@@ -88,12 +86,11 @@ class Validation(Callback):
         loss: Loss,
         scratch: Path,
         every_n_epochs: int = 1,
-        trace_rate_hz: float = 16.0,
         open_signal: OpenSignal = open_mapped,
     ) -> None:
         require_labels(rows, "validation")
         if not any(row.annotation.seizures for row in rows):
-            raise NothingToValidate(
+            raise InvalidInput(
                 "validation recordings with a seizure",
                 f"{len(rows)} recordings, none with one",
                 "Move a subject with seizures to the validation split.",
@@ -101,7 +98,7 @@ class Validation(Callback):
         self.rows, self.cache_folder = list(rows), Path(cache_folder)
         self.windowing, self.options, self.loss = windowing, options, loss
         self.score, self.every_n_epochs = score, every_n_epochs
-        self.trace_rate_hz, self.open_signal = trace_rate_hz, open_signal
+        self.open_signal = open_signal
         self.scratch = Path(scratch)
         self.history: list[dict[str, float]] = []
         self.detection: Detection | None = None
@@ -109,12 +106,12 @@ class Validation(Callback):
         self.calibration = Calibration()
         self.traces: list[Trace] = []
         self.result: ValidationScore | None = None
-        """Of the last validation, for whoever wants to look at it."""
+        """The score of the last validation, for other callbacks."""
         self.running = False
-        """Whether recordings are being gone through right now."""
+        """Whether validation is in progress."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All scores so far, the thresholds last tuned and the calibration that goes with them."""
+        """Return all scores so far, and the thresholds and calibration last tuned."""
         detection = None if self.detection is None else asdict(self.detection)
         return {
             "history": self.history,
@@ -124,7 +121,7 @@ class Validation(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore what `state_dict` returned."""
         self.history = list(state_dict["history"])
         detection = state_dict["detection"]
         self.detection = None if detection is None else Detection(**detection)
@@ -132,7 +129,7 @@ class Validation(Callback):
         self.calibration = Calibration(**state_dict.get("calibration", {}))
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Validate, where it is this epoch's turn."""
+        """Validate, if it is this epoch's turn."""
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs and epoch != trainer.max_epochs:
             return
@@ -163,31 +160,23 @@ class Validation(Callback):
             self.running = False
 
     def predict(self, trainer: Any, pl_module: Any) -> tuple[list[Trace], float]:
-        """Traces of all recordings in order, and the mean loss; the recordings are shared among the
-        processes."""
-        mine = self.rows[trainer.global_rank :: trainer.world_size]
-        total = torch.zeros(2, dtype=torch.float64)
-
-        def add_loss(logits: Tensor, batch: WindowBatch) -> None:
-            weight = batch.valid.float()
-            loss = self.loss(logits, batch.label, weight)
-            # To the processor first: Apple GPUs have no double precision.
-            mean, count = loss.cpu().double(), weight.sum().cpu().double()
-            total.add_(torch.stack([mean * count, count]))
-
-        predicted = predict_traces(
-            pl_module.network,
-            mine,
-            self.cache_folder,
-            windowing=self.windowing,
-            options=self.options,
-            device=pl_module.device,
-            autocast=trainer.precision_plugin.forward_context,
-            trace_rate_hz=self.trace_rate_hz,
-            open_signal=self.open_signal,
-            on_batch=add_loss,
+        """Compute the traces of all recordings in order, and the mean loss; the recordings are
+        divided among the processes."""
+        rows = self.rows[trainer.global_rank :: trainer.world_size]
+        network: nn.Module = pl_module.network
+        backend = _LossBackend(
+            TorchBackend(network, trainer.precision_plugin.forward_context),
+            self.loss,
+            {row.recording_id: seizure_samples(row, self.windowing.rate_hz) for row in rows},
         )
-        traces = on_disk((trace for _, trace in predicted), self.scratch)
+        was_training = network.training
+        network.eval()
+        try:
+            done = run_batched(map(self._windows, rows), backend, self.options.eval_batch_size)
+            traces = on_disk((recording.trace() for recording in done), self.scratch)
+        finally:
+            network.train(was_training)
+        total = backend.total
         if trainer.world_size > 1:
             parts: list[Any] = [None] * trainer.world_size
             torch.distributed.all_gather_object(parts, (traces, total))
@@ -195,9 +184,75 @@ class Validation(Callback):
             traces = on_disk(traces, self.scratch)
         return traces, float(total[0] / total[1])
 
+    def _windows(self, row: ManifestRow) -> RecordingWindows:
+        signal = self.open_signal(row, self.cache_folder)
+        recording = PreparedEeg.of_row(row, signal, self.windowing.rate_hz)
+        return RecordingWindows(recording, self.windowing, refuse_blind=False)
+
+
+class _LossBackend:
+    """A backend that accumulates the loss of what it computes.
+
+    Args:
+        backend: the network.
+        loss: of a batch.
+        seizures: `(n, 2)` samples of each recording's seizures, by its id.
+
+    Attributes:
+        total: the loss times the recorded samples, and their number.
+    """
+
+    def __init__(
+        self, backend: TorchBackend, loss: Loss, seizures: Mapping[str, NDArray[np.int64]]
+    ) -> None:
+        self._backend, self._loss, self._seizures = backend, loss, seizures
+        self.total = torch.zeros(2, dtype=torch.float64)
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch) -> NDArray[np.float32]:
+        """Compute the probability of each sample."""
+        logits = self._backend.logits(batch)
+        label = np.zeros(logits.shape, dtype=bool)
+        valid = np.zeros(logits.shape, dtype=np.float32)
+        for number, (recording, window) in enumerate(batch.members):
+            span = recording.spans[window]
+            mark(label[number], self._seizures[recording.prepared.name], span, True)
+            valid[number, : span[1] - span[0]] = 1.0
+        weight = torch.from_numpy(valid).to(logits.device)
+        loss = self._loss(logits, torch.from_numpy(label).to(logits.device), weight)
+        # To the CPU first: Apple GPUs have no double precision.
+        mean, count = loss.cpu().double(), weight.sum().cpu().double()
+        self.total += torch.stack([mean * count, count])
+        return probability_of(logits)
+
 
 def gather(parts: Sequence[tuple[list[Trace], Tensor]], n_rows: int) -> tuple[list[Trace], Tensor]:
     """Put together what processes made of every `len(parts)`-th recording, in recordings' order."""
     n_ranks = len(parts)
-    whole = [parts[number % n_ranks][0][number // n_ranks] for number in range(n_rows)]
-    return whole, torch.stack([total for _, total in parts]).sum(0)
+    traces = [parts[number % n_ranks][0][number // n_ranks] for number in range(n_rows)]
+    return traces, torch.stack([total for _, total in parts]).sum(0)
+
+
+def on_disk(traces: Iterable[Trace], folder: Path) -> list[Trace]:
+    """Return the same traces, their values mapped from one unnamed file in a folder.
+
+    One trace at a time is in memory while they are written. The system frees the file with the
+    last trace that refers to it, and however the process ends.
+
+    Args:
+        traces: produced one after another.
+        folder: on the disk that has room for them: four bytes per value.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stubs, sizes = [], []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for trace in traces:
+            file.write(trace.probability.tobytes())
+            sizes.append(trace.probability.size)
+            stubs.append(replace(trace, probability=trace.probability[:1].copy()))
+        if not stubs:
+            return []
+        file.flush()
+        values = np.memmap(file, dtype=np.float32, mode="r")
+    parts = np.split(values, np.cumsum(sizes)[:-1])
+    return [replace(stub, probability=part) for stub, part in zip(stubs, parts, strict=True)]

@@ -96,3 +96,11 @@ def test_a_form_of_the_scan_under_its_former_name_is_the_present_one(former, pre
     node = OmegaConf.load(CONF_FOLDER / "model" / "v3_tiny.yaml")
     node.scan = former
     assert build(node).node_stream.layers[0].layer.forwards.scan == present
+
+
+def test_an_option_that_went_is_dropped_with_its_only_value_and_refused_with_another() -> None:
+    node = {"_target_": "brainbrr.training.validation.Validation", "_partial_": True}
+    stored = OmegaConf.create({**node, "every_n_epochs": 2, "trace_rate_hz": 16.0})
+    assert build(stored).keywords == {"every_n_epochs": 2}
+    with pytest.raises(InvalidConfiguration, match="expected trace_rate_hz=16.0 .* got 8.0"):
+        build(OmegaConf.create({**node, "trace_rate_hz": 8.0}))

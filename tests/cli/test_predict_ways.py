@@ -29,22 +29,24 @@ def makers(folder: Path) -> list[dict[str, str]]:
 def test_the_way_is_told_and_another_is_never_mixed_in(predict: Command, tmp_path: Path) -> None:
     assert predict()[0] == 0
     before = (tmp_path / "out" / "a_events.tsv").stat().st_mtime_ns
-    for other, name in (("reading=encode_once", "reading"), ("precision=bf16", "precision")):
+    for other, name in (("tiling=long", "tiling"), ("precision=bf16", "precision")):
         code, _, told = predict(other)
         assert code == 2
         assert f"another {name}" in told
     assert (tmp_path / "out" / "a_events.tsv").stat().st_mtime_ns == before
-    code, told, _ = predict("reading=encode_once", "precision=bf16", "overwrite=true")
+    code, told, _ = predict(
+        "reading=encode_once", "precision=bf16", "overwrite=true"
+    )  # a former name
     assert code == 0
     assert "1 of 1 recordings annotated" in told
-    ways = [(maker["reading"], maker["precision"]) for maker in makers(tmp_path / "out")]
-    assert ways == [("windows", "fp32"), ("encode_once", "bf16")]
+    ways = [(maker["tiling"], maker["precision"]) for maker in makers(tmp_path / "out")]
+    assert ways == [("windows", "fp32"), ("long", "bf16")]
 
 
 def test_a_misspelt_way_is_a_users_error(predict: Command) -> None:
-    code, _, told = predict("reading=once")
+    code, _, told = predict("tiling=once")
     assert code == 2
-    assert "windows or encode_once" in told
+    assert "windows or long" in told
     code, _, told = predict("precision=int8")
     assert code == 2
     assert "quantise=int8" in told
@@ -55,7 +57,7 @@ def test_doctor_tells_what_the_faster_ways_change(
 ) -> None:
     write_edf(tmp_path / "in" / "a.edf", seconds=9)
     _, told, _ = command("doctor", f"detector={GOLDEN}", "input=in", "paths.root=.")
-    for way in ("precision=bf16", "reading=encode_once"):
+    for way in ("precision=bf16", "tiling=long"):
         (row,) = (line for line in told.splitlines() if way in line)
         assert "probability differs by" in row
         assert "events for" in row

@@ -177,7 +177,7 @@ def test_a_watch_of_nothing_ends_in_one_line(folder, tmp_path):
     watcher = watch(f"detector={folder}", f"input={tmp_path / 'none.edf'}", "timeout_s=0.2")
     _, stderr = watcher.communicate(timeout=60)
     assert watcher.returncode == 2
-    assert stderr.splitlines()[-1].startswith("NothingToWatch: expected an EDF or BDF with a whole")
+    assert stderr.splitlines()[-1].startswith("NotFound: expected an EDF or BDF with a complete")
 
 
 def test_a_live_stream_gives_the_events_of_the_whole(expected, folder, tmp_path, monkeypatch):

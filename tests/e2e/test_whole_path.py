@@ -99,11 +99,9 @@ def test_evaluate_repeats_the_scores(place: Path) -> None:
 
 
 def test_evaluate_says_in_which_way_it_read(place: Path) -> None:
-    brainbrr(
-        "evaluate", "detector=run", "split=test", "output=once", "reading=encode_once", cwd=place
-    )
+    brainbrr("evaluate", "detector=run", "split=test", "output=once", "tiling=long", cwd=place)
     assert (place / "once" / "scores.json").is_file()
-    assert "reading=encode_once precision=fp32" in (place / "once" / "report.html").read_text()
+    assert "tiling=long precision=fp32" in (place / "once" / "report.html").read_text()
 
 
 def test_doctor_is_content(place: Path) -> None:
@@ -150,8 +148,8 @@ def test_one_bad_file_does_not_stop_the_rest(place: Path, tmp_path: Path) -> Non
         (["train", "model=v33"], "Did you mean v3"),
         (["train", "data.root=nowhere"], "nowhere"),
         (["predict", "detector=nowhere", "input=x", "output=y"], "NoSuchDetector"),
-        (["predict", "detector=run", "input=empty", "output=y"], "NoRecordings"),
-        (["predict", "detector=run", "input=run", "output=y", "format=[xml]"], "UnknownFormat"),
+        (["predict", "detector=run", "input=empty", "output=y"], "NotFound"),
+        (["predict", "detector=run", "input=run", "output=y", "format=[xml]"], "InvalidOption"),
         (["predict", "detector=run", "input=data", "output=/proc/denied"], "/proc/denied"),
         (["train", "run_dir=/proc/denied"], "/proc/denied"),
         (["train", "resume=auto", "paths.runs=empty"], "NoSuchRun"),

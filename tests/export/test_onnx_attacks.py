@@ -22,6 +22,7 @@ from brainbrr.export.refusals import (
     OversizedExport,
 )
 from brainbrr.release.refusals import InvalidDetector
+from brainbrr.signal.window_eeg import WindowEeg
 
 LENGTH = 512
 Change = Callable[[onnx.ModelProto], None]
@@ -211,10 +212,10 @@ ATTACKS: dict[str, tuple[Change, type[InvalidDetector], str]] = {
 def test_the_model_the_attacks_change_is_sound(tmp_path: Path) -> None:
     path = tmp_path / "d.onnx"
     path.write_bytes(small_model().SerializeToString())
-    model = load_detector(path).window_model
+    model = load_detector(path).backend
     eeg = np.random.default_rng(0).integers(-99, 99, (3, 19, LENGTH), dtype=np.int16)
     rest = np.ones((3, 19), np.float32)
-    found = model(eeg, rest > 0, rest, rest)
+    found = model(WindowEeg(eeg, rest > 0, rest, rest))
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-0.1 * eeg.mean(1))), rtol=1e-4)
 
 

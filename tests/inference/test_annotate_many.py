@@ -13,17 +13,17 @@ import mne
 import numpy as np
 import pytest
 
+from brainbrr.errors import InUse, InvalidOption
 from brainbrr.events.detection import Detection
 from brainbrr.events.formats import read_annotation
 from brainbrr.inference import annotate
-from brainbrr.inference.annotate import Annotating, OutputBusy, Settings
+from brainbrr.inference.annotate import Annotating, Settings
 from brainbrr.inference.detector import Detector
-from brainbrr.inference.ledger import LEDGER, Ledger, OtherDetector, WouldOverwrite
+from brainbrr.inference.ledger import LEDGER, Ledger
 from brainbrr.inference.recordings import find_jobs
 from brainbrr.inference.results import (
     WRITERS,
     Result,
-    UnknownFormat,
     check_formats,
     write_bids_description,
 )
@@ -51,7 +51,7 @@ def run(golden: Detector, recordings: Path, tmp_path: Path) -> Run:
     def annotated(
         *,
         detector: Detector = golden,
-        model: Any = None,
+        backend: Any = None,
         maker: str = "golden",
         overwrite: bool = False,
         **settings: Any,
@@ -59,7 +59,7 @@ def run(golden: Detector, recordings: Path, tmp_path: Path) -> Run:
         output = tmp_path / "out"
         ledger = Ledger(output, {"detector": maker}, overwrite=overwrite)
         run = Annotating(
-            detector, output, ledger, Settings(**settings), model or detector.window_model
+            detector, output, ledger, Settings(**settings), backend or detector.backend
         )
         return list(run.run(find_jobs(recordings, output)))
 
@@ -71,7 +71,7 @@ def test_windows_of_several_recordings_fill_batches(
     run: Run, golden: Detector, recordings: Path, tmp_path: Path, workers: int
 ) -> None:
     model = LoudWhere((0,))
-    outcomes = run(model=model, batch_size=4, workers=workers, evidence=False)
+    outcomes = run(backend=model, batch_size=4, workers=workers, evidence=False)
     assert model.batches == [4, 4, 2]
     assert [(one.job.source.stem, one.state) for one in outcomes] == [
         (name, "done") for name in "012"
@@ -97,7 +97,7 @@ def test_a_second_run_does_nothing_and_a_changed_source_is_done_again(
 ) -> None:
     run(evidence=False)
     model = LoudWhere((0,))
-    assert {one.state for one in run(model=model, evidence=False)} == {"kept"}
+    assert {one.state for one in run(backend=model, evidence=False)} == {"kept"}
     assert model.batches == []
     write_edf(recordings / "1.edf", seconds=4, seed=9)
     assert [one.state for one in run(evidence=False)].count("done") == 1
@@ -130,19 +130,27 @@ def test_a_killed_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_another_detectors_results_are_noticed(run: Run) -> None:
     run(evidence=False)
-    with pytest.raises(OtherDetector, match="another detector"):
+    with pytest.raises(InUse, match="another detector"):
         run(maker="other", evidence=False)
     assert {one.state for one in run(maker="other", overwrite=True, evidence=False)} == {"done"}
 
 
-def test_results_from_before_readings_could_be_chosen_are_those_of_windows(tmp_path: Path) -> None:
+def test_results_from_before_tilings_could_be_chosen_are_those_of_windows(tmp_path: Path) -> None:
     Ledger(tmp_path, {"detector": "golden"}, overwrite=False)
     former = [json.loads(line) for line in (tmp_path / LEDGER).read_text().splitlines()]
-    former[0]["maker"].pop("reading")
+    former[0]["maker"].pop("tiling")
     (tmp_path / LEDGER).write_text("".join(json.dumps(row) + "\n" for row in former))
-    Ledger(tmp_path, {"detector": "golden", "reading": "windows"}, overwrite=False)
-    with pytest.raises(OtherDetector, match="another reading"):
-        Ledger(tmp_path, {"detector": "golden", "reading": "encode_once"}, overwrite=False)
+    Ledger(tmp_path, {"detector": "golden", "tiling": "windows"}, overwrite=False)
+    with pytest.raises(InUse, match="another tiling"):
+        Ledger(tmp_path, {"detector": "golden", "tiling": "long"}, overwrite=False)
+
+
+def test_a_ledger_with_a_readings_former_name_is_resumed(tmp_path: Path) -> None:
+    former = {"maker": {"detector": "golden", "reading": "encode_once"}}
+    (tmp_path / LEDGER).write_text(json.dumps(former) + "\n")
+    Ledger(tmp_path, {"detector": "golden", "tiling": "long"}, overwrite=False)
+    with pytest.raises(InUse, match="another tiling"):
+        Ledger(tmp_path, {"detector": "golden", "tiling": "windows"}, overwrite=False)
 
 
 def test_identity_follows_weights_thresholds_and_stride(golden: Detector) -> None:
@@ -160,7 +168,7 @@ def test_a_file_of_someone_else_is_never_replaced(run: Run, tmp_path: Path) -> N
     theirs = tmp_path / "out" / "1_events.tsv"
     theirs.write_text("the annotator's")
     failed = [one for one in run(evidence=False) if one.state == "failed"]
-    assert [type(one.error) for one in failed] == [WouldOverwrite]
+    assert [type(one.error) for one in failed] == [InUse]
     assert "no run into it wrote" in str(failed[0].error)
     assert theirs.read_text() == "the annotator's"
 
@@ -192,14 +200,14 @@ def test_two_runs_into_one_folder_are_refused(
         yield "busy"
 
     monkeypatch.setattr(annotate, "lock", busy)
-    with pytest.raises(OutputBusy, match="no other run"):
+    with pytest.raises(InUse, match="another run writes into"):
         run()
 
 
 def test_every_format_tells_the_same_events(
     run: Run, golden: Detector, recordings: Path, tmp_path: Path
 ) -> None:
-    run(detector=golden.with_detection(EASY), model=LoudWhere((3,), 60.0), formats=ALL)
+    run(detector=golden.with_detection(EASY), backend=LoudWhere((3,), 60.0), formats=ALL)
     output = tmp_path / "out"
     told = read_annotation(output / "2_events.tsv")
     assert len(told.events) > 0
@@ -229,5 +237,5 @@ def test_a_bids_derivative_says_what_made_it(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(UnknownFormat, match="tsv, csv_bi, edf, json"):
+    with pytest.raises(InvalidOption, match="tsv, csv_bi, edf, json"):
         check_formats(["tsv", "xml"])

@@ -7,9 +7,9 @@ from brainbrr.data.recordings.recording import Recording
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.inference.detector import Detector
-from brainbrr.inference.evidence import Evidence, evidence_of, onset_window, with_channels
+from brainbrr.inference.evidence import Evidence, onset_window, with_channels
 from brainbrr.inference.prepared_eeg import PreparedEeg, prepared
-from brainbrr.inference.rollout import Rollout
+from brainbrr.inference.rollout import RecordingWindows
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from tests.inference.loud_where import LoudWhere
 
@@ -30,7 +30,7 @@ EVENT = Annotation((Event(8.0, 4.0),), 20.0)
 
 
 def test_the_electrodes_that_the_answer_came_from_are_named(golden: Detector) -> None:
-    (found,) = evidence_of(golden, loud((3, 7)), EVENT, model=LoudWhere((3, 7)))
+    (found,) = golden.evidence(loud((3, 7)), EVENT, backend=LoudWhere((3, 7)))
     assert set(found.channels) == {ELECTRODES[3], ELECTRODES[7]} or len(found.channels) == 1
     assert set(np.flatnonzero(found.importance > 1)) == {3, 7}
     assert with_channels(EVENT, (found,)).events[0].channels == found.channels
@@ -38,7 +38,7 @@ def test_the_electrodes_that_the_answer_came_from_are_named(golden: Detector) ->
 
 def test_evidence_costs_one_window_for_each_electrode_and_one(golden: Detector) -> None:
     model = LoudWhere((3,))
-    evidence_of(golden, loud((3,)), EVENT, model=model, batch_size=8)
+    golden.evidence(loud((3,)), EVENT, backend=model, batch_size=8)
     assert sum(model.batches) == N_ELECTRODES + 1
     assert max(model.batches) == 8
 
@@ -46,14 +46,14 @@ def test_evidence_costs_one_window_for_each_electrode_and_one(golden: Detector) 
 def test_absent_electrodes_are_never_named(golden: Detector) -> None:
     recording = loud((3, 7))
     recording.observed[7] = False
-    (found,) = evidence_of(golden, recording, EVENT, model=LoudWhere((3, 7)))
+    (found,) = golden.evidence(recording, EVENT, backend=LoudWhere((3, 7)))
     assert found.channels == (ELECTRODES[3],)
     assert np.isnan(found.importance[7])
     assert found.to_json()["importance"][ELECTRODES[7]] is None
 
 
 def test_where_no_electrode_matters_none_is_named(golden: Detector) -> None:
-    (found,) = evidence_of(golden, loud(()), EVENT, model=LoudWhere((3,)))
+    (found,) = golden.evidence(loud(()), EVENT, backend=LoudWhere((3,)))
     assert found.channels == ()
 
 
@@ -68,7 +68,7 @@ def test_the_fewest_that_hold_half_of_the_importance() -> None:
 def test_the_onset_is_in_the_middle_as_far_as_the_recording_goes(
     golden: Detector, onset_s: float, first_s: float
 ) -> None:
-    layout = Rollout(loud(()), golden.windowing)
+    layout = RecordingWindows(loud(()), golden.windowing)
     window = onset_window(layout, Event(onset_s, 1.0))
     assert window.first == first_s * 256
     assert window.inside.sum() in {256, 128}
@@ -77,15 +77,15 @@ def test_the_onset_is_in_the_middle_as_far_as_the_recording_goes(
 
 def test_the_window_crosses_no_gap(golden: Detector) -> None:
     eeg = np.ones((N_ELECTRODES, 20 * 256), dtype=np.int16)
-    layout = Rollout(recording_of(eeg, ((7.0, 8.0),)), golden.windowing)
+    layout = RecordingWindows(recording_of(eeg, ((7.0, 8.0),)), golden.windowing)
     assert onset_window(layout, Event(8.5, 2.0)).first == 8 * 256
 
 
 def test_the_graph_before_and_at_onset(golden: Detector) -> None:
     generator = np.random.default_rng(0)
     recording = recording_of(generator.integers(-300, 300, (19, 5120)).astype(np.int16))
-    at_start, later = evidence_of(
-        golden, recording, Annotation((Event(0.0, 3.0), Event(9.0, 3.0)), 20.0)
+    at_start, later = golden.evidence(
+        recording, Annotation((Event(0.0, 3.0), Event(9.0, 3.0)), 20.0)
     )
     assert at_start.graph_before is None
     for graph in (at_start.graph_at_onset, later.graph_before, later.graph_at_onset):

@@ -9,7 +9,8 @@ import torch
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.recordings.recording import Recording
 from brainbrr.data.windows.index import Windowing
-from brainbrr.inference.detector import Detector, NothingObserved
+from brainbrr.errors import InvalidInput
+from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import build_model, read_model
 from brainbrr.signal.electrodes import ELECTRODES
 from tests.edf_writer import Channel, EdfFile
@@ -73,5 +74,5 @@ def test_a_recording_that_is_bad_in_every_window_is_refused(detector: Detector) 
     eeg = head(20)
     eeg[:, : 4 * RATE_HZ] = 0.0
     eeg[:, 14 * RATE_HZ : 16 * RATE_HZ] = 0.0
-    with pytest.raises(NothingObserved, match="none in any window"):
+    with pytest.raises(InvalidInput, match="none in any window"):
         detector.trace(Recording(eeg.astype(np.float32), 256.0, ELECTRODES))

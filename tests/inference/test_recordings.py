@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from brainbrr.inference.recordings import NoRecordings, bids_root, find_jobs
+from brainbrr.errors import NotFound
+from brainbrr.inference.recordings import bids_root, find_jobs
 
 
 def touch(root: Path, *names: str) -> None:
@@ -60,5 +61,5 @@ def test_samples_of_brainvision_are_no_recording_of_their_own(tmp_path: Path) ->
 @pytest.mark.parametrize("source", ["nowhere", "empty", "empty/*.edf"])
 def test_an_input_without_recordings_is_refused(source: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NoRecordings, match="a recording, or a folder"):
+    with pytest.raises(NotFound, match="a recording, or a folder"):
         find_jobs(tmp_path / source, tmp_path / "out")

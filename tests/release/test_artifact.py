@@ -16,7 +16,7 @@ from brainbrr.data.recordings.recording import Recording
 from brainbrr.data.windows.index import Windowing
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
-from brainbrr.inference.detector import TRACE_RATE_HZ, Detector
+from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import build_model, read_model
 from brainbrr.release.artifact import load_detector, save_detector, selftest
 from brainbrr.release.refusals import NoSuchDetector, SelftestFailed
@@ -74,13 +74,13 @@ def test_loads_to_the_same_trace_and_events(detector: Detector, folder: Path) ->
 
 def test_trace_covers_the_recording_at_its_stated_rate(detector: Detector) -> None:
     trace = detector.trace(recording(25.0))
-    assert trace.rate_hz == TRACE_RATE_HZ
-    assert trace.duration_s == pytest.approx(25.0, abs=1 / TRACE_RATE_HZ)
+    assert trace.rate_hz == detector.windowing.trace_rate_hz == 16.0
+    assert trace.duration_s == pytest.approx(25.0, abs=1 / 16)
     assert 0 < trace.probability.min() <= trace.probability.max() < 1
 
 
 def test_a_recording_shorter_than_a_window_is_annotated(detector: Detector) -> None:
-    assert detector.trace(recording(4.0)).duration_s == pytest.approx(4.0, abs=1 / TRACE_RATE_HZ)
+    assert detector.trace(recording(4.0)).duration_s == pytest.approx(4.0, abs=1 / 16)
 
 
 def test_selftest_agrees_here_and_sees_changed_weights(detector: Detector, folder: Path) -> None:

@@ -23,7 +23,7 @@ from brainbrr.streaming.detector_stream import DetectorStream
 LABELS = tuple(f"EEG {name}-REF" for name in ELECTRODES)
 WINDOWING = Windowing(256.0, 10.0, 4.0)
 DETECTION = Detection(0.6, 0.4, 2.0, 3.0, 2.0)
-TRACE_RATE_HZ = 16.0
+TRACE_RATE_HZ = WINDOWING.trace_rate_hz
 
 
 def loudness(eeg, observed, center_uv, scale_uv):
@@ -33,6 +33,11 @@ def loudness(eeg, observed, center_uv, scale_uv):
     around = np.convolve(np.pad(power, 64, mode="edge"), np.ones(129) / 129, mode="valid")
     level = around + 0.3 * np.linspace(0, 1, len(power))
     return (1 / (1 + np.exp(7.0 - 3.0 * level))).astype(np.float32)
+
+
+def batched(score):
+    """A `Backend` out of a function of one window's four parts."""
+    return lambda windows: np.stack([score(*window) for window in zip(*windows, strict=True)])
 
 
 def prepare_live(eeg_uv, labels, rate_hz, preparation):
@@ -113,7 +118,8 @@ def trace_live(
         n_bad = (~present[:, a:b]).sum(axis=1)
         observed = present[:, a:b].any(axis=1) & (n_bad <= windowing.max_bad_fraction * (b - a))
         if observed.any():
-            row[: b - a] = score(steps[:, a:b], observed, *scale_until(steps, present, b))
+            padded = np.pad(steps[:, a:b], ((0, 0), (0, length - (b - a))))
+            row[:] = score(padded, observed, *scale_until(steps, present, b))
     probability = stitch(windows, spans, n_out, np.array([[0, n_out]])).clip(0.0, 1.0)
     trace = Trace(probability, windowing.rate_hz, as_intervals([])).reduced(TRACE_RATE_HZ)
     return trace, detect(trace, detection).events
@@ -130,7 +136,7 @@ def eeg_with_bursts(seconds, rate_hz=256.0, n_channels=19, seed=0):
 
 
 def open_stream(labels=LABELS, rate_hz=256.0, *, mains=None, **options):
-    defaults = {"unit": "uV", "score": loudness, "trace_rate_hz": TRACE_RATE_HZ}
+    defaults = {"unit": "uV", "backend": batched(loudness)}
     return DetectorStream(
         labels, rate_hz, preparation=Preparation(mains=mains), windowing=WINDOWING,
         detection=DETECTION, **(defaults | options),

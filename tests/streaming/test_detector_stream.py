@@ -17,6 +17,7 @@ from tests.streaming.stream_reference import (
     LABELS,
     TRACE_RATE_HZ,
     WINDOWING,
+    batched,
     eeg_with_bursts,
     loudness,
     open_stream,
@@ -222,7 +223,7 @@ def test_a_day_is_held_in_no_more_than_an_hour():
     stream = DetectorStream(
         LABELS[:10], 64.0, unit="uV", windowing=replace(WINDOWING, rate_hz=64.0, stride_s=10.0),
         preparation=Preparation(rate_hz=64.0, high_hz=30.0, mains=None), detection=DETECTION,
-        score=loudness, trace_rate_hz=TRACE_RATE_HZ,
+        backend=batched(loudness),
     )  # fmt: skip
     minute = eeg_with_bursts(60.0, 64.0, 10)
     flat = minute.copy()

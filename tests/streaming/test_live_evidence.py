@@ -8,7 +8,7 @@ from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.events.detection import Detection
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.streaming.detector_stream import DetectorStream
-from tests.streaming.stream_reference import LABELS, TRACE_RATE_HZ, WINDOWING
+from tests.streaming.stream_reference import LABELS, WINDOWING, batched
 
 RATE_HZ = 256.0
 LOUD = {(21.0, 29.0): (3, 7), (61.0, 66.0): (12,), (95.0, 99.5): (5,)}
@@ -39,7 +39,7 @@ class Listening:
 def hear(chunk_s, score, **options):
     stream = DetectorStream(
         LABELS, RATE_HZ, unit="uV", preparation=Preparation(mains=None), windowing=WINDOWING,
-        detection=Detection(0.6, 0.4, 2.0, 3.0, 2.0), score=score, trace_rate_hz=TRACE_RATE_HZ,
+        detection=Detection(0.6, 0.4, 2.0, 3.0, 2.0), backend=batched(score),
         **options,
     )  # fmt: skip
     eeg, n_chunk = eeg_uv(), round(chunk_s * RATE_HZ)

@@ -9,9 +9,9 @@ import textwrap
 import numpy as np
 import pytest
 
+from brainbrr.errors import InvalidInput, Unavailable
 from brainbrr.streaming import lsl_source as stream_lsl
-from brainbrr.streaming.chunks import RateChanged
-from brainbrr.streaming.lsl_source import LslInlet, LslMissing
+from brainbrr.streaming.lsl_source import LslInlet
 from tests.streaming.stream_reference import LABELS
 
 LOOPBACK = """
@@ -28,7 +28,6 @@ import time
 import numpy as np
 import pylsl
 from brainbrr.streaming.lsl_source import *
-from brainbrr.streaming.source import NothingToWatch
 
 def outlet(labels, rate=256.0, unit="microvolts", name="Amplifier", source="serial-1", n=19):
     info = pylsl.StreamInfo(name, "EEG", n, rate, "float32", source)
@@ -122,13 +121,13 @@ def test_refusals(on_loopback):
             else:
                 raise AssertionError(kind)
 
-        refused(NothingToWatch, "a stream named Nobody", lambda: LslInlet("Nobody", timeout_s=0.2))
+        refused(NotFound, "a stream named Nobody", lambda: LslInlet("Nobody", timeout_s=0.2))
         plain = outlet(None, name="Plain", source="2")
-        refused(UnnamedChannels, "names of 19 channels", lambda: LslInlet("Plain", timeout_s=10.0))
+        refused(InvalidInput, "names of 19 channels", lambda: LslInlet("Plain", timeout_s=10.0))
         named = LslInlet("Plain", timeout_s=10.0, labels=LABELS, unit="V")
         assert (named.labels, named.unit) == (LABELS, "V")
         markers = outlet(LABELS, rate=0.0, name="Markers", source="3")
-        refused(IrregularRate, "a steady rate", lambda: LslInlet("Markers", timeout_s=10.0))
+        refused(InvalidInput, "a steady rate", lambda: LslInlet("Markers", timeout_s=10.0))
     """)
 
 
@@ -151,11 +150,11 @@ def inlet_of(*answers):
 
 def test_another_rate_shows_in_the_time_stamps():
     stamps = (np.arange(512) / 512.0).tolist()
-    with pytest.raises(RateChanged, match="512 Hz by its time stamps"):
+    with pytest.raises(InvalidInput, match="512 Hz by its time stamps"):
         inlet_of((np.zeros((512, 19)), stamps)).read()
 
 
 def test_without_the_library_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr(stream_lsl, "find_spec", lambda name: None)
-    with pytest.raises(LslMissing, match=r"pip install 'brainbrr\[lsl\]'"):
+    with pytest.raises(Unavailable, match=r"pip install 'brainbrr\[lsl\]'"):
         LslInlet("Amplifier", timeout_s=0.1)

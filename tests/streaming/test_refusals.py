@@ -6,16 +6,8 @@ import pytest
 from brainbrr.data.preparation.preparation import ImplausibleAmplitude, MissingElectrodes
 from brainbrr.data.preparation.survey import NotFinite
 from brainbrr.data.recordings.refusals import UnitNotVoltage, UnsupportedRate
-from brainbrr.data.windows.index import InvalidWindowing
+from brainbrr.errors import InvalidInput, InvalidOption
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.streaming.chunks import (
-    ClockRanBack,
-    InvalidGap,
-    RateChanged,
-    StreamEnded,
-    WrongChannels,
-)
-from brainbrr.streaming.detector_stream import UnsettledTrace
 from tests.streaming.stream_reference import LABELS, eeg_with_bursts, open_stream
 
 
@@ -26,9 +18,9 @@ from tests.streaming.stream_reference import LABELS, eeg_with_bursts, open_strea
         (LABELS[:2], 256.0, {}, MissingElectrodes, "got 2"),
         (LABELS, 8.0, {}, UnsupportedRate, "got 8 Hz"),
         (LABELS, 256.0, {"unit": "ohm"}, UnitNotVoltage, "got ohm"),
-        (LABELS, 256.0, {"hop_s": 11.0}, InvalidWindowing, "stride <= window"),
-        (LABELS, 256.0, {"hop_s": 0.0}, InvalidWindowing, "stride 0.0 s"),
-        (LABELS, 256.0, {"settle_s": 10.5}, UnsettledTrace, "0 to 10"),
+        (LABELS, 256.0, {"hop_s": 11.0}, InvalidOption, "stride <= window"),
+        (LABELS, 256.0, {"hop_s": 0.0}, InvalidOption, "stride 0.0 s"),
+        (LABELS, 256.0, {"settle_s": 10.5}, InvalidOption, "0 to 10"),
     ],
 )
 def test_refused_before_the_first_sample(labels, rate_hz, options, refusal, match):
@@ -45,11 +37,11 @@ def with_flaw(eeg_uv, value):
 @pytest.mark.parametrize(
     ("spoil", "options", "refusal", "match"),
     [
-        (lambda e: e[:18], {}, WrongChannels, r"\(19, samples\).*got shape \(18, 2560\)"),
-        (lambda e: e[0], {}, WrongChannels, r"got shape \(2560,\)"),
-        (lambda e: e, {"rate_hz": 512.0}, RateChanged, "expected 256 Hz; got 512 Hz"),
-        (lambda e: e, {"time_s": 20.0}, ClockRanBack, "begins at 30.000 s or later; got 20.000"),
-        (lambda e: e, {"time_s": float("nan")}, ClockRanBack, "got nan"),
+        (lambda e: e[:18], {}, InvalidInput, r"\(19, samples\).*got shape \(18, 2560\)"),
+        (lambda e: e[0], {}, InvalidInput, r"got shape \(2560,\)"),
+        (lambda e: e, {"rate_hz": 512.0}, InvalidInput, "expected 256 Hz; got 512 Hz"),
+        (lambda e: e, {"time_s": 20.0}, InvalidInput, "begins at 30.000 s or later; got 20.000"),
+        (lambda e: e, {"time_s": float("nan")}, InvalidInput, "got nan"),
         (lambda e: with_flaw(e, np.nan), {}, NotFinite, f"NaN or infinity in EEG {ELECTRODES[7]}"),
         (lambda e: with_flaw(e, np.inf), {}, NotFinite, f"NaN or infinity in EEG {ELECTRODES[7]}"),
     ],
@@ -76,9 +68,9 @@ def test_a_wrong_unit_shows_in_the_first_half_minute():
 def test_a_gap_has_a_length_and_an_ended_stream_stays_ended():
     stream = open_stream()
     for seconds in (0.0, -1.0, float("nan")):
-        with pytest.raises(InvalidGap, match="longer than 0 s"):
+        with pytest.raises(InvalidInput, match="longer than 0 s"):
             stream.gap(seconds)
     stream.finish()
     for call in (lambda: stream.push(np.zeros((19, 4))), stream.finish, lambda: stream.gap(1.0)):
-        with pytest.raises(StreamEnded, match="one that is finished"):
+        with pytest.raises(InvalidInput, match="already finished. Open a new one"):
             call()

@@ -10,20 +10,19 @@ import pytest
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.recordings.edf.reader import EdfBlocks
 from brainbrr.data.recordings.refusals import CorruptRecords, NotAnEdf
-from brainbrr.errors import InvalidFile
+from brainbrr.errors import InUse, InvalidFile, NotFound
 from brainbrr.events.event import Event
 from brainbrr.events.tsv import read_tsv
 from brainbrr.streaming.detector_stream import DetectorStream, StreamUpdate
-from brainbrr.streaming.edf_source import FileReplaced, GrowingEdf, await_edf
-from brainbrr.streaming.event_table import EventsOfAnother, EventTable
-from brainbrr.streaming.source import NothingToWatch
-from brainbrr.streaming.watch import listen
+from brainbrr.streaming.edf_source import GrowingEdf, await_edf
+from brainbrr.streaming.event_table import EventTable
+from brainbrr.streaming.source import listen
 from tests.edf_writer import Channel, EdfFile, electrode_file, noise
 from tests.streaming.stream_reference import (
     DETECTION,
     LABELS,
-    TRACE_RATE_HZ,
     WINDOWING,
+    batched,
     eeg_with_bursts,
     loudness,
 )
@@ -79,7 +78,7 @@ def test_time_stamps_show_gaps_and_the_start(tmp_path):
     assert source.start == EdfBlocks(path).start
     stream = DetectorStream(
         source.labels, 128.0, unit="uV", preparation=Preparation(mains=None), windowing=WINDOWING,
-        detection=DETECTION, score=loudness, trace_rate_hz=TRACE_RATE_HZ,
+        detection=DETECTION, backend=batched(loudness),
     )  # fmt: skip
     for chunk in chunks:
         stream.push(chunk.eeg, time_s=chunk.time_s)
@@ -124,7 +123,7 @@ def test_a_file_that_was_cut_or_exchanged_is_refused(tmp_path):
         source = GrowingEdf(path)
         drained(source)
         spoil()
-        with pytest.raises(FileReplaced, match="a shorter one, another one, or none"):
+        with pytest.raises(InvalidFile, match="a shorter one, another one, or none"):
             source.read()
 
 
@@ -142,7 +141,7 @@ def test_the_header_is_awaited(tmp_path):
     source = await_edf(path, timeout_s=20.0, poll_s=0.01)
     writer.join()
     assert len(source.labels) == 19
-    with pytest.raises(NothingToWatch, match="none after 0 s"):
+    with pytest.raises(NotFound, match="none after 0 s"):
         await_edf(tmp_path / "never.edf", timeout_s=0.0, poll_s=0.01)
     (tmp_path / "text.edf").write_bytes(b"x" * 600)
     with pytest.raises(NotAnEdf):
@@ -153,7 +152,7 @@ def heard(path, table, *, follow=False, timeout_s=None, stopped=lambda: False):
     source = GrowingEdf(path)
     stream = DetectorStream(
         source.labels, source.rate_hz, unit=source.unit, preparation=Preparation(mains=None),
-        windowing=WINDOWING, detection=DETECTION, score=loudness, trace_rate_hz=TRACE_RATE_HZ,
+        windowing=WINDOWING, detection=DETECTION, backend=batched(loudness),
     )  # fmt: skip
     updates = []
     for update in listen(
@@ -235,7 +234,7 @@ def test_a_table_of_another_recording_is_left_alone(tmp_path, events):
     output = tmp_path / "events.tsv"
     EventTable(output, 10.0).add(update_at(100.0, Event(20.0, 10.0), ended=True), None)
     before = output.read_bytes()
-    with pytest.raises(EventsOfAnother, match="Name another output"):
+    with pytest.raises(InUse, match="Name another output"):
         EventTable(output, 10.0).add(update_at(120.0, *events), None)
     assert output.read_bytes() == before
     output.write_text("notes of mine\n")

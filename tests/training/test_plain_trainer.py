@@ -6,12 +6,12 @@ from textwrap import dedent
 import lightning
 import pytest
 import torch
+from brainbrr.training.prediction import predict_traces
 
 import brainbrr
 import brainbrr.training
 from brainbrr.data.corpora.manifest import write_manifest
 from brainbrr.errors import NotFound
-from brainbrr.training.prediction import predict_traces
 from tests import tiny_corpus as tiny
 
 # Lightning's own use of torch, and its advice.

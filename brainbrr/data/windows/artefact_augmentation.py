@@ -1,4 +1,4 @@
-"""Artefacts of the synthesiser laid over training windows: chewing is no seizure, whoever chews."""
+"""Seizure-like synthetic artefacts as augmentation: the labels stay unchanged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from brainbrr.data.windows.augmentation import InvalidAugmentation, microvolts
+from brainbrr.data.windows.augmentation import microvolts
 from brainbrr.data.windows.dataset import WindowBatch
+from brainbrr.errors import InvalidOption
 from brainbrr.synthesis.artefacts import ARTEFACTS
 
 
 @dataclass(frozen=True)
 class AddArtefact:
-    """A stretch of one window is overlaid with a seizure-like artefact; the labels stay.
+    """Overlay a segment of some windows with a seizure-like artefact.
 
     Attributes:
         probability: of each window.
@@ -22,7 +23,7 @@ class AddArtefact:
             empty for all.
         min_s, max_s: how long it lasts, in seconds.
         max_strength: its amplitude at most, in spreads of the window's electrodes.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
     """
 
     probability: float
@@ -35,27 +36,27 @@ class AddArtefact:
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(ARTEFACTS))
         if unknown:
-            raise InvalidAugmentation(
+            raise InvalidOption(
                 f"kinds among {', '.join(ARTEFACTS)}", ", ".join(unknown), "Correct their names."
             )
         if not (0 <= self.probability <= 1 and 1 <= self.min_s <= self.max_s):
-            raise InvalidAugmentation(
+            raise InvalidOption(
                 "0 <= probability <= 1 and 1 <= min_s <= max_s",
                 f"{self.probability}, {self.min_s} to {self.max_s} s",
                 "Correct the augmentation group.",
             )
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The batch with an artefact in some windows, referenced to the average as the EEG is."""
+        """Return the batch with artefacts in some windows, in average reference as the EEG is."""
         size = len(batch.eeg)
         chosen = torch.rand(size, generator=generator) < self.probability
         seeds = torch.randint(2**62, (size,), generator=generator)
         eeg_uv = microvolts(batch.eeg).clone()
-        for place in chosen.nonzero()[:, 0].tolist():
-            spread_uv = float(batch.scale_uv[place][batch.observed[place]].median())
-            start, overlay = self._artefact(int(seeds[place]), eeg_uv.shape[-1], spread_uv)
+        for window in chosen.nonzero()[:, 0].tolist():
+            spread_uv = float(batch.scale_uv[window][batch.observed[window]].median())
+            start, overlay = self._artefact(int(seeds[window]), eeg_uv.shape[-1], spread_uv)
             overlay = overlay.to(eeg_uv.device)
-            eeg_uv[place, :, start : start + overlay.shape[1]] += overlay
+            eeg_uv[window, :, start : start + overlay.shape[1]] += overlay
         return batch._replace(eeg=eeg_uv * batch.valid[:, None])
 
     def _artefact(self, seed: int, length: int, spread_uv: float) -> tuple[int, Tensor]:

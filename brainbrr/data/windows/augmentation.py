@@ -1,8 +1,8 @@
-"""Changes to training windows that a detector must not be misled by, drawn anew for each batch.
+"""Random changes of training windows that a detector must not be misled by.
 
 Each is a frozen dataclass called as `change(batch, generator)`. Random numbers come from a
-generator on the CPU, so that
-one seed gives the same changes on every device; the work is done where the batch is.
+generator on the CPU, so that one seed gives the same changes on every device; the work is done on
+the batch's device.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from brainbrr.data.windows.dataset import WindowBatch
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.signal.electrodes import ELECTRODES, MIRROR
 from brainbrr.signal.quantization import STEP_UV
 
@@ -22,20 +22,16 @@ MIRRORED = tuple(ELECTRODES.index(_OPPOSITE.get(name, name)) for name in ELECTRO
 """For each electrode the number of the one on the other side of the head."""
 
 
-class InvalidAugmentation(BrainbrrError):
-    """A probability or strength outside its range."""
-
-
 class Augmentation(Protocol):
     """Any change of a batch."""
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The changed batch; the one given stays as it is."""
+        """Return the changed batch; the argument stays as it is."""
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Each electrode a little louder or softer, as impedances and amplifiers make it.
+    """Amplify or attenuate each electrode a little, as impedances and amplifiers do.
 
     Attributes:
         max_db: largest change in decibels.
@@ -47,7 +43,7 @@ class Gain:
         _require(self.max_db >= 0, "max_db of 0 or more", f"{self.max_db}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The batch with a gain for each electrode of each window."""
+        """Return the batch with a gain for each electrode of each window."""
         shape = batch.scale_uv.shape
         gain_db = (2 * torch.rand(shape, generator=generator) - 1) * self.max_db
         gain = (10 ** (gain_db / 20)).to(batch.eeg.device)[..., None]
@@ -57,7 +53,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class ChannelDropout:
-    """Electrodes fall off: they become absent, as a missing electrode is.
+    """Make electrodes absent, as if they had fallen off.
 
     Attributes:
         probability: of each electrode in each window; one electrode always stays.
@@ -69,10 +65,10 @@ class ChannelDropout:
         _require(0 <= self.probability < 1, "0 <= probability < 1", f"{self.probability}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The batch with fewer electrodes observed."""
+        """Return the batch with fewer electrodes observed."""
         draw = torch.rand(batch.observed.shape, generator=generator).to(batch.eeg.device)
         kept = batch.observed & (draw >= self.probability)
-        # Where all would go, the one with the highest draw among those observed stays.
+        # If all would go, the one with the highest draw among those observed stays.
         spared = torch.where(batch.observed, draw, draw - 2).argmax(dim=1, keepdim=True)
         fallback = torch.zeros_like(kept).scatter(1, spared, True) & batch.observed
         return batch._replace(observed=torch.where(kept.any(1, keepdim=True), kept, fallback))
@@ -80,12 +76,11 @@ class ChannelDropout:
 
 @dataclass(frozen=True)
 class TimeShift:
-    """The window moves along, its labels with it; what leaves at one end is cut off, not wrapped
-    round.
+    """Shift windows and their labels in time; what leaves at one end is cut off, not wrapped.
 
     Attributes:
         max_s: largest shift in seconds, either way.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
     """
 
     max_s: float
@@ -95,7 +90,7 @@ class TimeShift:
         _require(self.max_s >= 0, "max_s of 0 or more", f"{self.max_s}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The batch with each window shifted by its own number of samples."""
+        """Return the batch with each window shifted by a random number of samples."""
         size, _, length = batch.eeg.shape
         reach = min(round(self.max_s * self.rate_hz), length - 1)
         shift = torch.randint(-reach, reach + 1, (size, 1), generator=generator)
@@ -113,7 +108,7 @@ class TimeShift:
 
 @dataclass(frozen=True)
 class Mirror:
-    """Left and right change places, the electrodes' scales and absences with them.
+    """Swap left and right, with the electrodes' scales and absences.
 
     Attributes:
         probability: of each window.
@@ -125,7 +120,7 @@ class Mirror:
         _require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The batch with some windows mirrored."""
+        """Return the batch with some windows mirrored."""
         chosen = torch.rand(len(batch.eeg), generator=generator) < self.probability
         chosen = chosen.to(batch.eeg.device)
         changed = {
@@ -138,13 +133,13 @@ class Mirror:
 
 @dataclass(frozen=True)
 class BandStop:
-    """A random band is missing, as another recorder's filters would have it.
+    """Remove a random band, as another recorder's filters might.
 
     Attributes:
         probability: of each window.
         max_width_hz: widest band.
         low_hz, high_hz: where the bands lie.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
     """
 
     probability: float
@@ -161,7 +156,7 @@ class BandStop:
         )
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The batch with a band taken out of some windows, its edges a raised cosine."""
+        """Return the batch with a band removed from some windows, its edges a raised cosine."""
         chosen, place, width = torch.rand((3, len(batch.eeg)), generator=generator)
         half_hz = (width * self.max_width_hz / 2).to(batch.eeg.device)[:, None, None]
         centre_hz = (self.low_hz + place * (self.high_hz - self.low_hz)).to(batch.eeg.device)
@@ -177,7 +172,7 @@ class BandStop:
 
 @dataclass(frozen=True)
 class Sequential:
-    """Several changes, one after the other.
+    """Apply several changes, one after the other.
 
     Attributes:
         changes: in this order.
@@ -186,14 +181,14 @@ class Sequential:
     changes: Sequence[Augmentation]
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """The batch after all changes."""
+        """Return the batch after all changes."""
         for change in self.changes:
             batch = change(batch, generator)
         return batch
 
 
 def microvolts(eeg: Tensor) -> Tensor:
-    """The cache's int16 steps as float32 microvolts; what is float already is microvolts."""
+    """Convert the cache's int16 steps to float32 microvolts; floats are microvolts already."""
     return eeg if eeg.is_floating_point() else eeg.float() * STEP_UV
 
 
@@ -201,6 +196,6 @@ def _like(chosen: Tensor, part: Tensor) -> Tensor:
     return chosen.reshape(-1, *[1] * (part.ndim - 1))
 
 
-def _require(holds: bool, expected: str, got: str) -> None:
-    if not holds:
-        raise InvalidAugmentation(expected, got, "Correct the augmentation group.")
+def _require(valid: bool, expected: str, got: str) -> None:
+    if not valid:
+        raise InvalidOption(expected, got, "Correct the augmentation group.")

@@ -1,9 +1,9 @@
 """Windows of prepared recordings as int16 batches, straight from the memory maps."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,35 +11,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from brainbrr.data.corpora.cache import StaleCache, open_signal
+from brainbrr.data.corpora.cache import open_signal
 from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.windows.index import (
     WindowIndex,
     Windowing,
     bad_samples,
     index_windows,
-    n_samples,
+    mark,
     observed_in,
+    require_length,
     seizure_samples,
 )
+from brainbrr.events.intervals import as_intervals, clip, merge
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 OpenSignal = Callable[[ManifestRow, Path], NDArray[np.int16]]
 OPEN_RECORDINGS = 128
-"""Memory maps a process keeps open; each costs a file descriptor, of which 1,024 is a common
-limit."""
+"""Memory maps that a process keeps open; each costs a file descriptor, often limited to 1,024."""
 
 
 class WindowBatch(NamedTuple):
-    """What the network learns from; everything still in the units of the cache.
+    """What the network is trained on; everything still in the units of the cache.
 
     Attributes:
-        eeg: int16 steps of 0.1 uV, `(batch, electrodes, samples)`; zero behind a short window's
-            end.
+        eeg: int16 steps of 0.1 uV, `(batch, electrodes, samples)`; zero after a short window's end.
         label: True where a seizure is, `(batch, samples)`.
         valid: True where the recording has signal, `(batch, samples)`.
         weight: how much each sample counts in the loss, float32 `(batch, samples)`.
-        observed: electrodes that can be believed in this window, `(batch, electrodes)`.
+        observed: electrodes that are usable in this window, `(batch, electrodes)`.
         center_uv, scale_uv: each electrode's robust centre and scale in microvolts, float32
             `(batch, electrodes)`.
         recording: position of the recording in the list of rows, int64 `(batch,)`.
@@ -60,7 +60,7 @@ class WindowBatch(NamedTuple):
 
 
 class WeightedSpans(NamedTuple):
-    """Stretches of one recording whose samples count more or less than others.
+    """Segments of one recording whose samples count more or less than others.
 
     Attributes:
         samples: `(n, 2)` first and last-plus-one samples.
@@ -71,8 +71,31 @@ class WeightedSpans(NamedTuple):
     weight: float
 
 
+def reviewed_spans(
+    rows: Sequence[ManifestRow],
+    reviewed_s: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    weight: float,
+    rate_hz: float,
+) -> dict[str, WeightedSpans]:
+    """Return the segments that a reviewer checked, which count more in the loss, by recording.
+
+    Args:
+        rows: the manifest; segments are cut off at a recording's ends.
+        reviewed_s: onsets and offsets by recording, as `PreparedCorpus.corrected_s` holds them.
+        weight: factor of the loss inside them.
+        rate_hz: samples per second of the prepared signal.
+    """
+    durations_s = {row.recording_id: row.duration_s for row in rows}
+    spans = {}
+    for name, segments in reviewed_s.items():
+        inside = clip(merge(as_intervals(segments)), 0.0, durations_s[name])
+        spans[name] = WeightedSpans(np.rint(inside * rate_hz).astype(np.int64), weight)
+    return spans
+
+
 def open_mapped(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
-    """The prepared signal of a recording, `(electrodes, samples)` int16, mapped and not read.
+    """Map the prepared signal of a recording, `(electrodes, samples)` int16.
 
     Its content was compared with its digest when the corpus was prepared; doing so again would read
     every file in every worker.
@@ -81,14 +104,13 @@ def open_mapped(row: ManifestRow, cache_folder: Path) -> NDArray[np.int16]:
 
 
 class WindowDataset(Dataset[WindowBatch]):
-    """Windows by their number; `__getitems__` builds one batch without an intermediate copy a
-    window.
+    """Windows by their number; `__getitems__` builds a batch without copying each window first.
 
     Args:
         rows: the recordings.
         cache_folder: where their prepared signals lie.
         windowing: how they are cut up.
-        weights: stretches of recordings that count more or less, by recording id.
+        weights: segments of recordings that count more or less, by recording id.
         open_signal: maps a recording's prepared signal.
     """
 
@@ -119,11 +141,11 @@ class WindowDataset(Dataset[WindowBatch]):
         return len(self.index)
 
     def __getitem__(self, window: int) -> WindowBatch:
-        """A batch of one."""
+        """Read a batch of one."""
         return self.__getitems__([window])
 
     def __getitems__(self, windows: Sequence[int]) -> WindowBatch:
-        """The batch of these windows, in this order."""
+        """Read the batch of these windows, in this order."""
         chosen = np.asarray(windows, dtype=np.int64)
         recordings, spans = self.index.recording[chosen], self.index.span[chosen]
         size, length = len(chosen), self.windowing.length
@@ -131,13 +153,13 @@ class WindowDataset(Dataset[WindowBatch]):
         label = np.zeros((size, length), dtype=bool)
         weight = np.ones((size, length), dtype=np.float32)
         observed = np.empty((size, N_ELECTRODES), dtype=bool)
-        for place, (recording, span) in enumerate(zip(recordings, spans, strict=True)):
+        for number, (recording, span) in enumerate(zip(recordings, spans, strict=True)):
             start, stop = span
-            eeg[place, :, : stop - start] = self._signal(recording)[:, start:stop]
-            _fill(label[place], self._seizures[recording], span, True)
+            eeg[number, :, : stop - start] = self._signal(recording)[:, start:stop]
+            mark(label[number], self._seizures[recording], span, True)
             if (weighted := self._weights[recording]) is not None:
-                _fill(weight[place], weighted.samples, span, weighted.weight)
-            observed[place] = self._usable(recording, span)
+                mark(weight[number], weighted.samples, span, weighted.weight)
+            observed[number] = self._usable(recording, span)
         valid = np.arange(length) < (spans[:, 1] - spans[:, 0])[:, None]
         arrays = (
             eeg, label, valid, weight, observed, self._center_uv[recordings],
@@ -147,22 +169,21 @@ class WindowDataset(Dataset[WindowBatch]):
         return WindowBatch(*(torch.from_numpy(array) for array in arrays))
 
     def blind(self) -> NDArray[np.bool_]:
-        """Windows in which no electrode can be believed, `(windows,)`: no network is asked about
-        them."""
-        found = ~np.asarray(self._observed.any(axis=1))[self.index.recording]
+        """Return the windows without a usable electrode, `(windows,)`: none is trained on."""
+        blind = ~np.asarray(self._observed.any(axis=1))[self.index.recording]
         for recording in (number for number, bad in enumerate(self._bad) if bad):
-            own = np.flatnonzero(self.index.recording == recording)
+            windows = np.flatnonzero(self.index.recording == recording)
             usable = observed_in(
                 self._observed[recording],
                 self._bad[recording],
-                self.index.span[own],
+                self.index.span[windows],
                 self.windowing.max_bad_fraction,
             )
-            found[own] = ~usable.any(1)
-        return found
+            blind[windows] = ~usable.any(1)
+        return blind
 
     def __getstate__(self) -> dict[str, object]:
-        """Workers map the files themselves; a map does not travel between processes."""
+        """Leave the maps out: each worker process opens its own."""
         return self.__dict__ | {"_signals": OrderedDict()}
 
     def _usable(self, recording: int, span: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -179,27 +200,11 @@ class WindowDataset(Dataset[WindowBatch]):
             self._signals.popitem(last=False)
         row = self.rows[recording]
         signal = self._open_signal(row, self.cache_folder)
-        expected = n_samples(row, self.windowing.rate_hz)
-        if signal.shape[1] != expected:
-            raise StaleCache(
-                f"{expected} samples of {row.recording_id}, as in its manifest row",
-                f"{signal.shape[1]}",
-                "Prepare the corpus again: brainbrr prepare prepare.rebuild=true.",
-            )
+        require_length(row, signal, self.windowing.rate_hz)
         self._signals[recording] = signal
         return signal
 
 
 def whole_batch(batch: WindowBatch) -> WindowBatch:
-    """What the loader does to a batch that the dataset already put together: nothing."""
+    """Return the batch: the dataset has already collated it."""
     return batch
-
-
-def _fill(
-    row: NDArray[Any], stretches: NDArray[np.int64], span: NDArray[np.int64], value: float
-) -> None:
-    """Write `value` into a window wherever one of the recording's stretches lies."""
-    start, stop = span
-    for first, last in stretches:
-        if first < stop and last > start:
-            row[max(first - start, 0) : min(last, stop) - start] = value

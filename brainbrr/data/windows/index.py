@@ -1,5 +1,4 @@
-"""Where the windows of a corpus lie and which of them hold a seizure, without reading a sample of
-the EEG."""
+"""Where the windows of a corpus lie and which of them hold a seizure: no EEG is read for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brainbrr.data.corpora.cache import StaleCache
 from brainbrr.data.corpora.manifest import ManifestRow
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput, InvalidOption
 from brainbrr.events.intervals import Intervals, merge
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.windows import recorded_spans, window_spans
-
-
-class InvalidWindowing(BrainbrrError):
-    """Windows that leave samples between them, or hold none."""
-
-
-class UnlabelledRecording(BrainbrrError):
-    """A recording without annotation where labels are needed: it is not the same as one without
-    seizures."""
 
 
 class Kind(IntEnum):
@@ -35,27 +26,35 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Windowing:
-    """How recordings are cut up.
+    """How recordings are cut into windows, and at which rate the stitched probability is kept.
 
     Attributes:
-        rate_hz: samples a second of the prepared signal.
+        rate_hz: samples per second of the prepared signal.
         window_s: length of a window.
         stride_s: from one window's start to the next one's.
-        max_bad_fraction: an electrode counts as absent in a window of which more than this share
+        max_bad_fraction: an electrode counts as absent in a window of which more than this fraction
             was marked bad.
+        trace_rate_hz: values per second of the probability that events are detected on.
     """
 
     rate_hz: float
     window_s: float
     stride_s: float
     max_bad_fraction: float = 0.5
+    trace_rate_hz: float = 16.0
 
     def __post_init__(self) -> None:
         if not (self.rate_hz > 0 and 0 < self.stride_s <= self.window_s and self.stride > 0):
-            raise InvalidWindowing(
+            raise InvalidOption(
                 "a positive rate and 0 < stride <= window",
                 f"{self.rate_hz} Hz, window {self.window_s} s, stride {self.stride_s} s",
                 "Correct signal.window_s or signal.stride_s.",
+            )
+        if not self.trace_rate_hz > 0:
+            raise InvalidOption(
+                "a positive rate of the trace",
+                f"{self.trace_rate_hz} Hz",
+                "Correct signal.windowing.trace_rate_hz.",
             )
 
     @property
@@ -90,19 +89,18 @@ class WindowIndex:
 
     @property
     def n_samples(self) -> NDArray[np.int64]:
-        """Recorded samples in each window, `(windows,)`: less than a window's length where it is
-        padded."""
+        """Recorded samples in each window, `(windows,)`: fewer than a window's in a padded one."""
         return self.span[:, 1] - self.span[:, 0]
 
 
 def n_samples(row: ManifestRow, rate_hz: float) -> int:
-    """Samples of a prepared recording."""
+    """Return the samples of a prepared recording."""
     return round(row.duration_s * rate_hz)
 
 
 def index_windows(rows: Sequence[ManifestRow], windowing: Windowing) -> WindowIndex:
-    """Lay windows over recordings and class them by their events; half a million windows take about
-    a second."""
+    """Lay windows over recordings and classify them by their events; half a million take about a
+    second."""
     recordings, spans, seizures = [], [], []
     for number, row in enumerate(rows):
         span = row_spans(row, windowing)
@@ -121,7 +119,7 @@ def index_windows(rows: Sequence[ManifestRow], windowing: Windowing) -> WindowIn
 
 
 def row_spans(row: ManifestRow, windowing: Windowing) -> NDArray[np.int64]:
-    """`(windows, 2)` samples of one recording's windows, none across a gap."""
+    """Return the `(windows, 2)` samples of one recording's windows, none across a gap."""
     recorded = recorded_spans(
         n_samples(row, windowing.rate_hz), windowing.rate_hz, row.gap_intervals
     )
@@ -129,15 +127,14 @@ def row_spans(row: ManifestRow, windowing: Windowing) -> NDArray[np.int64]:
 
 
 def seizure_samples(row: ManifestRow, rate_hz: float) -> NDArray[np.int64]:
-    """`(n, 2)` first and last-plus-one samples of a recording's seizures, merged and inside the
-    recording."""
+    """Return the `(n, 2)` first and last-plus-one samples of a recording's seizures, merged."""
     merged = merge(row.annotation.seizure_intervals)
     samples = np.clip(np.rint(merged * rate_hz), 0, n_samples(row, rate_hz)).astype(np.int64)
     return samples[samples[:, 1] > samples[:, 0]]
 
 
 def bad_samples(bad_spans: Sequence[Sequence[Any]], rate_hz: float) -> dict[int, NDArray[np.int64]]:
-    """For each electrode with stretches marked bad, by its number, their samples `(n, 2)`.
+    """Return the samples `(n, 2)` of the segments marked bad, by the number of the electrode.
 
     Args:
         bad_spans: `(electrode, onset_s, offset_s, reason)` rows.
@@ -158,30 +155,55 @@ def observed_in(
     spans: NDArray[np.int64],
     max_bad_fraction: float,
 ) -> NDArray[np.bool_]:
-    """Which electrodes can be believed in each window, `(windows, electrodes)`.
+    """Return which electrodes are usable in each window, `(windows, electrodes)`.
 
     Args:
         observed: electrodes that the recording has at all, `(electrodes,)`.
-        bad: stretches marked bad, from `bad_samples`.
+        bad: segments marked bad, from `bad_samples`.
         spans: windows, `(windows, 2)` samples.
-        max_bad_fraction: an electrode is absent where more than this share of the window is bad.
+        max_bad_fraction: an electrode is absent if more than this fraction of the window is bad.
     """
     usable = np.tile(observed, (len(spans), 1))
     length = spans[:, 1] - spans[:, 0]
-    for electrode, stretches in bad.items():
-        usable[:, electrode] &= _covered(stretches, spans) <= max_bad_fraction * length
+    for electrode, segments in bad.items():
+        usable[:, electrode] &= _covered(segments, spans) <= max_bad_fraction * length
     return usable
+
+
+def require_length(row: ManifestRow, eeg: NDArray[np.int16], rate_hz: float) -> None:
+    """Refuse a cached signal that is not as long as its manifest row states.
+
+    Raises:
+        StaleCache: naming the recording.
+    """
+    expected = n_samples(row, rate_hz)
+    if eeg.shape[1] != expected:
+        raise StaleCache(
+            f"{expected} samples of {row.recording_id}, as in its manifest row",
+            f"{eeg.shape[1]}",
+            "Prepare the corpus again: brainbrr prepare prepare.rebuild=true.",
+        )
+
+
+def mark(
+    window: NDArray[Any], segments: NDArray[np.int64], span: NDArray[np.int64], value: float
+) -> None:
+    """Write `value` into a window at a span wherever one of the recording's segments lies."""
+    start, stop = span
+    for first, last in segments:
+        if first < stop and last > start:
+            window[max(first - start, 0) : min(last, stop) - start] = value
 
 
 def require_labels(rows: Sequence[ManifestRow], purpose: str) -> None:
     """Refuse recordings without annotation.
 
     Raises:
-        UnlabelledRecording: naming the first and how many there are.
+        InvalidInput: naming the first and how many there are.
     """
     unlabelled = [row.recording_id for row in rows if row.events is None]
     if unlabelled:
-        raise UnlabelledRecording(
+        raise InvalidInput(
             f"annotated recordings for {purpose}",
             f"{len(unlabelled)} of {len(rows)} without, {unlabelled[0]} first",
             "Give their annotations or leave them out of the split.",
@@ -192,12 +214,12 @@ def _intervals(pairs: list[tuple[float, float]]) -> Intervals:
     return np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
 
 
-def _covered(stretches: NDArray[np.int64], spans: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Samples of each span that lie in one of the disjoint, sorted stretches."""
-    if len(stretches) == 0:
+def _covered(segments: NDArray[np.int64], spans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the samples of each span that lie in one of the disjoint, sorted segments."""
+    if len(segments) == 0:
         return np.zeros(len(spans), dtype=np.int64)
-    edges = stretches.ravel()
-    # Samples covered before each edge: grows inside a stretch, rests between two.
+    edges = segments.ravel()
+    # Samples covered before each edge: grows inside a segment, rests between two.
     before = np.concatenate([[0], np.cumsum(np.diff(edges) * (np.arange(len(edges) - 1) % 2 == 0))])
     until = np.interp(spans.ravel(), edges, before).reshape(spans.shape)
     return np.rint(until[:, 1] - until[:, 0]).astype(np.int64)

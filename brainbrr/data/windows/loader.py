@@ -1,5 +1,4 @@
-"""Batches in a fixed order that can be taken up again in the middle of an epoch, with any number of
-workers."""
+"""Batches in a fixed order, resumable within an epoch, with any number of workers."""
 
 import time
 from collections.abc import Iterator
@@ -12,11 +11,7 @@ from torch.utils.data import DataLoader
 
 from brainbrr.data.windows.dataset import WindowBatch, WindowDataset, whole_batch
 from brainbrr.data.windows.sampler import Balance, BalancedSampler
-from brainbrr.errors import BrainbrrError
-
-
-class LoaderMismatch(BrainbrrError):
-    """A place in an epoch that does not exist in this one."""
+from brainbrr.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class LoaderOptions:
         pin_memory: page-locked host memory, for faster copies to a CUDA device.
         persistent_workers: keep workers from one epoch to the next.
         prefetch_factor: batches that each worker reads ahead.
-        balance: how many windows of each kind an epoch learns from.
+        balance: how many windows of each kind an epoch holds.
     """
 
     batch_size: int = 8
@@ -42,7 +37,7 @@ class LoaderOptions:
     balance: Balance = field(default_factory=Balance)
 
     def loader(self, dataset: WindowDataset, batches: object) -> DataLoader[WindowBatch]:
-        """A loader of these batches; its order and values do not depend on these options."""
+        """Return a loader of these batches; its order and values do not depend on these options."""
         return DataLoader(
             dataset,
             batch_sampler=batches,  # type: ignore[arg-type]
@@ -51,13 +46,13 @@ class LoaderOptions:
             pin_memory=self.pin_memory,
             persistent_workers=self.persistent_workers and self.num_workers > 0,
             prefetch_factor=self.prefetch_factor if self.num_workers else None,
-            # A generator of its own: worker seeds must not use up the one that dropout draws from.
+            # A separate generator: worker seeds must not advance the one that dropout draws from.
             generator=torch.Generator().manual_seed(0),
         )
 
 
 class ResumableLoader:
-    """The training batches of one epoch after another, with a memory of how many were handed out.
+    """The training batches of one epoch after another, resumable at the next batch.
 
     Args:
         dataset: the windows.
@@ -71,11 +66,11 @@ class ResumableLoader:
         self.dataset = dataset
         self.balanced = sampler
         self.sampler = self
-        """Where Lightning looks for `set_epoch`."""
+        """The attribute on which Lightning calls `set_epoch`."""
         self.epoch = 0
         self.handed_out = 0
         self.waited_s = 0.0
-        """Seconds in which whoever learns had to wait for a batch."""
+        """Time spent waiting for data."""
         self._remaining = _Remaining()
         self._loader = options.loader(dataset, self._remaining)
 
@@ -83,37 +78,37 @@ class ResumableLoader:
         return self.balanced.n_batches
 
     def __iter__(self) -> Iterator[WindowBatch]:
-        """The batches of the current epoch that are still to come.
+        """Yield the batches of the current epoch that are left.
 
-        The work starts with the first batch: an iterator may be made before the epoch's number is
-        set.
+        Nothing is read before the first batch is asked for: an iterator may be made before the
+        epoch's number is set.
         """
         self._remaining.batches = self.balanced.batches(self.epoch)[self.handed_out :]
-        asked_s = time.perf_counter()
+        requested_s = time.perf_counter()
         for batch in self._loader:
-            self.waited_s += time.perf_counter() - asked_s
+            self.waited_s += time.perf_counter() - requested_s
             self.handed_out += 1
             yield batch
-            asked_s = time.perf_counter()
+            requested_s = time.perf_counter()
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch; its beginning, unless it is the one already under way."""
+        """Go to the beginning of an epoch, unless it is the one in progress."""
         if epoch != self.epoch:
             self.epoch, self.handed_out = epoch, 0
 
     def state_dict(self) -> dict[str, int]:
-        """Where the next batch lies."""
+        """Return the position of the next batch."""
         return {"epoch": self.epoch, "handed_out": self.handed_out, "n_batches": len(self)}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go where `state_dict` was taken.
+        """Go to the position that `state_dict` returned.
 
         Raises:
-            LoaderMismatch: that epoch had another number of batches.
+            InvalidInput: that epoch had another number of batches.
         """
         if state["n_batches"] != len(self):
-            raise LoaderMismatch(
-                f"a run of {len(self)} batches an epoch",
+            raise InvalidInput(
+                f"a run of {len(self)} batches per epoch",
                 f"a checkpoint of {state['n_batches']}",
                 "Resume with the same data, batch size and number of processes.",
             )

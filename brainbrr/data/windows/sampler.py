@@ -1,5 +1,4 @@
-"""Which windows an epoch learns from: every seizure's edge, some of its middle, a fair share of
-background.
+"""Which windows an epoch holds: every seizure's edge, some of its middle, a share of background.
 
 The ratios follow SeizureTransformer (Wu et al., 2025): all windows with part of a seizure, 0.3
 times as many inside one, 2.5 times as many without.
@@ -11,19 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.data.windows.index import Kind
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput, InvalidOption
 
 REPEATED = len(Kind)
-"""First of the random streams that deal a curriculum's seizures: one for each epoch, behind those
-of the kinds."""
-
-
-class NoSeizures(BrainbrrError):
-    """Training data in which nothing is to be learnt."""
-
-
-class InvalidBalance(BrainbrrError):
-    """Ratios below zero, or a rank that does not exist."""
+"""First of the random streams that deal a curriculum's seizures: one per epoch, after those of the
+kinds."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +24,12 @@ class Balance:
     Attributes:
         full_per_partial: windows wholly inside a seizure.
         none_per_partial: windows without one; each epoch takes others, until all have been seen.
-        hard_fraction: share of the windows without seizure that are those the network was last
-            most wrong about; 0 for none.
-        curriculum_epochs: epochs in which the share of windows with seizure goes from
-            `curriculum_share` to what the ratios say; 0 for none. Every epoch has as many windows.
-        curriculum_share: that share in the first epoch. Seizures come again where they are too few
-            for it; where the ratios already hold more, nothing changes.
+        hard_fraction: fraction of the windows without seizure that are those the network was last
+            most wrong about.
+        curriculum_epochs: epochs in which the fraction of windows with seizure goes from
+            `curriculum_share` to what the ratios give. Every epoch has as many windows.
+        curriculum_share: that fraction in the first epoch. Seizures are repeated if they are too
+            few for it; if the ratios already give more, nothing changes.
     """
 
     full_per_partial: float = 0.3
@@ -51,24 +42,22 @@ class Balance:
         ratios = (self.full_per_partial, self.none_per_partial, self.curriculum_epochs)
         shares = (self.hard_fraction, self.curriculum_share)
         if min(ratios) < 0 or not all(0 <= share < 1 for share in shares):
-            raise InvalidBalance(
+            raise InvalidOption(
                 "ratios and epochs of 0 or more, 0 <= hard_fraction < 1, 0 <= curriculum_share < 1",
                 f"{self}",
                 "Correct dataloader.balance.",
             )
 
     def easing(self, epoch: int) -> float:
-        """How much of the curriculum is left in an epoch: 1 in the first, 0 once it is over."""
+        """Return how much of the curriculum is left: 1 in the first epoch, 0 once it is over."""
         return max(0.0, 1.0 - epoch / self.curriculum_epochs) if self.curriculum_epochs else 0.0
 
 
 class BalancedSampler:
-    """The windows of each epoch, in an order that follows from the seed and the epoch's number
-    alone.
+    """The windows of each epoch, in an order given by the seed and the epoch's number alone.
 
     Background and in-seizure windows are dealt from shuffled decks: an epoch takes the next cards,
-    and a deck is
-    shuffled anew once it is used up, so that every window has its turn.
+    and a deck is shuffled again once it is used up, so that every window is used.
 
     Args:
         kind: a `Kind` for each window, `(windows,)`.
@@ -78,7 +67,8 @@ class BalancedSampler:
         batch_size: windows in a batch of one process.
 
     Raises:
-        NoSeizures: no window holds any part of a seizure.
+        InvalidInput: no window holds any part of a seizure.
+        InvalidOption: a rank or batch size that does not exist.
     """
 
     def __init__(
@@ -92,7 +82,7 @@ class BalancedSampler:
         n_ranks: int = 1,
     ) -> None:
         if not (0 <= rank < n_ranks and batch_size > 0):
-            raise InvalidBalance(
+            raise InvalidOption(
                 "0 <= rank < n_ranks and a batch of 1 or more",
                 f"rank {rank} of {n_ranks}, batch {batch_size}",
                 "Correct dataloader.batch_size or the trainer's devices.",
@@ -101,12 +91,12 @@ class BalancedSampler:
             np.flatnonzero(kind == which) for which in (Kind.PARTIAL, Kind.FULL, Kind.NONE)
         )
         if len(self.partial) + len(self.full) == 0:
-            raise NoSeizures(
+            raise InvalidInput(
                 "at least one window with a seizure in the training split",
                 f"{len(kind)} windows, none with one",
                 "Check the split and its annotations: brainbrr inspect.",
             )
-        # Seizures that fill every window they touch leave no edge to count by.
+        # If seizures fill every window they touch, there are no edges to count by.
         base = len(self.partial) or len(self.full)
         self.n_full = min(len(self.full), round(balance.full_per_partial * base))
         if len(self.partial) == 0:
@@ -114,7 +104,7 @@ class BalancedSampler:
         self.n_none = min(len(self.none), round(balance.none_per_partial * base))
         self.balance = balance
         self.hardness = np.zeros(len(kind), dtype=np.float32)
-        """For each window the probability of seizure that the network gave it, once it was seen."""
+        """For each window the probability of seizure that the network last gave it."""
         self.seed, self.batch_size = seed, batch_size
         self.rank, self.n_ranks = rank, n_ranks
 
@@ -133,13 +123,13 @@ class BalancedSampler:
         return -(-self.n_windows // self.n_ranks)
 
     def n_repeated(self, number: int) -> int:
-        """Windows with seizure that come in the place of background while the curriculum lasts."""
-        own = len(self.partial) + self.n_full
-        wanted = round(self.balance.curriculum_share * self.n_windows) - own
+        """Return the windows with seizure that replace background while the curriculum lasts."""
+        n_seizure = len(self.partial) + self.n_full
+        wanted = round(self.balance.curriculum_share * self.n_windows) - n_seizure
         return round(self.balance.easing(number) * min(max(wanted, 0), self.n_none))
 
     def epoch(self, number: int) -> NDArray[np.int64]:
-        """All windows of an epoch in their order, for all processes together."""
+        """Return all windows of an epoch in their order, for all processes together."""
         hard, seizures = self._hardest(number), np.concatenate([self.partial, self.full])
         windows = np.concatenate(
             [
@@ -153,15 +143,15 @@ class BalancedSampler:
         return np.random.default_rng([self.seed, number, Kind.PARTIAL]).permutation(windows)
 
     def batches(self, number: int) -> list[NDArray[np.int64]]:
-        """This process's batches of an epoch.
+        """Return this process's batches of an epoch.
 
-        Where the windows do not divide among the processes, the first ones of the epoch are given
-        out again.
+        If the windows do not divide evenly among the processes, the first ones of the epoch are
+        used twice.
         """
         windows = self.epoch(number)
         shared = np.resize(windows, self._n_windows_of_rank * self.n_ranks)
-        mine = shared[self.rank :: self.n_ranks]
-        return [mine[at : at + self.batch_size] for at in range(0, len(mine), self.batch_size)]
+        windows = shared[self.rank :: self.n_ranks]
+        return [windows[i : i + self.batch_size] for i in range(0, len(windows), self.batch_size)]
 
     def _hardest(self, number: int) -> NDArray[np.int64]:
         order = np.argsort(-self.hardness[self.none], kind="stable")
@@ -173,7 +163,7 @@ class BalancedSampler:
         return round(share * (self.n_none - self.n_repeated(number)))
 
     def _background(self, number: int) -> tuple[int, int]:
-        """How many cards of the background's deck an epoch takes, and where they begin."""
+        """Return how many cards of the background's deck an epoch takes, and where they begin."""
         counts = [
             self.n_none - self.n_repeated(epoch) - self._n_hard(epoch)
             for epoch in range(number + 1)
@@ -183,7 +173,7 @@ class BalancedSampler:
     def _deal(
         self, deck: NDArray[np.int64], count: int, start: int, stream: int
     ) -> NDArray[np.int64]:
-        """Cards `start` to `start + count` of endlessly many shuffled decks."""
+        """Return cards `start` to `start + count` of an infinite row of shuffled decks."""
         if count == 0:
             return deck[:0]
         first_deck, at = divmod(start, len(deck))

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from brainbrr.data.windows.artefact_augmentation import AddArtefact
-from brainbrr.data.windows.augmentation import InvalidAugmentation, microvolts
+from brainbrr.data.windows.augmentation import microvolts
+from brainbrr.errors import InvalidOption
 from tests import tiny_corpus as tiny
 
 CHANGE = AddArtefact(probability=0.5, min_s=2.0, max_s=4.0, max_strength=5.0, rate_hz=64.0)
@@ -37,7 +38,7 @@ def test_padding_stays_silent():
 
 def test_names_that_do_not_exist_and_impossible_numbers_are_refused():
     numbers = {"min_s": 2.0, "max_s": 4.0, "max_strength": 5.0, "rate_hz": 64.0}
-    with pytest.raises(InvalidAugmentation, match="kinds among chewing.*got sneezing"):
+    with pytest.raises(InvalidOption, match="kinds among chewing.*got sneezing"):
         AddArtefact(probability=0.5, kinds=["sneezing"], **numbers)
-    with pytest.raises(InvalidAugmentation, match="1 <= min_s <= max_s"):
+    with pytest.raises(InvalidOption, match="1 <= min_s <= max_s"):
         AddArtefact(probability=0.5, **(numbers | {"max_s": 1.0}))

@@ -7,13 +7,13 @@ from brainbrr.data.windows.augmentation import (
     BandStop,
     ChannelDropout,
     Gain,
-    InvalidAugmentation,
     Mirror,
     Sequential,
     TimeShift,
     microvolts,
 )
 from brainbrr.data.windows.dataset import WindowDataset
+from brainbrr.errors import InvalidOption
 from brainbrr.signal.electrodes import ELECTRODES
 from tests import tiny_corpus as tiny
 
@@ -116,5 +116,5 @@ def test_no_changes_are_none(batch):
     ],
 )
 def test_impossible_settings_are_refused(make):
-    with pytest.raises(InvalidAugmentation, match="Correct the augmentation group"):
+    with pytest.raises(InvalidOption, match="Correct the augmentation group"):
         make()

@@ -6,7 +6,7 @@ import torch
 
 from brainbrr.data.corpora.cache import StaleCache
 from brainbrr.data.windows import dataset as window_dataset
-from brainbrr.data.windows.dataset import WeightedSpans, WindowDataset
+from brainbrr.data.windows.dataset import WeightedSpans, WindowDataset, reviewed_spans
 from brainbrr.events.intervals import to_mask
 from tests import tiny_corpus as tiny
 
@@ -91,3 +91,12 @@ def test_a_signal_of_another_length_than_its_row_is_stale(cache):
 def test_a_missing_signal_is_stale(tmp_path):
     with pytest.raises(StaleCache, match="sub-00"):
         WindowDataset([tiny.row(0, "train", 99.0, [])], tmp_path, tiny.WINDOWING).__getitems__([0])
+
+
+def test_reviewed_segments_are_united_and_end_with_the_recording() -> None:
+    rows = [tiny.row(0, "train", 100.0, []), tiny.row(1, "train", 100.0, [])]
+    reviewed_s = {"sub-00": [(10.0, 20.0), (15.0, 30.0), (95.0, 120.0)]}
+    spans = reviewed_spans(rows, reviewed_s, weight=3.0, rate_hz=32.0)
+    assert set(spans) == {"sub-00"}
+    assert (spans["sub-00"].samples / 32).tolist() == [[10.0, 30.0], [95.0, 100.0]]
+    assert spans["sub-00"].weight == 3.0

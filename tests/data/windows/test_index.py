@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbrr.data.windows.index import (
-    InvalidWindowing,
     Kind,
-    UnlabelledRecording,
     Windowing,
     bad_samples,
     index_windows,
@@ -16,6 +14,7 @@ from brainbrr.data.windows.index import (
     require_labels,
     seizure_samples,
 )
+from brainbrr.errors import InvalidInput, InvalidOption
 from brainbrr.events.intervals import to_mask
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from tests import tiny_corpus as tiny
@@ -80,13 +79,13 @@ def test_an_electrode_bad_for_most_of_a_window_is_absent_there_only():
 def test_unlabelled_is_not_the_same_as_without_seizures():
     rows = [tiny.row(0, "train", 30.0, []), tiny.row(1, "train", 30.0, None)]
     require_labels(rows[:1], "training")
-    with pytest.raises(UnlabelledRecording, match="1 of 2 without, sub-01 first"):
+    with pytest.raises(InvalidInput, match="1 of 2 without, sub-01 first"):
         require_labels(rows, "training")
 
 
 @pytest.mark.parametrize("stride_s", [0.0, 61.0, 0.001])
 def test_a_stride_that_leaves_holes_is_refused(stride_s):
-    with pytest.raises(InvalidWindowing, match="0 < stride <= window"):
+    with pytest.raises(InvalidOption, match="0 < stride <= window"):
         Windowing(rate_hz=256.0, window_s=60.0, stride_s=stride_s)
 
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from brainbrr.data.windows.dataset import WindowDataset
-from brainbrr.data.windows.loader import LoaderMismatch, LoaderOptions, ResumableLoader
+from brainbrr.data.windows.loader import LoaderOptions, ResumableLoader
 from brainbrr.data.windows.sampler import Balance, BalancedSampler
+from brainbrr.errors import InvalidInput
 from tests import tiny_corpus as tiny
 
 
@@ -65,5 +66,5 @@ def test_reading_draws_nothing_from_the_generator_of_the_training(dataset):
 
 
 def test_a_place_in_another_run_s_epoch_is_refused(dataset):
-    with pytest.raises(LoaderMismatch, match="a checkpoint of 3"):
+    with pytest.raises(InvalidInput, match="a checkpoint of 3"):
         loader(dataset).load_state_dict({"epoch": 0, "handed_out": 1, "n_batches": 3})

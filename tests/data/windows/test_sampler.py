@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbrr.data.windows.index import Kind
-from brainbrr.data.windows.sampler import Balance, BalancedSampler, InvalidBalance, NoSeizures
+from brainbrr.data.windows.sampler import Balance, BalancedSampler
+from brainbrr.errors import InvalidInput, InvalidOption
 
 KINDS = st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=1, max_size=200).map(
     lambda kinds: np.array([*kinds, 1], dtype=np.int8)
@@ -93,14 +94,14 @@ def test_seizures_that_fill_their_windows_are_all_taken():
 
 
 def test_a_split_without_seizures_is_refused():
-    with pytest.raises(NoSeizures, match="3 windows, none with one"):
+    with pytest.raises(InvalidInput, match="3 windows, none with one"):
         sampler(np.zeros(3, dtype=np.int8))
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(InvalidBalance, match="ratios and epochs of 0 or more"):
+    with pytest.raises(InvalidOption, match="ratios and epochs of 0 or more"):
         Balance(none_per_partial=-1.0)
-    with pytest.raises(InvalidBalance, match="rank 2 of 2"):
+    with pytest.raises(InvalidOption, match="rank 2 of 2"):
         sampler(np.ones(3, dtype=np.int8), rank=2, n_ranks=2)
-    with pytest.raises(InvalidBalance, match="0 <= curriculum_share < 1"):
+    with pytest.raises(InvalidOption, match="0 <= curriculum_share < 1"):
         Balance(curriculum_share=1.0)

@@ -7,6 +7,7 @@ from lightning import Callback
 
 from brainbrr.data.windows.augmentation import microvolts
 from brainbrr.errors import Failed, InvalidOption
+from brainbrr.inference.rollout import NonFiniteOutput
 from brainbrr.models.input_checks import NonFiniteInput, check_input
 from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 from brainbrr.training.callbacks.finite_guard import (
@@ -15,7 +16,6 @@ from brainbrr.training.callbacks.finite_guard import (
     gradient_norm,
     stop_at_non_finite,
 )
-from brainbrr.training.prediction import NonFiniteLogits
 from brainbrr.training.trainer_options import TrainerOptions
 from tests import tiny_corpus as tiny
 
@@ -163,7 +163,7 @@ def test_one_bad_batch_among_accumulated_ones_is_enough(tmp_path, rows, cache):
 
 
 def test_without_the_guard_the_same_batch_destroys_the_network(tmp_path, rows, cache):
-    with pytest.raises(NonFiniteLogits, match="first in sub-03"):
+    with pytest.raises(NonFiniteOutput, match="NaN or infinity in sub-03, the window at"):
         run(tmp_path, rows, cache, None, poison=(5,))
 
 

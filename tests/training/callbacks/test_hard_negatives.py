@@ -5,7 +5,8 @@ from lightning import Callback
 
 from brainbrr.data.windows.index import Kind, index_windows
 from brainbrr.data.windows.loader import LoaderOptions
-from brainbrr.data.windows.sampler import Balance, BalancedSampler, InvalidBalance
+from brainbrr.data.windows.sampler import Balance, BalancedSampler
+from brainbrr.errors import InvalidOption
 from brainbrr.training.callbacks.hard_negatives import HardNegatives
 from brainbrr.training.trainer_options import TrainerOptions
 from tests import tiny_corpus as tiny
@@ -73,5 +74,5 @@ def test_without_scores_the_background_comes_from_the_deck():
 
 
 def test_a_share_of_one_leaves_no_room_for_the_rest_and_is_refused():
-    with pytest.raises(InvalidBalance, match="0 <= hard_fraction < 1"):
+    with pytest.raises(InvalidOption, match="0 <= hard_fraction < 1"):
         Balance(hard_fraction=1.0)
