@@ -9,11 +9,11 @@ from rich.table import Table
 from brainbrr.cli.terminal import results_console
 from brainbrr.events.tsv import write_tsv
 from brainbrr.export.export import check_request, export_file
-from brainbrr.export.load import load_detector as load_form
+from brainbrr.export.load import load_detector
 from brainbrr.export.parity import agreement, selftest_recording
 from brainbrr.inference.detector import Annotator, Detector
 from brainbrr.inference.recordings import find_jobs
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 from brainbrr.scoring.folders import score
 
 MEASURES = ("f1", "sensitivity", "precision", "fp_per_day")
@@ -22,7 +22,7 @@ MEASURES = ("f1", "sensitivity", "precision", "fp_per_day")
 def run(cfg: DictConfig) -> None:
     """Write the form, then say how far it is from the detector."""
     path = check_request(cfg.format, cfg.output, cfg.quantise)
-    detector = load_detector(cfg.detector)
+    detector = load_release(cfg.detector)
     console = results_console()
     if cfg.format == "szcore":
         from brainbrr.export.szcore_entry import write_entry
@@ -39,7 +39,7 @@ def run(cfg: DictConfig) -> None:
     table.add_row("size", f"{exported.n_bytes / 1e6:.2f} MB")
     table.add_row("made in", f"{exported.seconds:.0f} s")
     table.add_row("largest difference, windows", f"{exported.difference:.1e}")
-    form = load_form(path)
+    form = load_detector(path)
     for row in _compared(form, detector, cfg.input):
         table.add_row(*row)
     if cfg.reference is not None and cfg.input is not None:

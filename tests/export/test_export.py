@@ -10,6 +10,9 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from brainbrr.export.aoti import ENTRY, load_aoti, require_compiler
+from brainbrr.export.int8 import quantise_layers
+from brainbrr.release.refusals import NoSuchDetector
 
 import brainbrr
 from brainbrr.data.preparation.preparation import Preparation
@@ -17,9 +20,7 @@ from brainbrr.data.recordings.recording import Recording
 from brainbrr.data.windows.index import Windowing
 from brainbrr.events.detection import Detection
 from brainbrr.export import export as export_module
-from brainbrr.export.aoti import ENTRY, load_aoti, require_compiler
 from brainbrr.export.export import check_request, export_file
-from brainbrr.export.int8 import quantise_layers
 from brainbrr.export.load import load_detector
 from brainbrr.export.onnx_detector import load_onnx
 from brainbrr.export.onnx_export import require_onnx
@@ -38,7 +39,6 @@ from brainbrr.export.refusals import (
 from brainbrr.export.traced import traceable
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import build_model, read_model
-from brainbrr.release.refusals import NoSuchDetector
 from brainbrr.signal.electrodes import ELECTRODES
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from brainbrr.release.refusals import InvalidDetector
 from onnx import TensorProto, helper, numpy_helper
 
 from brainbrr.export import onnx_file
@@ -21,7 +22,6 @@ from brainbrr.export.refusals import (
     LyingMetadata,
     OversizedExport,
 )
-from brainbrr.release.refusals import InvalidDetector
 
 LENGTH = 512
 Change = Callable[[onnx.ModelProto], None]
@@ -31,11 +31,12 @@ def described() -> dict[str, Any]:
     """What `export` writes, without a network to export."""
     from dataclasses import asdict
 
+    from brainbrr.release.schema import SCHEMA, with_digest
+
     from brainbrr.data.preparation.preparation import Preparation
     from brainbrr.data.windows.index import Windowing
     from brainbrr.events.calibration import Calibration
     from brainbrr.events.detection import Detection
-    from brainbrr.release.schema import SCHEMA, with_digest
     from brainbrr.signal.electrodes import ELECTRODES
 
     values = {

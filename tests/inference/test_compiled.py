@@ -10,7 +10,7 @@ import pytest
 from brainbrr.inference.compiled import FilledWindows, fast_form
 from brainbrr.inference.detector import Annotator, Detector, SpeedNotOffered
 from brainbrr.inference.tiling import ENCODE_ONCE
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 
 GOLDEN = Path(__file__).parents[1] / "release" / "golden" / "schema_2"
 HEAVY = ("lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "torch_geometric")
@@ -35,7 +35,7 @@ def test_bf16_stays_near(golden: Detector) -> None:
 def test_a_gpu_gives_what_the_processor_gives(
     golden: Detector, precision: str, tolerance: float
 ) -> None:
-    form = load_detector(GOLDEN, device="cuda", check=False).with_precision(precision)
+    form = load_release(GOLDEN, device="cuda", check=False).with_precision(precision)
     exact = golden.window_model(*windows(2))
     np.testing.assert_allclose(form.window_model(*windows(2)), exact, atol=tolerance)
 
