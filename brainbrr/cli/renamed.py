@@ -36,3 +36,14 @@ TARGETS = {
     "brainbrr.training.validation_figures.ValidationFigures": "brainbrr.training.callbacks.validation_figures.ValidationFigures",
 }
 """`_target_` of runs trained before the package had its present rooms."""
+
+ARGUMENTS = {
+    "quantise": "quantize",
+}
+"""Options of previous versions on the command line."""
+
+
+def rename_arguments(arguments: list[str]) -> list[str]:
+    """Replace previous names of options on the command line by their present names."""
+    pairs = [argument.partition("=") for argument in arguments]
+    return [ARGUMENTS.get(name, name) + sign + value for name, sign, value in pairs]

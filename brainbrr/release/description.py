@@ -3,7 +3,7 @@
 | schema | file | adds |
 |---|---|---|
 | 1 | `detector.yaml` | model, preparation, windowing, detection, provenance |
-| 2 | `detector.yaml` | montage, calibration, the digests of the files and of the description itself |
+| 2 | `detector.yaml` | montage, calibration, digests of the files and of the description itself |
 | 3 | `detector.json` | JSON in place of YAML |
 """
 

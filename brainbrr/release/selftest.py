@@ -31,7 +31,7 @@ TOLERANCE = 1e-3
 
 
 def selftest_minute(detector: "Detector") -> NDArray[np.int16]:
-    """Return a window of pink noise with a rhythm that grows in its second half, 0.1 uV per step."""
+    """Return a window of pink noise with a rhythm that grows in its second half, in 0.1 uV."""
     rate_hz = detector.preparation.rate_hz
     n_samples = detector.windowing.length
     generator = np.random.default_rng(SEED)

@@ -1,7 +1,7 @@
 """What comes from strangers: read as strict JSON, shown safely, refused as `InvalidDetector`.
 
-Everything beyond mappings with distinct keys, lists, finite numbers, printable text and truth values
-is a way to harm, and nothing a detector needs.
+Everything beyond mappings with distinct keys, lists, finite numbers, printable text and booleans is
+a way to harm, and nothing a detector needs.
 """
 
 import json

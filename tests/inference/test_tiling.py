@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from brainbrr.data.windows.index import Windowing
 from brainbrr.events.detection import Detection
-from brainbrr.export.portable import ExportedDetector
+from brainbrr.export.onnx_detector import ExportedDetector
 from brainbrr.inference.annotate import Annotating, Settings
 from brainbrr.inference.detector import Detector, SpeedNotOffered
 from brainbrr.inference.ledger import Ledger
@@ -168,7 +168,7 @@ def test_other_ways_are_refused_by_name(golden: Detector) -> None:
         golden.with_reading("twice")
     with pytest.raises(SpeedNotOffered, match="precision fp32 or bf16"):
         golden.with_precision("fp8")
-    with pytest.raises(SpeedNotOffered, match="quantise=int8"):
+    with pytest.raises(SpeedNotOffered, match="quantize=int8"):
         golden.with_precision("int8")
 
 

@@ -438,7 +438,7 @@ OLDER_CASES: dict[str, tuple[Change, str]] = {
         older_text(lambda _: SCHEMA_1.read_text().replace("alpha: 0.05", "alpha: .nan")), MODEL,
     ),
     "threshold NaN": (
-        older_text(lambda _: SCHEMA_1.read_text().replace("on_threshold: 0.6", "on_threshold: .nan")),
+        older_text(lambda _: SCHEMA_1.read_text().replace("threshold: 0.6", "threshold: .nan")),
         BOUNDS,
     ),
     "terminal escape": (
