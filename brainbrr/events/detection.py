@@ -11,9 +11,6 @@ from brainbrr.events.event import Event
 from brainbrr.events.intervals import complement
 from brainbrr.events.trace import Trace
 
-_ABOVE_NOTHING = float(np.finfo(np.float32).tiny)
-
-
 # First sample and last sample plus one of each run, shape `(runs, 2)`.
 Runs = NDArray[np.int64]
 

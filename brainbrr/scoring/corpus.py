@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import brainbrr
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
@@ -54,10 +54,6 @@ NEDC: dict[str, Scorer] = {
 UNIT_S = {"epoch": nedc.EPOCH_S}
 
 
-class UnknownSubject(BrainbrrError):
-    """Recordings whose subject nobody named."""
-
-
 def score_corpus(
     references: Mapping[str, Annotation],
     hypotheses: Mapping[str, Annotation],
@@ -95,9 +91,9 @@ def score_corpus(
         the content of `scores.json`; undefined numbers are None.
 
     Raises:
-        MissingHypothesis, DurationMismatch, EmptyCorpus: see `brainbrr.scoring.pairing.pair`.
-        MissingTrace: `traces` leaves a recording out, or holds one of another length.
-        UnknownSubject: `subjects` leaves a recording out.
+        NotFound, InvalidInput, InvalidInput: see `brainbrr.scoring.pairing.pair`.
+        NotFound: `traces` leaves a recording out, or holds one of another length.
+        InvalidInput: `subjects` leaves a recording out.
     """
     pairs = pair(references, hypotheses, missing, duration_tolerance_s)
     ordered = None if traces is None else traces_of(pairs, traces, duration_tolerance_s)
@@ -158,11 +154,11 @@ def group_by_subject(
     """Sorted subjects, and the index of each recording's subject among them.
 
     Raises:
-        UnknownSubject: `subjects` leaves a recording out.
+        InvalidInput: `subjects` leaves a recording out.
     """
     unknown = [one for one in recordings if subjects is not None and one not in subjects]
     if unknown:
-        raise UnknownSubject(
+        raise InvalidInput(
             "a subject for each recording", f"none for {listed(unknown)}", "Complete the mapping."
         )
     of_recording = [one if subjects is None else subjects[one] for one in recordings]

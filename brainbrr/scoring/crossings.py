@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from brainbrr.events.detection import Runs, merge_runs, recorded_stretches
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.morphology import Level
+from brainbrr.scoring.sweep import Level
 from brainbrr.scoring.timeline import TICKS_HZ, Ticks, Timeline, unite
 
 

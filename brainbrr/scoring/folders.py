@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidFile, InvalidInput, NotFound
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.formats import READERS, read_annotation
 from brainbrr.scoring.corpus import score_corpus
@@ -18,18 +18,6 @@ SUBJECT = re.compile(
     r"(?:^|[/_])(sub-[^/_]+)|(?:^|/)([a-z]{8})_s\d{3}_t\d{3}$|(?:^|/)(chb\d\d)|(?:^|/)(PN\d\d)-"
 )
 Track = Callable[[Iterable[str]], Iterable[str]]
-
-
-class NoAnnotations(BrainbrrError):
-    """A folder without a file in a known annotation format."""
-
-
-class DuplicateAnnotation(BrainbrrError):
-    """Two files that claim to be the same recording."""
-
-
-class UnreadableHypothesis(BrainbrrError):
-    """A hypothesis that is there and cannot be read."""
 
 
 def score(
@@ -57,10 +45,10 @@ def score(
         the content of `scores.json`.
 
     Raises:
-        NoAnnotations: the reference folder holds no annotation.
-        DuplicateAnnotation: two files of one folder are the same recording.
-        UnreadableHypothesis: a hypothesis cannot be read; `missing` does not cover it.
-        MissingHypothesis, DurationMismatch: see `score_corpus`.
+        NotFound: the reference folder holds no annotation.
+        InvalidInput: two files of one folder are the same recording.
+        InvalidFile: a hypothesis cannot be read; `missing` does not cover it.
+        NotFound, InvalidInput: see `score_corpus`.
     """
     references = read_references(Path(reference), track)
     hypotheses, unreferenced = read_hypotheses(references, Path(hypothesis), track)
@@ -79,11 +67,11 @@ def read_references(folder: Path, track: Track | None = None) -> dict[str, Annot
     """Annotations of a folder by recording.
 
     Raises:
-        NoAnnotations: there is none.
+        NotFound: there is none.
     """
     files = find_annotations(folder)
     if not files:
-        raise NoAnnotations(
+        raise NotFound(
             f"files ending in {', '.join(READERS)}", f"none below {folder}", "Check the path."
         )
     return {name: read_annotation(files[name]) for name in (track(files) if track else files)}
@@ -95,7 +83,7 @@ def read_hypotheses(
     """Hypotheses under their references' names, and those that no reference asks for.
 
     Raises:
-        UnreadableHypothesis, DuplicateAnnotation: see `score`.
+        InvalidFile, InvalidInput: see `score`.
     """
     files = match(references, find_annotations(folder), folder)
     wanted = [name for name in files if name in references]
@@ -115,11 +103,11 @@ def find_annotations(folder: Path) -> dict[str, Path]:
     folder without tables: beside tables they are the recordings themselves.
 
     Raises:
-        NoAnnotations: no such folder.
-        DuplicateAnnotation: two files of the same format for one recording.
+        NotFound: no such folder.
+        InvalidInput: two files of the same format for one recording.
     """
     if not folder.is_dir():
-        raise NoAnnotations("a folder of annotations", f"{folder}", "Check the path.")
+        raise NotFound("a folder of annotations", f"{folder}", "Check the path.")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READERS)
     tables = [path for path in files if path.suffix.lower() != ".edf" and not _is_other_table(path)]
     named_events = [path for path in tables if path.stem.endswith("_events")]
@@ -132,7 +120,7 @@ def find_annotations(folder: Path) -> dict[str, Path]:
         if former is None or _rank(path) < _rank(former):
             found[name] = path
         elif _rank(path) == _rank(former):
-            raise DuplicateAnnotation(
+            raise InvalidInput(
                 f"one {path.suffix} file for {name}", f"{former} and {path}", "Remove one."
             )
     return found
@@ -160,7 +148,7 @@ def match(
     """Hypothesis files under their references' names: equal paths first, then equal file names.
 
     Raises:
-        DuplicateAnnotation: two hypotheses of one file name for the same reference, or one for two
+        InvalidInput: two hypotheses of one file name for the same reference, or one for two
             references.
     """
     names = set(references)
@@ -174,7 +162,7 @@ def match(
         open_targets = [target for target in targets if target not in matched]
         if len(targets) > 1 or (targets and not open_targets):
             others = [str(matched[target]) for target in targets if target in matched]
-            raise DuplicateAnnotation(
+            raise InvalidInput(
                 f"one hypothesis in {folder} for one recording named {Path(name).name}",
                 f"{path} beside {listed(others or targets)}",
                 "Mirror the tree of the references.",
@@ -187,7 +175,7 @@ def _read_hypothesis(path: Path, duration_s: float) -> Annotation:
     try:
         return read_annotation(path, duration_s)
     except BrainbrrError as error:
-        raise UnreadableHypothesis(
+        raise InvalidFile(
             "a readable hypothesis", f"{path}: {error.got}", "Predict it again; none is skipped."
         ) from error
 

@@ -5,15 +5,20 @@ Source: Shah, Golmohammadi, Obeid, Picone, "Objective Evaluation Metrics for Aut
 2021; details where the text is silent follow the behaviour of nedc_eeg_eval v6.0.0.
 """
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.scoring.alignment import align
+from brainbrr.events.intervals import Intervals
 from brainbrr.scoring.counts import Counts, Values
-from brainbrr.scoring.taes import Overlap, overlap_in_seconds, strict_overlap, taes
 from brainbrr.scoring.timeline import TICKS_HZ, Ticks, Timeline, covered, unite
 
 EPOCH_S = 0.25
+SUBSTITUTION, INSERTION, DELETION = 0, 1, 2
+Span = tuple[float, float]
+Overlap = Callable[[Span, Span], bool]
 
 
 def ovlp_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> Counts:
@@ -127,3 +132,118 @@ def _labels(ticks: Ticks, length: int) -> str:
     gap_before = ticks[:, 0] > reach[:-1]
     labels = "".join("bs" if gap else "s" for gap in gap_before)
     return labels + ("b" if reach[-1] < length else "")
+
+
+def align(reference: str, hypothesis: str, label: str = "s") -> tuple[int, int, int]:
+    """Hits, insertions and misses of one label in the cheapest alignment of two label sequences.
+
+    Each character is one event. Insertion, deletion and substitution cost 1; among equally cheap
+    paths the last step is a substitution, else an insertion, as in nedc_eeg_eval v6.0.0. A
+    substituted label counts as a miss of the reference and not as a false alarm of the hypothesis.
+    """
+    if reference[:1] == hypothesis[:1] and _alternates(reference) and _alternates(hypothesis):
+        # The longer is the shorter and a rest: nothing is cheaper than matching, then stopping.
+        here, there = reference.count(label), hypothesis.count(label)
+        hits = min(here, there)
+        return hits, there - hits, here - hits
+    steps = _steps(reference, hypothesis)
+    row, column = len(reference), len(hypothesis)
+    hits = insertions = misses = 0
+    while row or column:
+        step = steps[row, column]
+        if step == INSERTION:
+            column -= 1
+            insertions += hypothesis[column] == label
+        elif step == DELETION:
+            row -= 1
+            misses += reference[row] == label
+        else:
+            row, column = row - 1, column - 1
+            if reference[row] == label:
+                found = hypothesis[column] == label
+                hits, misses = hits + found, misses + (not found)
+    return hits, insertions, misses
+
+
+def _alternates(labels: str) -> bool:
+    return all(one != other for one, other in pairwise(labels))
+
+
+def _steps(reference: str, hypothesis: str) -> NDArray[np.int8]:
+    """Last step of the cheapest alignment of each pair of prefixes, shape `(reference + 1,
+    hypothesis + 1)`."""
+    steps = np.full((len(reference) + 1, len(hypothesis) + 1), SUBSTITUTION, dtype=np.int8)
+    steps[0, 1:], steps[1:, 0] = INSERTION, DELETION
+    above = list(range(len(hypothesis) + 1))
+    for row, symbol in enumerate(reference, 1):
+        cost = [row]
+        for column, other in enumerate(hypothesis, 1):
+            best, step = above[column - 1] + (symbol != other), SUBSTITUTION
+            if cost[column - 1] + 1 < best:
+                best, step = cost[column - 1] + 1, INSERTION
+            if above[column] + 1 < best:
+                best, step = above[column] + 1, DELETION
+            cost.append(best)
+            steps[row, column] = step
+        above = cost
+    return steps
+
+
+def strict_overlap(one: Span, other: Span) -> bool:
+    """Whether two events share time; touching is not sharing."""
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def overlap_in_seconds(one: Span, other: Span) -> bool:
+    """Whether two events touch a common whole second: nedc_eeg_eval v6.0.0's overlap."""
+    return int(one[0]) <= int(other[1]) and int(other[0]) <= int(one[1])
+
+
+def taes(
+    reference: Intervals, hypothesis: Intervals, overlap: Overlap = strict_overlap
+) -> tuple[float, float, float]:
+    """Fractional hits, false alarms and misses.
+
+    A seizure is hit by the fraction of it that is detected; several detections inside one seizure
+    add up, each false by its overhang as a fraction of the seizure, at most 1. A detection over
+    several seizures credits the first; the others are missed. What overlaps nothing counts as one
+    miss or one false alarm.
+
+    Args:
+        overlap: which pairs of events are scored against each other once a seizure is detected at
+            all.
+    """
+    truth = [(float(on), float(off)) for on, off in reference]
+    claim = [(float(on), float(off)) for on, off in hypothesis]
+    open_truth, open_claim = [True] * len(truth), [True] * len(claim)
+    tp = fp = fn = 0.0
+    for i, seizure in enumerate(truth):
+        if not (open_truth[i] and any(strict_overlap(seizure, other) for other in claim)):
+            continue
+        for j, detection in enumerate(claim):
+            if not (open_claim[j] and overlap(seizure, detection)):
+                continue
+            hit, false = _partial(seizure, detection)
+            open_truth[i] = open_claim[j] = False
+            if detection[1] >= seizure[1]:
+                others = [k for k in range(i + 1, len(truth)) if overlap(truth[k], detection)]
+                for k in others:
+                    open_truth[k] = False
+                missed = 1.0 - hit + len(others)
+            else:
+                for k in range(j + 1, len(claim)):
+                    if overlap(seizure, claim[k]):
+                        open_claim[k] = False
+                        more, more_false = _partial(seizure, claim[k])
+                        hit, false = hit + more, false + more_false
+                missed = 1.0 - hit
+            tp, fp, fn = tp + hit, fp + false, fn + missed
+    return tp, fp + sum(open_claim), fn + sum(open_truth)
+
+
+def _partial(seizure: Span, detection: Span) -> Span:
+    """Hit and false alarm of a pair as fractions of the seizure; apart, the hit is negative."""
+    duration_s = seizure[1] - seizure[0]
+    hit = (min(seizure[1], detection[1]) - max(seizure[0], detection[0])) / duration_s
+    overhang_s = max(detection[1] - seizure[1], 0.0) + max(seizure[0] - detection[0], 0.0)
+    return hit, min(overhang_s / duration_s, 1.0)

@@ -3,23 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput, InvalidOption, NotFound
 from brainbrr.events.annotation import Annotation
-from brainbrr.scoring.timeline import EmptyCorpus
 
 NAMED = 5
-
-
-class MissingHypothesis(BrainbrrError):
-    """Recordings of the reference for which nothing was predicted."""
-
-
-class DurationMismatch(BrainbrrError):
-    """A hypothesis made for a recording of another length."""
-
-
-class InvalidMissing(BrainbrrError):
-    """An unknown policy for missing hypotheses."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +39,20 @@ def pair(
         duration_tolerance_s: how far the two durations may lie apart.
 
     Raises:
-        EmptyCorpus: no reference at all.
-        MissingHypothesis: a reference without hypothesis, under `missing="raise"`.
-        DurationMismatch: the two durations differ by more than the tolerance.
+        InvalidInput: no reference at all.
+        NotFound: a reference without hypothesis, under `missing="raise"`.
+        InvalidInput: the two durations differ by more than the tolerance.
     """
     if missing not in ("raise", "empty"):
-        raise InvalidMissing(
+        raise InvalidOption(
             "missing=raise or missing=empty", f"missing={missing}", "Choose one of the two."
         )
     if not references:
-        raise EmptyCorpus("at least one reference", "none", "Check the reference folder.")
+        raise InvalidInput("at least one reference", "none", "Check the reference folder.")
     names = sorted(references)
     absent = [name for name in names if name not in hypotheses]
     if absent and missing == "raise":
-        raise MissingHypothesis(
+        raise NotFound(
             f"a hypothesis for each of {len(names)} references",
             f"none for {len(absent)}: {listed(absent)}",
             "Predict them, or score them as empty with missing=empty.",
@@ -92,7 +79,7 @@ def _check_duration(
     name: str, reference: Annotation, hypothesis: Annotation, tolerance_s: float
 ) -> None:
     if abs(reference.duration_s - hypothesis.duration_s) > tolerance_s:
-        raise DurationMismatch(
+        raise InvalidInput(
             f"{reference.duration_s} s for {name}, the reference's duration",
             f"{hypothesis.duration_s} s",
             "Predict the recording that was annotated, the whole of it.",

@@ -1,13 +1,15 @@
 """Counts told as the dictionaries of `scores.json`."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from brainbrr.atomic_io import open_durable
 from brainbrr.scoring.counts import Counts, Values, defined
 
 SZCORE_RATES = ("sensitivity", "precision", "f1", "fp_per_day")
-NEDC_RATES = ("sensitivity", "precision", "f1", "fa_per_24h")
 Scores = dict[str, Any]
 
 
@@ -63,6 +65,13 @@ def subject_mean(rates: dict[str, Values]) -> Scores:
     valid = {name: rate[~np.isnan(rate)] for name, rate in rates.items()}
     means = {name: float(rate.mean()) if rate.size else None for name, rate in valid.items()}
     return {**means, "n_subjects": {name: rate.size for name, rate in valid.items()}}
+
+
+def write_scores(scores: Scores, path: str | Path) -> None:
+    """Write scores as JSON, atomically; a NaN is a defect and raises ValueError."""
+    text = json.dumps(scores, indent=2, allow_nan=False)
+    with open_durable(path) as file:
+        file.write(text + "\n")
 
 
 def _nedc_rates(counts: Counts, unit_s: float) -> dict[str, Values]:

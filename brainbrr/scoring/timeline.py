@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.intervals import Intervals
 
 TICKS_HZ = 1_000_000
@@ -20,10 +20,6 @@ TICKS_HZ = 1_000_000
 ALIGNMENT = 2 * TICKS_HZ
 
 Ticks = NDArray[np.int64]
-
-
-class EmptyCorpus(BrainbrrError):
-    """Nothing to score."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +46,10 @@ class Timeline:
             recorded_s: seconds of each that hold signal; None where there are no gaps.
 
         Raises:
-            EmptyCorpus: there is no recording.
+            InvalidInput: there is no recording.
         """
         if len(durations_s) == 0:
-            raise EmptyCorpus("at least one recording", "none", "Check the two folders.")
+            raise InvalidInput("at least one recording", "none", "Check the two folders.")
         length = np.rint(np.asarray(durations_s, dtype=np.float64) * TICKS_HZ).astype(np.int64)
         occupied = (length // ALIGNMENT + 2) * ALIGNMENT
         start = np.cumsum(occupied) - occupied

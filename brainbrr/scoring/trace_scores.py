@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput, NotFound
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
@@ -27,21 +27,17 @@ from brainbrr.scoring.sweep import sweep_recording
 from brainbrr.scoring.szcore_sweep import sweep_szcore
 
 
-class MissingTrace(BrainbrrError):
-    """Recordings whose probabilities are not there, or are those of another length."""
-
-
 def traces_of(
     pairs: Pairs, traces: Mapping[str, Trace], duration_tolerance_s: float
 ) -> "OrderedTraces":
     """The traces in the order of the pairs; a recording scored as empty has a trace of zeros.
 
     Raises:
-        MissingTrace: a recording without trace, or with one of another length.
+        NotFound: a recording without trace, or with one of another length.
     """
     absent = [name for name in pairs.names if name not in traces and name not in pairs.missing]
     if absent:
-        raise MissingTrace(
+        raise NotFound(
             f"a trace for each of {len(pairs.names)} recordings",
             f"none for {len(absent)}: {listed(absent)}",
             "Predict them with traces=true, or score without traces.",
@@ -68,7 +64,7 @@ class OrderedTraces(Sequence[Trace]):
             return Trace(np.zeros(max(int(reference.duration_s), 1), np.float32), 1.0, np.empty(0))
         trace = self._traces[name]
         if abs(trace.duration_s - reference.duration_s) > self._tolerance_s:
-            raise MissingTrace(
+            raise InvalidInput(
                 f"a trace of {reference.duration_s} s for {name}",
                 f"one of {trace.duration_s} s",
                 "Predict the recording that was annotated, the whole of it.",
