@@ -1,8 +1,10 @@
 """A detector in other forms: an ONNX file that needs no torch, and a container for SzCORE.
 
-Detector --trace_network--> graph --torch.onnx--> bytes --compared with the detector--> .onnx
-.onnx --read_onnx--> checked bytes --onnxruntime--> ExportedDetector
-.onnx + the modules that run it --write_entry--> container context --rehearse--> findings
+    Detector --trace_network--> graph --to_onnx--> bytes --compared with the detector--> .onnx
+    .onnx --read_onnx--> checked bytes --onnxruntime--> ExportedDetector
+    .onnx and the modules that run it --write_entry--> container context --rehearse--> steps
+
+`load_detector` loads any form by its path.
 """
 
 __all__ = [

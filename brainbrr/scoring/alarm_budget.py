@@ -22,8 +22,8 @@ from brainbrr.scoring.summary import Scores
 from brainbrr.scoring.sweep import Steps, combine, sweep_recording
 
 log = logging.getLogger(__name__)
-# At very low thresholds a recording is a single alarm and keeps any budget. A higher threshold keeps
-# every promise that a lower one does.
+# At very low thresholds a recording is a single alarm and keeps any budget. A higher threshold
+# keeps every promise that a lower one does.
 LOWEST_THRESHOLD = 0.05
 
 
@@ -113,7 +113,7 @@ def choose_threshold(
 
 
 def lowest_threshold(steps: Steps, budget_per_24h: float) -> float:
-    """Return the lowest threshold at and above which false alarms in 24 h stay within the budget."""
+    """Return the lowest threshold from which upwards false alarms stay within the budget."""
     thresholds, alarms = steps.false_alarms()
     over = alarms * DAY_S > budget_per_24h * steps.recorded_s
     if not over.any():

@@ -41,7 +41,7 @@ def labeled_intervals(
 
 
 def reliability(samples: SampleHistogram) -> list[Scores]:
-    """Return mean probability and fraction of seizure samples in each of 15 equal bins of [0, 1]."""
+    """Return mean probability and fraction of seizure samples in each of 15 equal bins."""
     return [
         {
             "confidence": float(total / n) if n else None,

@@ -11,7 +11,7 @@ from brainbrr.scoring.corpus import score_corpus
 from brainbrr.scoring.pairing import listed
 from brainbrr.scoring.summary import Scores
 
-# Tables that BIDS keeps beside the events, and what names a file of a recording.
+# Tables next to the events in BIDS, and endings of the file names of a recording.
 OTHER_TABLES = ("_channels", "_electrodes", "_scans", "_sessions", "participants")
 ENDINGS = ("_events", "_eeg", "_annotations")
 SUBJECT = re.compile(
@@ -31,8 +31,8 @@ def score(
 ) -> Scores:
     """Score a folder of predicted events against a folder of annotated ones.
 
-    Files are matched by their path below the folder, else by their name (`_events` and `_eeg`
-    endings and the suffix do not count). Both sides may hold HED-SCORE TSV, NEDC's CSV_BI or EDF+
+    Files are matched by their path below the folder, or by their name (without `_events` and `_eeg`
+    endings and the suffix). Both sides may hold HED-SCORE TSV, NEDC's CSV_BI or EDF+
     annotations, in BIDS trees or flat.
 
     Args:
@@ -45,10 +45,9 @@ def score(
         the content of `scores.json`.
 
     Raises:
-        NotFound: the reference folder holds no annotation.
-        InvalidInput: two files of one folder are the same recording.
+        NotFound: the reference folder holds no annotation, or a hypothesis is missing.
+        InvalidInput: two files of one folder are the same recording, or durations differ.
         InvalidFile: a hypothesis cannot be read; `missing` does not cover it.
-        NotFound, InvalidInput: see `score_corpus`.
     """
     references = read_references(Path(reference), track)
     hypotheses, unreferenced = read_hypotheses(references, Path(hypothesis), track)
@@ -64,10 +63,10 @@ def score(
 
 
 def read_references(folder: Path, track: Track | None = None) -> dict[str, Annotation]:
-    """Annotations of a folder by recording.
+    """Read the annotations of a folder by recording.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there are none.
     """
     files = find_annotations(folder)
     if not files:
@@ -80,7 +79,7 @@ def read_references(folder: Path, track: Track | None = None) -> dict[str, Annot
 def read_hypotheses(
     references: Mapping[str, Annotation], folder: Path, track: Track | None = None
 ) -> tuple[dict[str, Annotation], list[str]]:
-    """Hypotheses under their references' names, and those that no reference asks for.
+    """Read hypotheses under their references' names, and list those without a reference.
 
     Raises:
         InvalidFile, InvalidInput: see `score`.
@@ -95,12 +94,10 @@ def read_hypotheses(
 
 
 def find_annotations(folder: Path) -> dict[str, Path]:
-    """The annotation file of each recording below a folder, by the recording's path without
-    endings.
+    """Find the annotation file of each recording below a folder, by its path without endings.
 
-    Where a recording is there in several formats, the first of TSV, CSV_BI and EDF counts. EDF
-    files count only in a
-    folder without tables: beside tables they are the recordings themselves.
+    If a recording has several formats, the first of TSV, CSV_BI and EDF counts. EDF files count
+    only in a folder without tables: next to tables they are the recordings themselves.
 
     Raises:
         NotFound: no such folder.
@@ -113,21 +110,21 @@ def find_annotations(folder: Path) -> dict[str, Path]:
     named_events = [path for path in tables if path.stem.endswith("_events")]
     if named_events:
         tables = [path for path in tables if path.suffix != ".tsv"] + named_events
-    found: dict[str, Path] = {}
+    by_recording: dict[str, Path] = {}
     for path in tables or files:
         name = recording_name(path.relative_to(folder))
-        former = found.get(name)
-        if former is None or _rank(path) < _rank(former):
-            found[name] = path
-        elif _rank(path) == _rank(former):
+        previous = by_recording.get(name)
+        if previous is None or _rank(path) < _rank(previous):
+            by_recording[name] = path
+        elif _rank(path) == _rank(previous):
             raise InvalidInput(
-                f"one {path.suffix} file for {name}", f"{former} and {path}", "Remove one."
+                f"one {path.suffix} file for {name}", f"{previous} and {path}", "Remove one."
             )
-    return found
+    return by_recording
 
 
 def recording_name(path: Path) -> str:
-    """Path of a recording without suffix and without the endings that tell its files apart."""
+    """Return the path of a recording without suffix and endings."""
     stem = path.stem
     for ending in ENDINGS:
         stem = stem.removesuffix(ending)
@@ -135,17 +132,17 @@ def recording_name(path: Path) -> str:
 
 
 def subject_of(name: str) -> str:
-    """The subject in a BIDS, TUSZ, CHB-MIT or Siena name; else the folder, else the name."""
-    found = SUBJECT.search(name)
-    if found:
-        return next(group for group in found.groups() if group)
+    """Return the subject in a BIDS, TUSZ, CHB-MIT or Siena name; otherwise the first folder."""
+    pattern = SUBJECT.search(name)
+    if pattern:
+        return next(group for group in pattern.groups() if group)
     return Path(name).parts[0]
 
 
 def match(
     references: Iterable[str], hypotheses: Mapping[str, Path], folder: Path
 ) -> dict[str, Path]:
-    """Hypothesis files under their references' names: equal paths first, then equal file names.
+    """Match hypothesis files to their references: by equal paths first, then by equal file names.
 
     Raises:
         InvalidInput: two hypotheses of one file name for the same reference, or one for two
@@ -164,7 +161,7 @@ def match(
             others = [str(matched[target]) for target in targets if target in matched]
             raise InvalidInput(
                 f"one hypothesis in {folder} for one recording named {Path(name).name}",
-                f"{path} beside {listed(others or targets)}",
+                f"{path} and {listed(others or targets)}",
                 "Mirror the tree of the references.",
             )
         matched[open_targets[0] if open_targets else name] = path
@@ -176,7 +173,7 @@ def _read_hypothesis(path: Path, duration_s: float) -> Annotation:
         return read_annotation(path, duration_s)
     except BrainbrrError as error:
         raise InvalidFile(
-            "a readable hypothesis", f"{path}: {error.got}", "Predict it again; none is skipped."
+            "a readable hypothesis", f"{path}: {error.got}", "Predict it again; no file is skipped."
         ) from error
 
 

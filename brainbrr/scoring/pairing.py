@@ -1,4 +1,4 @@
-"""Each reference with its hypothesis, or a refusal that names the recording."""
+"""Pair each reference with its hypothesis, or raise an error that names the recording."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Pairs:
 
     Attributes:
         names: recordings, sorted.
-        missing: those that had no hypothesis and were scored as one without events.
-        unreferenced: hypotheses that no reference asks for; not scored.
+        missing: those without hypothesis, scored as one without events.
+        unreferenced: hypotheses without a reference; not scored.
     """
 
     names: tuple[str, ...]
@@ -36,12 +36,12 @@ def pair(
 
     Args:
         missing: `raise`, or `empty` to score a missing hypothesis as one without events.
-        duration_tolerance_s: how far the two durations may lie apart.
+        duration_tolerance_s: largest difference of the two durations.
 
     Raises:
-        InvalidInput: no reference at all.
         NotFound: a reference without hypothesis, under `missing="raise"`.
-        InvalidInput: the two durations differ by more than the tolerance.
+        InvalidInput: no reference, or durations that differ by more than the tolerance.
+        InvalidOption: an unknown policy `missing`.
     """
     if missing not in ("raise", "empty"):
         raise InvalidOption(
@@ -70,7 +70,7 @@ def pair(
 
 
 def listed(names: list[str]) -> str:
-    """The first few names of a list, and how many more there are."""
+    """Return the first few names of a list, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
@@ -82,5 +82,5 @@ def _check_duration(
         raise InvalidInput(
             f"{reference.duration_s} s for {name}, the reference's duration",
             f"{hypothesis.duration_s} s",
-            "Predict the recording that was annotated, the whole of it.",
+            "Predict the complete recording that was annotated.",
         )

@@ -60,7 +60,7 @@ def combine(steps: list[Steps]) -> Steps:
 
 
 def processed_level(trace: Trace, detection: Detection) -> Level:
-    """Post-process a trace so that thresholding it at any t gives `detect`'s events, on = off = t."""
+    """Return the trace of which a threshold t gives `detect`'s events with on = off = t."""
     level = smoothed_level(trace, detection.smoothing_s).copy()
     gap, shortest = (
         detection.merge_gap_s * trace.rate_hz,

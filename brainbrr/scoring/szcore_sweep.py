@@ -27,7 +27,7 @@ RULES = SzcoreRules()
 def sweep_szcore(
     trace: Trace, seizures: Intervals, duration_s: float, detection: Detection
 ) -> Steps:
-    """Compute the steps of one recording under SzCORE's event rules, for on = off at every threshold above 0.
+    """Compute the steps of one recording under SzCORE's event rules, at every threshold above 0.
 
     Args:
         seizures: `(n, 2)` onsets and offsets in seconds.
