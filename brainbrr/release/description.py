@@ -174,7 +174,8 @@ def migrate(values: dict[str, Any]) -> dict[str, Any]:
 
 def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:
     _require_keys("a description of schema 1", values, KEYS_OF_SCHEMA_1)
-    added = {"montage": list(ELECTRODES), "calibration": {}, "files": {}, "digest": None}
+    added: dict[str, Any] = {"montage": list(ELECTRODES)}
+    added |= {"calibration": {}, "files": {}, "digest": None}
     return {**values, **added, "schema": 2}
 
 

@@ -87,8 +87,8 @@ def _read_yaml(text: str) -> Any:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ValueError("an anchor or alias")
-        if getattr(event, "tag", None):
-            raise ValueError(f"the tag {sanitize(event.tag)}")
+        if tag := getattr(event, "tag", None):
+            raise ValueError(f"the tag {sanitize(tag)}")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
