@@ -47,11 +47,11 @@ def jacobi_rounds(
         upper, lower, rest = op.Split(turned, sizes, axis=0)
         upper_left, beside, _ = op.Split(upper, sizes, axis=1)
         _, lower_right, _ = op.Split(lower, sizes, axis=1)
-        here = op.ReduceSum(upper_left * ones, second_axis, keepdims=0)
-        there = op.ReduceSum(lower_right * ones, second_axis, keepdims=0)
+        upper_diagonal = op.ReduceSum(upper_left * ones, second_axis, keepdims=0)
+        lower_diagonal = op.ReduceSum(lower_right * ones, second_axis, keepdims=0)
         twice_off = op.ReduceSum(beside * ones, second_axis, keepdims=0)
         twice_off = twice_off + twice_off
-        difference = there - here
+        difference = lower_diagonal - upper_diagonal
         # Squares of small numbers underflow, so the two are scaled by the larger of them.
         size = op.Max(op.Abs(difference), op.Abs(twice_off))
         still = op.Equal(size, zero)

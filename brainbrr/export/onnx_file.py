@@ -57,7 +57,7 @@ def _check_message(message: memoryview, kind: int, depth: int) -> None:
     for number, value in _fields(message):
         if kind == TENSOR and number in {EXTERNAL_DATA, DATA_LOCATION} and value not in {0, b""}:
             raise InvalidDetector(
-                "weights inside the one file", "a tensor kept in another file", EXPORT_AGAIN
+                "weights inside the one file", "a tensor stored in another file", EXPORT_AGAIN
             )
         named = kind == NODE and number == NODE_DOMAIN and isinstance(value, memoryview)
         if named and bytes(value) not in DOMAINS:

@@ -92,9 +92,9 @@ def _budget(provenance: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
     budget = provenance.get("alarm_budget")
     if not budget:
         return "No alarm budget was promised: thresholds were tuned for the event score."
-    kept, n_subjects = budget_kept(scores, budget["budget_per_24h"])
+    n_kept, n_subjects = budget_kept(scores, budget["budget_per_24h"])
     lines = "\n".join(f"- {key}: {value}" for key, value in budget.items())
     return (
         f"Alarm budget, as promised when the threshold was chosen:\n\n{lines}\n"
-        f"- achieved: kept in {kept} of {n_subjects} subjects scored above"
+        f"- achieved: kept in {n_kept} of {n_subjects} subjects scored above"
     )

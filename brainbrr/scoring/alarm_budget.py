@@ -129,8 +129,8 @@ def budget_kept(scores: Mapping[str, Any], budget_per_24h: float) -> tuple[int, 
         scores: the content of scores.json.
     """
     rates = [subject["nedc"]["ovlp"]["fa_per_24h"] for subject in scores["subjects"].values()]
-    known = [rate for rate in rates if rate is not None]
-    return sum(rate <= budget_per_24h for rate in known), len(known)
+    defined = [rate for rate in rates if rate is not None]
+    return sum(rate <= budget_per_24h for rate in defined), len(defined)
 
 
 def _reason(

@@ -222,12 +222,12 @@ def _alarms(row: Scores) -> float:
 
 
 def _check(objective: str, average: str, standard: str, target_fa_per_24h: float | None) -> None:
-    known = {
+    choices_of = {
         "objective": (objective, OBJECTIVES),
         "average": (average, ("subject_mean", "pooled")),
         "standard": (standard, tuple(SCORERS)),
     }
-    for name, (value, choices) in known.items():
+    for name, (value, choices) in choices_of.items():
         if value not in choices:
             raise InvalidOption(f"{name} in {', '.join(choices)}", f"{value!r}", "Choose one.")
     if objective == "sensitivity" and target_fa_per_24h is None:
