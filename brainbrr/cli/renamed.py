@@ -39,6 +39,7 @@ TARGETS = {
 
 ARGUMENTS = {
     "quantise": "quantize",
+    "szcore.licence": "szcore.license",
 }
 """Options of previous versions on the command line."""
 

@@ -48,7 +48,7 @@ def write_entry(detector: Detector, folder: str | Path, labels: Mapping[str, str
     Args:
         detector: what the container runs, in ONNX.
         folder: must not exist.
-        labels: `image`, `title`, `short_title`, `given_names`, `family_names`, `licence`.
+        labels: `image`, `title`, `short_title`, `given_names`, `family_names`, `license`.
 
     Raises:
         InvalidOption: the benchmark would refuse the description.
@@ -120,7 +120,7 @@ def algorithm_of(detector: Detector, labels: Mapping[str, str]) -> dict[str, Any
         "version": __version__,
         "date_released": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "authors": [{"given_names": labels["given_names"], "family_names": labels["family_names"]}],
-        "license": labels["licence"],
+        "license": labels["license"],
         "abstract": ABSTRACT.format(family=detector.model["family"]),
     }
     trained_on = detector.provenance.get("trained_on")

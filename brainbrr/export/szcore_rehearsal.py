@@ -88,7 +88,7 @@ def rehearse(entry: str | Path) -> Iterator[Step]:
             ("unipolar", [f"{electrode}-Avg" for electrode in ELECTRODES]),
             ("bipolar", BANANA),
         ):
-            _write_edf(stage / "data" / f"{name}.edf", labels)
+            write_edf(stage / "data" / f"{name}.edf", labels)
             yield _annotates(stage, confinement, name)
         (stage / "data" / "broken.edf").write_bytes(b"no recording")
         yield _refuses(stage, confinement, "broken.edf", "a file that is not an EDF")
@@ -205,7 +205,7 @@ def _last(result: subprocess.CompletedProcess[str]) -> str:
     return f"{ascii(lines[-1])[1:-1][:160]}"
 
 
-def _write_edf(path: Path, labels: list[str]) -> None:
+def write_edf(path: Path, labels: list[str]) -> None:
     """Write noise of the amplitude of EEG."""
     generator = np.random.default_rng(0)
     signals = [

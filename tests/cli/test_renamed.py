@@ -12,7 +12,8 @@ def test_previous_names_become_present_ones_and_values_stay() -> None:
 
 
 def test_the_previous_option_of_export_composes() -> None:
-    typed = ["detector=d", "output=d.onnx", "quantise=int8"]
+    typed = ["detector=d", "output=d.onnx", "quantise=int8", "szcore.licence=MIT"]
     composed = check_overrides("export", rename_arguments(typed))
     assert composed is not None
     assert OmegaConf.select(composed, "quantize") == "int8"
+    assert OmegaConf.select(composed, "szcore.license") == "MIT"

@@ -15,7 +15,7 @@ from brainbrr.cli.health_checks import check_szcore
 from brainbrr.errors import InvalidFile, InvalidOption
 from brainbrr.events.tsv import read_tsv
 from brainbrr.export.szcore_entry import TEMPLATES, check_algorithm, copy_package, pinned
-from brainbrr.export.szcore_rehearsal import DURATION_S, HEADER, _write_edf, rehearse
+from brainbrr.export.szcore_rehearsal import DURATION_S, HEADER, rehearse, write_edf
 from brainbrr.signal.electrodes import ELECTRODES
 from tests.export.test_onnx_attacks import small_model
 
@@ -119,7 +119,7 @@ def test_the_program_runs_on_the_copied_package_alone(tmp_path: Path) -> None:
     (app / "detector.onnx").write_bytes(small_model().SerializeToString())
     data.mkdir()
     output.mkdir()
-    _write_edf(data / "night.edf", [f"{electrode}-Avg" for electrode in ELECTRODES])
+    write_edf(data / "night.edf", [f"{electrode}-Avg" for electrode in ELECTRODES])
     environment = {"INPUT": "night.edf", "OUTPUT": "night.tsv", "PATH": os.defpath}
     result = subprocess.run(
         [sys.executable, "-c", BLOCKED, str(app / "run.py"), str(data), str(output)],
