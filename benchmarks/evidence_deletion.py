@@ -16,7 +16,7 @@ from brainbrr.events.tsv import read_tsv
 from brainbrr.inference.evidence import event_log_odds, onset_window
 from brainbrr.inference.prepared_eeg import prepared
 from brainbrr.inference.rollout import RecordingWindows
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 from brainbrr.signal.electrodes import ELECTRODES
 
 N_RANDOM = 8
@@ -24,7 +24,7 @@ N_BOOTSTRAP = 10_000
 
 
 def main(detector_folder: str, events: Path, recordings: Path, n_recordings: int) -> None:
-    detector = load_detector(detector_folder)
+    detector = load_release(detector_folder)
     generator = np.random.default_rng(0)
     falls, sizes = [], []
     for file in sorted(events.rglob("*_events.tsv"))[:n_recordings]:

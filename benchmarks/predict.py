@@ -29,7 +29,7 @@ from brainbrr.inference.recordings import find_jobs
 from brainbrr.inference.tiling import LONG
 from brainbrr.kernels.allocator import keep_freed_memory
 from brainbrr.models.registry import load_model, read_model
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 from brainbrr.training.hardware import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "predict.jsonl"
@@ -63,7 +63,7 @@ def main():
         if options.detector:
             jobs = find_jobs(options.input or recording, Path(folder) / "out")
             sources = [job.source for job in jobs]
-            result["differences"] = differences(load_detector(options.detector), sources)
+            result["differences"] = differences(load_release(options.detector), sources)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     result["peak_gbyte"] = round(peak, 2)
     print(f"peak memory of the process {peak:.2f} GB")

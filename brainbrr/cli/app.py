@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.arguments import prepare_arguments
 from brainbrr.cli.override_check import InvalidOverride, check_overrides
+from brainbrr.cli.renamed import rename_arguments
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.errors import BrainbrrError
 
@@ -36,6 +37,7 @@ def run_command(name: str, arguments: list[str]) -> None:
     """
     _let_idle_threads_sleep()
     name = name.replace("-", "_")
+    arguments = rename_arguments(arguments)
     try:
         arguments = prepare_arguments(name, arguments)
         # Hydra's parser knows the flag before or behind all options, not between them.

@@ -22,8 +22,7 @@ from brainbrr.inference.prepared_eeg import PreparedEeg
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.report import write_report
 from brainbrr.reporting.scoreboard import published_scores
-from brainbrr.scoring.scores_file import write_scores
-from brainbrr.scoring.summary import Scores
+from brainbrr.scoring.summary import Scores, write_scores
 from brainbrr.training.run_record import code_version
 
 Scorer = Callable[..., Scores]

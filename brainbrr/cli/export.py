@@ -1,4 +1,4 @@
-"""`brainbrr export`: a detector in another form."""
+"""`brainbrr export`: write a detector in another form."""
 
 import tempfile
 from pathlib import Path
@@ -8,22 +8,22 @@ from rich.table import Table
 
 from brainbrr.cli.terminal import results_console
 from brainbrr.events.tsv import write_tsv
-from brainbrr.export.export import check_request, export_file
-from brainbrr.export.load import load_detector as load_form
+from brainbrr.export.load import load_detector
+from brainbrr.export.onnx_export import check_request, export_onnx
 from brainbrr.export.parity import agreement, selftest_recording
 from brainbrr.inference.annotator import Annotator
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.recordings import find_jobs
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 from brainbrr.scoring.folders import score
 
 MEASURES = ("f1", "sensitivity", "precision", "fp_per_day")
 
 
 def run(cfg: DictConfig) -> None:
-    """Write the form, then say how far it is from the detector."""
-    path = check_request(cfg.format, cfg.output, cfg.quantise)
-    detector = load_detector(cfg.detector)
+    """Write the form, then report how far it is from the detector."""
+    path = check_request(cfg.format, cfg.output, cfg.quantize)
+    detector = load_release(cfg.detector)
     console = results_console()
     if cfg.format == "szcore":
         from brainbrr.export.szcore_entry import write_entry
@@ -34,13 +34,13 @@ def run(cfg: DictConfig) -> None:
         console.print(f"{path}: build it with `podman build {path}`; try it with")
         console.print(f"brainbrr doctor szcore={path}")
         return
-    exported = export_file(detector, cfg.format, path, quantise=cfg.quantise)
+    exported = export_onnx(detector, path, quantize=cfg.quantize)
     table = Table("", cfg.format, box=None)
     table.add_row("file", str(exported.path))
     table.add_row("size", f"{exported.n_bytes / 1e6:.2f} MB")
-    table.add_row("made in", f"{exported.seconds:.0f} s")
+    table.add_row("time", f"{exported.seconds:.0f} s")
     table.add_row("largest difference, windows", f"{exported.difference:.1e}")
-    form = load_form(path)
+    form = load_detector(path)
     for row in _compared(form, detector, cfg.input):
         table.add_row(*row)
     if cfg.reference is not None and cfg.input is not None:
@@ -50,26 +50,26 @@ def run(cfg: DictConfig) -> None:
 
 
 def _compared(form: Annotator, detector: Detector, source: str | None) -> list[tuple[str, str]]:
-    """Traces and events of the two over recordings, or over the self-test's noise."""
+    """Compare traces and events of the two over recordings, or over the self-test's noise."""
     if source is None:
-        found = agreement(form, detector, [selftest_recording(detector)])
+        result = agreement(form, detector, [selftest_recording(detector)])
     else:
         with tempfile.TemporaryDirectory() as folder:
             jobs = find_jobs(source, folder)
-        found = agreement(form, detector, [job.source for job in jobs])
+        result = agreement(form, detector, [job.source for job in jobs])
     return [
-        ("largest difference, recordings", f"{found.max_difference:.1e}"),
-        ("mean difference", f"{found.mean_difference:.1e}"),
-        ("events", f"{found.n_events[0]}, the detector's {found.n_events[1]}"),
-        ("events with equal start and end", str(found.n_equal)),
-        ("events that overlap one of the detector's", str(found.n_overlapping)),
+        ("largest difference, recordings", f"{result.max_difference:.1e}"),
+        ("mean difference", f"{result.mean_difference:.1e}"),
+        ("events", f"{result.n_events[0]}, the detector's {result.n_events[1]}"),
+        ("events with equal start and end", str(result.n_equal)),
+        ("events that overlap one of the detector's", str(result.n_overlapping)),
     ]
 
 
 def _scored(
     form: Annotator, detector: Detector, source: str, reference: str
 ) -> list[tuple[str, str]]:
-    """SzCORE's event scores of the two against the same annotations."""
+    """Compute SzCORE's event scores of the two against the same annotations."""
     scores = []
     for annotator in (form, detector):
         with tempfile.TemporaryDirectory() as folder:
@@ -80,11 +80,11 @@ def _scored(
     return [
         (
             f"{name}, subject mean",
-            f"{_shown(scores[0][name])}, the detector's {_shown(scores[1][name])}",
+            f"{_format(scores[0][name])}, the detector's {_format(scores[1][name])}",
         )
         for name in MEASURES
     ]
 
 
-def _shown(value: float | None) -> str:
+def _format(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"

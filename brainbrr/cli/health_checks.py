@@ -21,7 +21,7 @@ from brainbrr.inference.tiling import LONG
 from brainbrr.kernels import ops
 from brainbrr.models.mamba2 import BiMamba2
 from brainbrr.models.sequence import ResidualBiMamba2
-from brainbrr.release.artifact import load_detector, selftest
+from brainbrr.release.artifact import load_release, selftest
 from brainbrr.release.selftest import TOLERANCE
 
 SCAN_TOLERANCE = 1e-3
@@ -169,7 +169,7 @@ def check_detector(folder: str | None, device: str) -> Iterator[Finding]:
     if folder is None:
         return
     try:
-        difference = selftest(folder, load_detector(folder, device=device, check=False))
+        difference = selftest(folder, load_release(folder, device=device, check=False))
     except BrainbrrError as error:
         yield Finding("detector", False, str(error), error.remedy)
         return
@@ -188,7 +188,7 @@ def measure_ways(folder: str | None, source: str | None, device: str) -> Iterato
     try:
         with tempfile.TemporaryDirectory() as nowhere:
             recordings = [job.source for job in find_jobs(source, nowhere)]
-        detector = load_detector(folder, device=device, check=False)
+        detector = load_release(folder, device=device, check=False)
         forms = {
             "precision=bf16": detector.with_precision("bf16"),
             "tiling=long": detector.with_tiling(LONG),

@@ -59,3 +59,14 @@ VALUES: dict[str, dict[str, str]] = {
     "tiling": {"encode_once": "long"},
 }
 """Values of options, by the option's present name."""
+ARGUMENTS = {
+    "quantise": "quantize",
+    "szcore.licence": "szcore.license",
+}
+"""Options of previous versions on the command line."""
+
+
+def rename_arguments(arguments: list[str]) -> list[str]:
+    """Replace previous names of options on the command line by their present names."""
+    pairs = [argument.partition("=") for argument in arguments]
+    return [ARGUMENTS.get(name, name) + sign + value for name, sign, value in pairs]

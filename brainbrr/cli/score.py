@@ -9,8 +9,7 @@ from brainbrr.cli.build import build
 from brainbrr.cli.terminal import results_console
 from brainbrr.reporting.table import score_table
 from brainbrr.scoring.folders import score
-from brainbrr.scoring.scores_file import write_scores
-from brainbrr.scoring.summary import Scores
+from brainbrr.scoring.summary import Scores, write_scores
 
 
 def run(cfg: DictConfig) -> None:

@@ -31,7 +31,7 @@ from brainbrr.data.windows.dataset import reviewed_spans
 from brainbrr.data.windows.index import Windowing
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
-from brainbrr.release.artifact import load_detector, save_detector
+from brainbrr.release.artifact import load_release, save_release
 from brainbrr.release.card import add_card
 from brainbrr.reporting.table import answer_table
 from brainbrr.training.callbacks.ema import released_weights
@@ -79,7 +79,7 @@ def run(cfg: DictConfig) -> float | None:
             network, result = fit(cfg, parts, prepared, run_dir, resuming=resuming)
         outcome["objective"] = result.best_metric
         detector = _released(network, cfg, result)
-        save_detector(detector, run_dir / "detector")
+        save_release(detector, run_dir / "detector")
         _test(detector, cfg, prepared, run_dir)
     return read_outcome(run_dir).objective
 
@@ -112,7 +112,7 @@ def fit(
     windowing: Windowing = build(cfg.signal.windowing)
     network: nn.Module = build(cfg.model)
     if cfg.init_from and not resuming:
-        load_pretrained(network, load_detector(cfg.init_from).network.state_dict())
+        load_pretrained(network, load_release(cfg.init_from).network.state_dict())
     result = train(
         network=network,
         rows=prepared.rows,

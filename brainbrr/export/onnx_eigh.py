@@ -1,10 +1,10 @@
 """Eigenvectors in ONNX, which has no operator for them: Jacobi rotations in a Loop of a few nodes.
 
-The algorithm, the sweeps and the order of magnitude of the work are those of
-`brainbrr.kernels.jacobi`; unrolled, as a tracer would write it, it is thousands of nodes. Here the
-rows stand in the order in which they meet, so that every round is the same: row k turns with row k
-+ half, and then all move up one place in the tournament. Axes: (row, column, matrix), matrices
-last, so that a row is one block of memory.
+The algorithm and the number of sweeps are those of `brainbrr.kernels.jacobi`; unrolled, as a tracer
+would write it, it is thousands of nodes. Here the rows are kept in the order of a round-robin
+tournament, so that every round is the same: row k is rotated with row k + half, and then all rows
+advance one position. Axes: (row, column, matrix), matrices last, so that a row is one block of
+memory.
 """
 
 import numpy as np
@@ -25,13 +25,13 @@ def jacobi_rounds(
     ones: FLOAT[...],
     n_rounds: INT64[...],
 ) -> tuple[FLOAT[...], FLOAT[...]]:
-    """Eigenvalues `(count, n)` and eigenvectors as columns `(count, n, n)`, unsorted.
+    """Compute eigenvalues `(count, n)` and eigenvectors as columns `(count, n, n)`, unsorted.
 
     Args:
         matrices: symmetric, `(count, n, n)`.
-        start: `(n,)`, the rows in the order in which they first meet.
-        onwards: `(n,)`, from one round's order to the next one's.
-        sizes: half, half, and the one that rests where n is odd.
+        start: `(n,)`, the order of the rows in the first round.
+        onwards: `(n,)`, the permutation from one round's order to the next one's.
+        sizes: half, half, and the one row left over if n is odd.
         identity: `(n, n, 1)`.
         ones: `(half, half, 1)`, 1 on the diagonal.
         n_rounds: scalar; a multiple of n, after which the order is the first again.
@@ -47,11 +47,11 @@ def jacobi_rounds(
         upper, lower, rest = op.Split(turned, sizes, axis=0)
         upper_left, beside, _ = op.Split(upper, sizes, axis=1)
         _, lower_right, _ = op.Split(lower, sizes, axis=1)
-        here = op.ReduceSum(upper_left * ones, second_axis, keepdims=0)
-        there = op.ReduceSum(lower_right * ones, second_axis, keepdims=0)
+        upper_diagonal = op.ReduceSum(upper_left * ones, second_axis, keepdims=0)
+        lower_diagonal = op.ReduceSum(lower_right * ones, second_axis, keepdims=0)
         twice_off = op.ReduceSum(beside * ones, second_axis, keepdims=0)
         twice_off = twice_off + twice_off
-        difference = there - here
+        difference = lower_diagonal - upper_diagonal
         # Squares of small numbers underflow, so the two are scaled by the larger of them.
         size = op.Max(op.Abs(difference), op.Abs(twice_off))
         still = op.Equal(size, zero)
@@ -100,11 +100,11 @@ def jacobi_rounds(
 def onnx_eigh(
     A: FLOAT[...], UPLO: str = "L", compute_v: bool = True
 ) -> tuple[FLOAT[...], FLOAT[...]]:
-    """What the exporter writes for `torch.linalg.eigh`: eigenvalues ascending, vectors as columns.
+    """Translate `torch.linalg.eigh`: eigenvalues ascending, eigenvectors as columns.
 
     Args:
         A: symmetric, `(..., n, n)`, n known; both triangles are read.
-        UPLO, compute_v: taken because torch's operator has them.
+        UPLO, compute_v: unused; torch's operator has them.
     """
     n = A.shape[-1]
     half = n // 2
@@ -127,10 +127,10 @@ def onnx_eigh(
 
 
 def tournament(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """A round-robin as places in a line: the first order, and the move from each round to the next.
+    """Return a round-robin's first order of rows, and the permutation from each round to the next.
 
-    Place k meets place k + n // 2; with n odd the last place rests. After n - 1 rounds (n with n
-    odd) every pair has met once and all are back where they began.
+    Position k is paired with position k + n // 2; if n is odd the last one is left over. After
+    n - 1 rounds (n if n is odd) every pair has met once and the order is the first again.
     """
     players = [*([-1] if n % 2 else []), *range(n)]
 

@@ -1,4 +1,4 @@
-"""Whether two forms of a detector agree: on windows, and on whole recordings with their events."""
+"""Agreement of two forms of a detector: on windows, and on recordings with their events."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ SELFTEST_WINDOWS = 6
 QUIET, LOUD = 0.5, 3.0
 
 
-def difference_on_windows(ours: Backend, theirs: Backend, detector: Detector) -> float:
-    """Largest difference of a probability on three windows: whole, one electrode absent, most
-    absent; alone and as one batch."""
+def difference_on_windows(form: Backend, original: Backend, detector: Detector) -> float:
+    """Compute the largest difference of a probability on three windows, single and as a batch: all
+    electrodes observed, one absent, most absent."""
     minute = selftest_minute(detector)
     eeg = np.stack([minute, minute[::-1], minute[:, ::-1]])
     observed = np.ones((3, N_ELECTRODES), dtype=bool)
@@ -30,21 +30,21 @@ def difference_on_windows(ours: Backend, theirs: Backend, detector: Detector) ->
     center = np.full((3, N_ELECTRODES), 1.5, dtype=np.float32)
     scale = np.full((3, N_ELECTRODES), SCALE_UV, dtype=np.float32)
     windows = WindowEeg(eeg, observed, center, scale)
-    expected = theirs(windows)
-    alone = ours(WindowEeg(eeg[:1], observed[:1], center[:1], scale[:1]))
-    together = ours(windows)
-    return float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
+    expected = original(windows)
+    single = form(WindowEeg(eeg[:1], observed[:1], center[:1], scale[:1]))
+    batch = form(windows)
+    return float(max(np.abs(batch - expected).max(), np.abs(single - expected[:1]).max()))
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two forms lie apart on recordings.
+    """Differences of a form from its original on recordings.
 
     Attributes:
         max_difference, mean_difference: of the probability over time.
-        n_events: found by the form, and by what it was made from.
+        n_events: of the form, and of the original.
         n_equal: events of the two with the same start and end, to a sample of the trace.
-        n_overlapping: events of the form that overlap one of the other's.
+        n_overlapping: events of the form that overlap one of the original's.
     """
 
     max_difference: float
@@ -62,24 +62,24 @@ class Agreement:
 
 
 def agreement(
-    ours: Annotator, theirs: Annotator, sources: Iterable[str | Path | Recording]
+    form: Annotator, original: Annotator, sources: Iterable[str | Path | Recording]
 ) -> Agreement:
-    """Both forms over the same recordings."""
-    return agreements([ours], theirs, sources)[0]
+    """Compare a form with its original over recordings."""
+    return agreements([form], original, sources)[0]
 
 
 def agreements(
-    forms: Sequence[Annotator], theirs: Annotator, sources: Iterable[str | Path | Recording]
+    forms: Sequence[Annotator], original: Annotator, sources: Iterable[str | Path | Recording]
 ) -> list[Agreement]:
-    """Each form beside one that all are compared with, over the same recordings."""
+    """Compare each form with the original over the same recordings."""
     differences: list[list[NDArray[np.float32]]] = [[] for _ in forms]
     pairs: list[list[tuple[Annotation, Annotation]]] = [[] for _ in forms]
     for source in sources:
-        expected = theirs.trace(source)
+        expected = original.trace(source)
         for number, form in enumerate(forms):
-            found = form.trace(source)
-            differences[number].append(np.abs(found.probability - expected.probability))
-            pairs[number].append((form.events(found), theirs.events(expected)))
+            trace = form.trace(source)
+            differences[number].append(np.abs(trace.probability - expected.probability))
+            pairs[number].append((form.events(trace), original.events(expected)))
     return [_agreement(np.concatenate(d), p) for d, p in zip(differences, pairs, strict=True)]
 
 
@@ -96,7 +96,7 @@ def _agreement(
 
 
 def selftest_recording(detector: Detector) -> Recording:
-    """Some windows of the self-test's noise and rhythm, quiet and loud, end to end."""
+    """Return windows of the self-test's noise and rhythm, quiet to loud, concatenated."""
     minute = selftest_minute(detector).astype(np.float32) * STEP_UV
     gains = np.linspace(QUIET, LOUD, SELFTEST_WINDOWS, dtype=np.float32)
     eeg_uv = np.concatenate([minute * gain for gain in gains], axis=1)
@@ -111,6 +111,6 @@ def _equal(a: Annotation, b: Annotation) -> int:
 
 def _overlapping(a: Annotation, b: Annotation) -> int:
     return sum(
-        any(ours.onset_s < other.offset_s and other.onset_s < ours.offset_s for other in b.events)
-        for ours in a.events
+        any(event.onset_s < other.offset_s and other.onset_s < event.offset_s for other in b.events)
+        for event in a.events
     )

@@ -1,10 +1,11 @@
 """An entry to the SzCORE benchmark: a folder from which a container is built.
 
-The container holds the detector as ONNX and the half of this package that reads, prepares and
-stitches; no torch, no compiler, nothing to download when it runs. The interface is the benchmark's:
+The container holds the detector as ONNX and the modules of this package that read, prepare and
+stitch; no torch, no compiler, nothing to download when it runs. The interface is the benchmark's:
 INPUT and OUTPUT name files under /data and /output (github.com/esl-epfl/szcore).
 """
 
+import ast
 import datetime
 import platform
 import re
@@ -19,16 +20,15 @@ import yaml
 
 from brainbrr import __version__
 from brainbrr.atomic_io import atomic_write
-from brainbrr.errors import BrainbrrError
-from brainbrr.export.export import check_request, export_file
+from brainbrr.errors import InvalidOption
+from brainbrr.export.onnx_export import check_request, export_onnx
 from brainbrr.inference.detector import Detector
 
 TEMPLATES = Path(__file__).parent / "entry"
 PACKAGE = Path(__file__).parents[1]
-PARTS = ("events", "signal", "data", "inference", "release", "export")
-MODULES = ("__init__.py", "errors.py", "atomic_io.py", "file_lock.py")
-LEFT_OUT = {"layouts", "entry", "__pycache__"}
-NEEDS = ("numpy", "scipy", "edfio", "pyyaml", "onnxruntime")
+PARTS = {"errors", "atomic_io", "events", "signal", "data", "inference", "release", "export"}
+"""Modules and rooms from which the container takes what its program imports."""
+NEEDS = ("numpy", "scipy", "edfio", "onnxruntime")
 
 REQUIRED = {"title", "short_title", "image", "authors", "license"}
 ALLOWED = REQUIRED | {"abstract", "datasets", "date_released", "repository", "version"}
@@ -42,21 +42,17 @@ ABSTRACT = (
 )
 
 
-class InvalidEntry(BrainbrrError):
-    """A benchmark entry whose description its checks would refuse."""
-
-
 def write_entry(detector: Detector, folder: str | Path, labels: Mapping[str, str]) -> Path:
     """Write the container's context: Containerfile, requirements, algorithm.yaml, app/.
 
     Args:
         detector: what the container runs, in ONNX.
         folder: must not exist.
-        labels: `image`, `title`, `short_title`, `given_names`, `family_names`, `licence`.
+        labels: `image`, `title`, `short_title`, `given_names`, `family_names`, `license`.
 
     Raises:
-        InvalidEntry: the benchmark would refuse the description.
-        OutputExists, ExportUnavailable, NotExportable, ExportDiffers: see `export_file`.
+        InvalidOption: the benchmark would refuse the description.
+        InUse, Unavailable, InvalidInput, Failed: see `export_onnx`.
     """
     folder = check_request("szcore", folder, None)
     algorithm = algorithm_of(detector, labels)
@@ -65,9 +61,9 @@ def write_entry(detector: Detector, folder: str | Path, labels: Mapping[str, str
     shutil.rmtree(staging, ignore_errors=True)
     try:
         app = staging / "app"
-        export_file(detector, "onnx", app / "detector.onnx")
+        export_onnx(detector, app / "detector.onnx")
         shutil.copy(TEMPLATES / "run.py", app / "run.py")
-        _copy_package(app / "brainbrr")
+        copy_package(app / "brainbrr")
         python = ".".join(platform.python_version_tuple()[:2])
         recipe = Template((TEMPLATES / "Containerfile").read_text(encoding="utf-8"))
         _write(staging / "Containerfile", recipe.substitute(python=python, image=labels["image"]))
@@ -79,15 +75,35 @@ def write_entry(detector: Detector, folder: str | Path, labels: Mapping[str, str
     return folder
 
 
-def _copy_package(target: Path) -> None:
-    """The half of this package that annotates; what trains, models and reports stays behind."""
-    target.mkdir(parents=True)
-    for name in MODULES:
-        shutil.copy(PACKAGE / name, target / name)
-    for part in PARTS:
-        shutil.copytree(
-            PACKAGE / part, target / part, ignore=lambda _, names: LEFT_OUT & set(names)
-        )
+def copy_package(target: Path) -> None:
+    """Copy the modules of this package that the entry's program imports, directly or indirectly."""
+    waiting, needed = [TEMPLATES / "run.py"], {PACKAGE / "__init__.py"}
+    while waiting:
+        tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
+        names = {
+            f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for alias in node.names
+        }
+        # Of `brainbrr.room.module.name`: the rooms it is in, and the module itself.
+        files = {
+            file
+            for _, part, *rest in (
+                name.split(".") for name in names if name.startswith("brainbrr.")
+            )
+            if part in PARTS
+            for depth in range(len(rest) + 1)
+            for path in [PACKAGE.joinpath(part, *rest[:depth])]
+            for file in (path / "__init__.py", path.with_suffix(".py"))
+            if file.is_file()
+        }
+        waiting += files - needed
+        needed |= files
+    for file in needed:
+        copy = target / file.relative_to(PACKAGE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
 
 
 def _write(path: Path, text: str) -> None:
@@ -96,7 +112,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def algorithm_of(detector: Detector, labels: Mapping[str, str]) -> dict[str, Any]:
-    """The benchmark's description of an algorithm, as plain values."""
+    """Return the benchmark's description of an algorithm, as plain values."""
     values = {
         "title": labels["title"],
         "short_title": labels["short_title"],
@@ -104,7 +120,7 @@ def algorithm_of(detector: Detector, labels: Mapping[str, str]) -> dict[str, Any
         "version": __version__,
         "date_released": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "authors": [{"given_names": labels["given_names"], "family_names": labels["family_names"]}],
-        "license": labels["licence"],
+        "license": labels["license"],
         "abstract": ABSTRACT.format(family=detector.model["family"]),
     }
     trained_on = detector.provenance.get("trained_on")
@@ -115,8 +131,8 @@ def check_algorithm(values: Any) -> None:
     """Refuse what the benchmark's schema refuses.
 
     Raises:
-        InvalidEntry: a key too many or one missing, an image without registry or tag, a date that
-            is none, an author without a name.
+        InvalidOption: an unknown or missing key, an image without registry or tag, an invalid date,
+            an author without a name.
     """
     keys = set(values) if isinstance(values, dict) else set()
     if not keys >= REQUIRED or keys - ALLOWED:
@@ -127,7 +143,7 @@ def check_algorithm(values: Any) -> None:
         )
     texts = {key: value for key, value in values.items() if key not in {"authors", "datasets"}}
     if empty := [key for key, value in texts.items() if not isinstance(value, str) or not value]:
-        raise _refused("words in every field", f"none in {', '.join(empty)}")
+        raise _refused("text in every field", f"no text in {', '.join(empty)}")
     if not IMAGE.fullmatch(values["image"]):
         raise _refused("an image as registry/name:tag", values["image"])
     if not DATE.fullmatch(values.get("date_released", "2000-01-01")):
@@ -141,27 +157,27 @@ def check_algorithm(values: Any) -> None:
         raise _refused(f"authors with {', '.join(sorted(PERSON))}", f"{authors}")
 
 
-def _refused(expected: str, got: str) -> InvalidEntry:
-    return InvalidEntry(expected, got, "Correct szcore.*, or the entry's algorithm.yaml.")
+def _refused(expected: str, got: str) -> InvalidOption:
+    return InvalidOption(expected, got, "Correct szcore.*, or the entry's algorithm.yaml.")
 
 
 def pinned(names: tuple[str, ...]) -> list[str]:
-    """These distributions and all they need, as `name==version` of what is installed here."""
+    """Return these distributions and all they need, as `name==version` of what is installed."""
     from packaging.requirements import Requirement
 
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     waiting = list(names)
     while waiting:
         distribution = metadata.distribution(waiting.pop())
         name = distribution.metadata["Name"].lower().replace("_", "-")
-        if name in found:
+        if name in versions:
             continue
         # A local label (+cpu) names a build that the public index does not have.
-        found[name] = distribution.version.split("+", maxsplit=1)[0]
+        versions[name] = distribution.version.split("+", maxsplit=1)[0]
         requirements = map(Requirement, distribution.requires or [])
         waiting += [
             requirement.name
             for requirement in requirements
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         ]
-    return [f"{name}=={version}" for name, version in sorted(found.items())]
+    return [f"{name}=={version}" for name, version in sorted(versions.items())]

@@ -1,8 +1,8 @@
 """A benchmark entry run here as the benchmark would, without a container engine.
 
-What a container gives and this machine can give too is given: another user, no network, a tree that
-cannot be written, an output file made beforehand in a folder that is not the entry's, no home, no
-environment. What this machine does not allow is said.
+It runs under the conditions of the container, as far as this machine allows: another user, no
+network, a read-only tree, an output file created beforehand in a folder of another user, no home,
+no environment. Conditions that this machine does not allow are reported.
 """
 
 import os
@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 from edfio import Edf, EdfSignal
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidFile
 from brainbrr.events.tsv import COLUMNS, read_tsv
 from brainbrr.export.szcore_entry import check_algorithm
 from brainbrr.signal.electrodes import ELECTRODES
@@ -38,20 +38,16 @@ CHAINS = (
     ("Fp2", "F8", "T4", "T6", "O2"),
 )
 BANANA = [f"{above}-{below}" for chain in CHAINS for above, below in pairwise(chain)]
-"""The 18 derivations in which CHB-MIT comes."""
-
-
-class FailedRehearsal(BrainbrrError):
-    """A benchmark entry that would fail where the benchmark runs it."""
+"""The 18 derivations of CHB-MIT."""
 
 
 @dataclass(frozen=True)
-class Rehearsed:
-    """One thing an entry was put through.
+class Step:
+    """The result of one step.
 
     Attributes:
-        what: the circumstance.
-        passed: None where this machine does not allow it.
+        what: the step.
+        passed: None if this machine does not allow it.
         detail: what happened.
     """
 
@@ -60,16 +56,16 @@ class Rehearsed:
     detail: str
 
 
-def rehearse(entry: str | Path) -> Iterator[Rehearsed]:
-    """Run an entry's program on a unipolar and a bipolar recording, on a file that is no EDF, and
-    without its model.
+def rehearse(entry: str | Path) -> Iterator[Step]:
+    """Run an entry's program on a unipolar and a bipolar recording, on a file that is not an EDF,
+    and without its model.
 
     Yields:
-        each finding, in order.
+        the result of each step, in order.
 
     Raises:
-        FailedRehearsal: there is no entry.
-        InvalidEntry: the benchmark would refuse its description.
+        InvalidFile: there is no entry.
+        InvalidOption: the benchmark would refuse its description.
     """
     entry = Path(entry)
     missing = [
@@ -78,35 +74,35 @@ def rehearse(entry: str | Path) -> Iterator[Rehearsed]:
         if not (entry / name).is_file()
     ]
     if missing:
-        raise FailedRehearsal(
+        raise InvalidFile(
             "a folder that `brainbrr export format=szcore` wrote",
             f"{entry} without {', '.join(missing)}",
             "Export it again.",
         )
     check_algorithm(yaml.safe_load((entry / "algorithm.yaml").read_text(encoding="utf-8")))
-    yield Rehearsed("algorithm.yaml", True, "as the benchmark's schema asks")
+    yield Step("algorithm.yaml", True, "as the benchmark's schema asks")
     with _stage(entry) as stage:
-        confinement, told = _confinement(stage)
-        yield from told
+        confinement, steps = _confinement(stage)
+        yield from steps
         for name, labels in (
             ("unipolar", [f"{electrode}-Avg" for electrode in ELECTRODES]),
             ("bipolar", BANANA),
         ):
-            _write_edf(stage / "data" / f"{name}.edf", labels)
+            write_edf(stage / "data" / f"{name}.edf", labels)
             yield _annotates(stage, confinement, name)
         (stage / "data" / "broken.edf").write_bytes(b"no recording")
-        yield _refuses(stage, confinement, "broken.edf", "a file that is no EDF")
+        yield _refuses(stage, confinement, "broken.edf", "a file that is not an EDF")
         (stage / "app" / "detector.onnx").write_bytes(b"no model")
         yield _refuses(stage, confinement, "unipolar.edf", "a model that does not load")
         left = sorted(path.name for path in (stage / "output").iterdir() if path.suffix != ".tsv")
         left += [path.name for path in (stage / "app").rglob("__pycache__")]
         detail = f"left behind: {', '.join(left)}" if left else "nothing but the tables was written"
-        yield Rehearsed("read-only tree", not left, detail)
+        yield Step("read-only tree", not left, detail)
 
 
 @contextmanager
 def _stage(entry: Path) -> Iterator[Path]:
-    """A copy of the app that only its owner could write, beside folders for data and output."""
+    """Copy the app without write permission, next to folders for data and output."""
     with tempfile.TemporaryDirectory(prefix="szcore-") as folder:
         stage = Path(folder)
         stage.chmod(0o755)
@@ -119,27 +115,27 @@ def _stage(entry: Path) -> Iterator[Path]:
         yield stage
 
 
-def _confinement(stage: Path) -> tuple[list[str], list[Rehearsed]]:
-    """What to put before the command, as far as this machine allows, and what it allows."""
+def _confinement(stage: Path) -> tuple[list[str], list[Step]]:
+    """Return the prefix of the command that this machine allows, and the steps that state it."""
     user = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
     reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     python = [sys.executable, "-c", "import numpy"]
-    told, command = [], []
+    steps, command = [], []
     if _works([*user, "--no-new-privs", *python]):
         command = [*user, "--no-new-privs"]
-        told.append(Rehearsed("another user", True, f"uid {UID}"))
+        steps.append(Step("another user", True, f"uid {UID}"))
     elif _works([*user, *reading, *python]):
         command = [*user, *reading]
-        detail = f"uid {UID}, which may read all: Python lies in a private folder here"
-        told.append(Rehearsed("another user", True, detail))
+        detail = f"uid {UID} with read access to all files: Python is in a private folder here"
+        steps.append(Step("another user", True, detail))
     else:
-        told.append(Rehearsed("another user", None, f"not allowed here: uid {os.getuid()}"))
+        steps.append(Step("another user", None, f"not allowed here: uid {os.getuid()}"))
     for network in (["unshare", "--net"], ["unshare", "--map-current-user", "--net"]):
         if _works([*network, *command, *python]):
-            told.append(Rehearsed("no network", True, "a namespace without any"))
-            return [*network, *command], told
-    told.append(Rehearsed("no network", None, "cannot be taken away here"))
-    return command, told
+            steps.append(Step("no network", True, "a namespace without network"))
+            return [*network, *command], steps
+    steps.append(Step("no network", None, "cannot be removed here"))
+    return command, steps
 
 
 def _works(command: list[str]) -> bool:
@@ -152,7 +148,7 @@ def _works(command: list[str]) -> bool:
 def _run(
     stage: Path, confinement: list[str], source: str
 ) -> tuple[subprocess.CompletedProcess[str], Path, float]:
-    """The entry's program over one recording, the output file made beforehand."""
+    """Run the entry's program on one recording, with the output file created beforehand."""
     target = stage / "output" / f"{Path(source).stem}.tsv"
     target.write_text("")
     target.chmod(0o776)
@@ -163,7 +159,7 @@ def _run(
     program = [str(stage / part) for part in ("app/run.py", "data", "output")]
     began = time.monotonic()
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             [*confinement, sys.executable, *program],
             cwd="/",
             env=environment,
@@ -173,44 +169,44 @@ def _run(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        answer = subprocess.CompletedProcess(program, 124, "", f"no answer within {TIMEOUT_S} s")
-    return answer, target, time.monotonic() - began
+        result = subprocess.CompletedProcess(program, 124, "", f"no result within {TIMEOUT_S} s")
+    return result, target, time.monotonic() - began
 
 
-def _annotates(stage: Path, confinement: list[str], name: str) -> Rehearsed:
-    """A recording must become a table with the exact header, as long as the recording."""
-    answer, target, seconds = _run(stage, confinement, f"{name}.edf")
-    if answer.returncode != 0:
-        return Rehearsed(f"{name} recording", False, _last(answer))
+def _annotates(stage: Path, confinement: list[str], name: str) -> Step:
+    """Check that a recording becomes a table with the exact header and the right duration."""
+    result, target, seconds = _run(stage, confinement, f"{name}.edf")
+    if result.returncode != 0:
+        return Step(f"{name} recording", False, _last(result))
     header = target.read_text(encoding="utf-8").split("\n", maxsplit=1)[0]
     if header != HEADER:
-        return Rehearsed(f"{name} recording", False, f"header {header!r}, not {HEADER!r}")
+        return Step(f"{name} recording", False, f"header {header!r}, not {HEADER!r}")
     try:
         annotation = read_tsv(target)
     except BrainbrrError as error:
-        return Rehearsed(f"{name} recording", False, str(error))
+        return Step(f"{name} recording", False, str(error))
     if annotation.duration_s != DURATION_S:
-        return Rehearsed(f"{name} recording", False, f"{annotation.duration_s} s long in the table")
+        return Step(f"{name} recording", False, f"{annotation.duration_s} s in the table")
     n_seizures = sum(event.is_seizure for event in annotation.events)
     detail = f"{DURATION_S} s in {seconds:.1f} s, header exact, {n_seizures} seizures"
-    return Rehearsed(f"{name} recording", True, detail)
+    return Step(f"{name} recording", True, detail)
 
 
-def _refuses(stage: Path, confinement: list[str], source: str, what: str) -> Rehearsed:
-    """What cannot be annotated must end in a non-zero exit code and leave nothing in the table."""
-    answer, target, _ = _run(stage, confinement, source)
-    silent = answer.returncode == 0 or bool(target.read_text(encoding="utf-8"))
+def _refuses(stage: Path, confinement: list[str], source: str, what: str) -> Step:
+    """Check for a non-zero exit code and an empty table if a recording cannot be annotated."""
+    result, target, _ = _run(stage, confinement, source)
+    silent = result.returncode == 0 or bool(target.read_text(encoding="utf-8"))
     wrote = "it wrote a table and exited with" if silent else "refused, exit code"
-    return Rehearsed(what, not silent, f"{wrote} {answer.returncode}: {_last(answer)}")
+    return Step(what, not silent, f"{wrote} {result.returncode}: {_last(result)}")
 
 
-def _last(answer: subprocess.CompletedProcess[str]) -> str:
-    lines = answer.stderr.strip().splitlines() or ["nothing said"]
+def _last(result: subprocess.CompletedProcess[str]) -> str:
+    lines = result.stderr.strip().splitlines() or ["no message"]
     return f"{ascii(lines[-1])[1:-1][:160]}"
 
 
-def _write_edf(path: Path, labels: list[str]) -> None:
-    """Noise of the size of EEG."""
+def write_edf(path: Path, labels: list[str]) -> None:
+    """Write noise of the amplitude of EEG."""
     generator = np.random.default_rng(0)
     signals = [
         EdfSignal(

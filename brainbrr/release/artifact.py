@@ -1,41 +1,46 @@
 """The release: a folder that holds a detector and nothing that runs.
 
-`model.safetensors` (weights), `detector.yaml` (family, plain numbers, thresholds),
+`model.safetensors` (weights), `detector.json` (family, plain numbers, thresholds),
 `selftest.safetensors` (a synthetic window and the probabilities it must give). No pickle, no
-`_target_`: loading reads numbers only, and those only where they are what was released.
+`_target_`: loading reads numbers only, and only those that were released.
 """
 
+import json
 import logging
 import shutil
 import tempfile
 from pathlib import Path
 
 import torch
-import yaml
 from safetensors.torch import save
 
 from brainbrr.atomic_io import atomic_write, current_folder, replace_folder
+from brainbrr.errors import NotFound
 from brainbrr.inference.detector import Detector
-from brainbrr.release.description import described
-from brainbrr.release.hub import HUB, fetch
-from brainbrr.release.refusals import FETCH_AGAIN, InvalidDetector, NoSuchDetector
-from brainbrr.release.released_files import (
-    DESCRIPTION,
+from brainbrr.release.description import (
     SELFTEST,
     WEIGHTS,
+    Description,
+    describe,
+    read_description,
+)
+from brainbrr.release.hub import HUB, fetch
+from brainbrr.release.released_files import (
+    DESCRIPTION,
     digest,
+    holds_release,
+    read_description_file,
     read_file,
     require_digest,
 )
-from brainbrr.release.restore import restored, weights_of
-from brainbrr.release.schema import Description, read_description
 from brainbrr.release.selftest import (
     check_once,
     expected_probabilities,
     largest_difference,
     selftest_minute,
 )
-from brainbrr.release.weights import read_tensors
+from brainbrr.release.untrusted import InvalidDetector
+from brainbrr.release.weights import read_tensors, restore, weights_of
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 READABLE_BY_ALL = 0o755
@@ -43,21 +48,21 @@ READABLE_BY_ALL = 0o755
 log = logging.getLogger(__name__)
 
 
-def save_detector(detector: Detector, folder: str | Path) -> Path:
-    """Write a detector's folder, whole or not at all; an older one at the same place is replaced,
-    and stays until the new one stands."""
+def save_release(detector: Detector, folder: str | Path) -> Path:
+    """Write a detector's folder atomically; an older one at the same path stays until then."""
     folder = Path(folder).resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
+    eeg = selftest_minute(detector)
+    probability = expected_probabilities(detector, eeg)
+    selftest_tensors = {"eeg": torch.from_numpy(eeg), "probability": torch.from_numpy(probability)}
+    contents = {WEIGHTS: save(weights_of(detector.network)), SELFTEST: save(selftest_tensors)}
+    description = describe(detector, {name: digest(part) for name, part in contents.items()})
+    contents[DESCRIPTION] = json.dumps(description, indent=1, allow_nan=False).encode()
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        contents = _contents(detector)
         for name, content in contents.items():
             with atomic_write(staging / name, "wb") as file:
                 file.write(content)
-        digests = {name: digest(content) for name, content in contents.items()}
-        description = described(detector, digests)
-        with atomic_write(staging / DESCRIPTION) as file:
-            yaml.safe_dump(description, file, sort_keys=False)
         staging.chmod(READABLE_BY_ALL)
         replace_folder(staging, folder)
     finally:
@@ -65,53 +70,40 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
     return folder
 
 
-def _contents(detector: Detector) -> dict[str, bytes]:
-    eeg = selftest_minute(detector)
-    probability = expected_probabilities(detector, eeg)
-    tensors = {"eeg": torch.from_numpy(eeg), "probability": torch.from_numpy(probability)}
-    return {WEIGHTS: save(weights_of(detector.network)), SELFTEST: save(tensors)}
-
-
-def load_detector(
+def load_release(
     path: str | Path, *, device: str = "cpu", scan: str = "auto", check: bool = True
 ) -> Detector:
-    """Load a released detector; the first time on a machine, check that it computes the maker's
-    numbers here.
+    """Load a released detector; the first time on a machine, run its self-test.
 
     Args:
         path: the folder `train` wrote, the run folder that holds it, or `hf://user/name[@revision]`
             (needs `pip install brainbrr[hub]`).
         device: `cpu`, `cuda`, `mps`, or a torch device name.
-        scan: how Mamba-2 is computed; every way gives the same numbers.
-        check: run the self-test where this detector, device and version of torch have not passed
-            it yet; the log says the largest difference.
+        scan: how Mamba-2 is computed; all give the same numbers.
+        check: run the self-test unless this detector, device and version of torch have passed it
+            before; the log states the largest difference.
 
     Raises:
-        NoSuchDetector: no `detector.yaml` there.
-        InvalidDetector: damaged, foreign, hostile or of a newer schema; one of its named forms,
-            `SelftestFailed` among them.
-        HubUnavailable: the hub, or the package that speaks to it, is out of reach.
+        NotFound: no description there.
+        InvalidDetector: damaged, foreign, hostile, of a newer schema, or it failed the self-test.
+        Unavailable: the hub, or the package that reads it, cannot be reached.
     """
     while True:
-        folder, root = _located(path)
-        found = _identity(folder)
+        folder, root = _locate(path)
+        identity = _identity(folder)
         try:
-            return _loaded(folder, root, device=device, scan=scan, check=check)
+            return _load(folder, root, device=device, scan=scan, check=check)
         except InvalidDetector:
-            # Replaced while it was read: half of what was read belongs to the former release.
-            if _identity(folder) == found:
+            # Replaced while it was read: half of what was read belongs to the previous release.
+            if _identity(folder) == identity:
                 raise
 
 
-def _loaded(folder: Path, root: Path | None, *, device: str, scan: str, check: bool) -> Detector:
-    description = _described(folder, root)
-
-    def read_weights() -> bytes:
-        content = read_file(folder, WEIGHTS, root=root)
-        require_digest(WEIGHTS, content, description.digests)
-        return content
-
-    detector = restored(description, read_weights, device=device, scan=scan)
+def _load(folder: Path, root: Path | None, *, device: str, scan: str, check: bool) -> Detector:
+    description = read_description(read_description_file(folder, root=root))
+    content = read_file(folder, WEIGHTS, root=root)
+    require_digest(WEIGHTS, content, description.digests)
+    detector = restore(description, content, device=device, scan=scan)
     if check:
         check_once(
             lambda: _selftest(detector, description, folder, root), f"{description.identity} {scan}"
@@ -119,14 +111,37 @@ def _loaded(folder: Path, root: Path | None, *, device: str, scan: str, check: b
     return detector
 
 
-def selftest(detector_folder: str | Path, detector: Detector) -> float:
-    """Largest difference between the probabilities of this machine and the stored ones.
+def selftest(path: str | Path, detector: Detector) -> float:
+    """Return the largest difference between this machine's probabilities and the stored ones.
 
     Raises:
         InvalidDetector: the self-test is missing or damaged.
     """
-    folder, root = _located(detector_folder)
-    return _selftest(detector, _described(folder, root), folder, root)[0]
+    folder, root = _locate(path)
+    description = read_description(read_description_file(folder, root=root))
+    return _selftest(detector, description, folder, root)[0]
+
+
+def find_release(path: str | Path) -> Path:
+    """Return the folder of a release: `path`, or `path/detector` of a run.
+
+    If a writer died while it replaced the folder, the previous release is returned, under the name
+    it was moved to.
+
+    Raises:
+        NotFound: neither holds a description.
+    """
+    for folder in (Path(path), Path(path) / "detector"):
+        standing = current_folder(folder)
+        if standing is not None and holds_release(standing):
+            if standing != folder:
+                log.warning("%s was being replaced; reading the previous: %s", folder, standing)
+            return standing
+    raise NotFound(
+        f"a folder with {DESCRIPTION}",
+        f"{path}, a file" if Path(path).is_file() else str(path),
+        "Name the detector/ folder that `train` wrote, unpacked.",
+    )
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -137,45 +152,17 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def find_detector(path: str | Path) -> Path:
-    """The folder of a detector: `path` itself, or `path/detector` of a run; the former release,
-    under the name it was moved aside to, where a writer died before the new one stood.
-
-    Raises:
-        NoSuchDetector: neither holds a `detector.yaml`.
-    """
-    for folder in (Path(path), Path(path) / "detector"):
-        standing = current_folder(folder)
-        if standing is not None and (standing / DESCRIPTION).is_file():
-            if standing != folder:
-                log.warning("%s was being replaced; the former one is read: %s", folder, standing)
-            return standing
-    raise NoSuchDetector(
-        f"a folder with {DESCRIPTION}",
-        f"{path}, a file" if Path(path).is_file() else str(path),
-        "Name the detector/ folder that `train` wrote, unpacked.",
-    )
-
-
-def _located(path: str | Path) -> tuple[Path, Path | None]:
-    """The folder, and where its links may lead if not inside it."""
+def _locate(path: str | Path) -> tuple[Path, Path | None]:
+    """Return the folder, and where its links may lead if not inside it."""
     if str(path).startswith(HUB):
         return fetch(str(path))
-    return find_detector(path), None
-
-
-def _described(folder: Path, root: Path | None) -> Description:
-    try:
-        text = read_file(folder, DESCRIPTION, root=root).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidDetector("UTF-8", f"{DESCRIPTION}: {error.reason}", FETCH_AGAIN) from error
-    return read_description(text)
+    return find_release(path), None
 
 
 def _selftest(
     detector: Detector, description: Description, folder: Path, root: Path | None
 ) -> tuple[float, str]:
-    """The largest difference here, and the device it was computed on."""
+    """Return the largest difference, and the device it was computed on."""
     length = description.windowing.length
     expected = {
         "eeg": (torch.int16, (N_ELECTRODES, length)),

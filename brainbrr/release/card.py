@@ -1,4 +1,4 @@
-"""The model card: what a detector is for, what it learned from, how well it does, its limits."""
+"""The model card: what a detector is for, what it was trained on, its scores and its limits."""
 
 import json
 from collections.abc import Mapping
@@ -6,12 +6,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
 from brainbrr.atomic_io import atomic_write
+from brainbrr.release.released_files import CARD, DESCRIPTION, SCORES
 from brainbrr.scoring.alarm_budget import budget_kept
 
-CARD = Template(
+TEMPLATE = Template(
     """# Seizure detector: $family
 
 For research. Not a medical device: no clinical decision may rest on it.
@@ -22,7 +21,7 @@ For research. Not a medical device: no clinical decision may rest on it.
 | output | seizure probability and events (HED-SCORE TSV) |
 | trained on | $trained_on |
 | thresholds tuned on | $tuned_on |
-| scored on | $n_files recordings of $n_subjects subjects in neither |
+| scored on | $n_files recordings of $n_subjects other subjects |
 | written by | brainbrr $version |
 
 ## Scores
@@ -35,9 +34,9 @@ $budget
 
 ## Limits
 
-Trained and scored on the recordings above and no others: expect less on other machines, montages,
-ages and states. The graph and the stitching look 60 s at a time. Sensitivity to short seizures and
-the false alarms of single patients are in `scores.json` and in the report.
+Trained and scored only on the recordings above: expect less on other machines, montages, ages and
+states. The network sees 60 s at a time. Sensitivity to short seizures and the false alarms of each
+patient are in `scores.json` and in the report.
 
 ## Use
 
@@ -58,13 +57,13 @@ MEASURES = {
 def add_card(folder: str | Path, scores: Mapping[str, Any]) -> None:
     """Write `card.md` and `scores.json` into a detector's folder."""
     folder = Path(folder)
-    description = yaml.safe_load((folder / "detector.yaml").read_text(encoding="utf-8"))
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     provenance = description["provenance"]
-    with atomic_write(folder / "scores.json") as file:
+    with atomic_write(folder / SCORES) as file:
         json.dump(scores, file, indent=1, allow_nan=False)
-    with atomic_write(folder / "card.md") as file:
+    with atomic_write(folder / CARD) as file:
         file.write(
-            CARD.substitute(
+            TEMPLATE.substitute(
                 family=description["model"]["family"],
                 trained_on=provenance.get("trained_on", "not recorded"),
                 tuned_on=provenance.get("tuned_on", "not recorded"),
@@ -79,23 +78,23 @@ def add_card(folder: str | Path, scores: Mapping[str, Any]) -> None:
 
 
 def _row(scores: Mapping[str, Any], name: str, label: str) -> str:
-    path = ("szcore", "event", "subject_mean", name)
     interval: Any = scores.get("intervals_95", {})
     value: Any = scores
-    for key in path:
+    for key in ("szcore", "event", "subject_mean", name):
         value = value[key]
         interval = interval.get(key, {}) if isinstance(interval, Mapping) else {}
-    shown = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval and None not in interval else "-"
-    return f"| {label} | {'undefined' if value is None else f'{value:.2f}'} | {shown} |"
+    known = interval and None not in interval
+    spread = f"{interval[0]:.2f} to {interval[1]:.2f}" if known else "-"
+    return f"| {label} | {'undefined' if value is None else f'{value:.2f}'} | {spread} |"
 
 
 def _budget(provenance: Mapping[str, Any], scores: Mapping[str, Any]) -> str:
     budget = provenance.get("alarm_budget")
     if not budget:
         return "No alarm budget was promised: thresholds were tuned for the event score."
-    kept, n_subjects = budget_kept(scores, budget["budget_per_24h"])
+    n_kept, n_subjects = budget_kept(scores, budget["budget_per_24h"])
     lines = "\n".join(f"- {key}: {value}" for key, value in budget.items())
     return (
         f"Alarm budget, as promised when the threshold was chosen:\n\n{lines}\n"
-        f"- achieved: kept in {kept} of {n_subjects} subjects scored above"
+        f"- achieved: kept in {n_kept} of {n_subjects} subjects scored above"
     )

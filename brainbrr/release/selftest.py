@@ -1,4 +1,4 @@
-"""One synthetic minute that shows whether a machine computes what the detector's maker computed."""
+"""One synthetic minute that shows whether a machine computes the numbers of the release."""
 
 import logging
 import platform
@@ -15,7 +15,7 @@ from brainbrr import __version__
 from brainbrr.atomic_io import atomic_write
 from brainbrr.kernels.c.build import cache_folder
 from brainbrr.models.scaling import standardize
-from brainbrr.release.refusals import SelftestFailed
+from brainbrr.release.untrusted import InvalidDetector
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.signal.quantization import quantize
 
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 SEED = 20_256
 SCALE_UV = 20.0
 TOLERANCE = 1e-3
-"""Largest difference of a probability from the maker's; other processors differ by 1e-6."""
+"""Largest difference of a probability from the released one; other CPUs differ by 1e-6."""
 
 
 def selftest_minute(detector: "Detector") -> NDArray[np.int16]:
-    """One window of coloured noise with a rhythm that waxes in its second half, 0.1 uV a step."""
+    """Return a window of pink noise with a rhythm that grows in its second half, in 0.1 uV."""
     rate_hz = detector.preparation.rate_hz
     n_samples = detector.windowing.length
     generator = np.random.default_rng(SEED)
@@ -47,7 +47,7 @@ def selftest_minute(detector: "Detector") -> NDArray[np.int16]:
 
 @torch.inference_mode()
 def expected_probabilities(detector: "Detector", eeg: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Probability of each sample of the self-test window, shape `(samples,)`."""
+    """Compute the probability of each sample of the self-test window, shape `(samples,)`."""
     detector.network.eval()
     device = next(detector.network.parameters()).device
     present = torch.ones(1, N_ELECTRODES, dtype=torch.bool, device=device)
@@ -57,43 +57,43 @@ def expected_probabilities(detector: "Detector", eeg: NDArray[np.int16]) -> NDAr
 
 
 def largest_difference(detector: "Detector", eeg: Tensor, expected: Tensor) -> float:
-    """How far this machine's probabilities lie from the maker's, at the worst sample."""
-    ours = expected_probabilities(detector, eeg.numpy())
-    return float(np.max(np.abs(ours - expected.numpy())))
+    """Compute the largest difference of this machine's probabilities from the released ones."""
+    computed = expected_probabilities(detector, eeg.numpy())
+    return float(np.max(np.abs(computed - expected.numpy())))
 
 
 def check_once(run: Callable[[], tuple[float, str]], identity: str) -> None:
-    """Run a detector's self-test unless this machine passed it before, and say the difference.
+    """Run a detector's self-test unless this machine passed it before, and log the difference.
 
-    What passed is remembered in the user's cache folder, by detector, versions and processor;
-    where that cannot be written, the self-test runs at every load.
+    A pass is remembered in the user's cache folder, by detector, versions and hardware; if that
+    cannot be written, the self-test runs at every load.
 
     Args:
-        run: gives the largest difference and the device.
+        run: returns the largest difference and the device.
         identity: of the detector and of how it is computed.
 
     Raises:
-        SelftestFailed: the difference is larger than `TOLERANCE`.
+        InvalidDetector: the difference is larger than `TOLERANCE`.
     """
-    machine = f"{identity} {__version__} {torch.__version__} {_processors()}"
+    machine = f"{identity} {__version__} {torch.__version__} {_hardware()}"
     mark = cache_folder().parent / "selftests" / sha256(machine.encode()).hexdigest()[:32]
     if mark.is_file():
         return
     difference, device = run()
     if not difference <= TOLERANCE:
-        raise SelftestFailed(
-            f"the maker's probabilities within {TOLERANCE:g}",
+        raise InvalidDetector(
+            f"the released probabilities of the self-test within {TOLERANCE:g}",
             f"a difference of {difference:.2g} on {device}",
             "Do not trust its events here; try device=cpu, run `brainbrr doctor`, and report this.",
         )
-    log.info("self-test: largest difference %.1e from the maker's, on %s", difference, device)
+    log.info("self-test: largest difference %.1e from the release, on %s", difference, device)
     try:
         with atomic_write(mark) as file:
             file.write(f"{difference:.3e} {device}\n")
     except OSError as error:
-        log.warning("self-test not remembered, it runs at each load: %s", error.strerror)
+        log.warning("self-test not remembered, it will run at each load: %s", error.strerror)
 
 
-def _processors() -> str:
+def _hardware() -> str:
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no CUDA"
     return f"{platform.node()} {platform.machine()} {gpu}"

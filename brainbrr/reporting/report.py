@@ -66,7 +66,7 @@ def write_report(
         notes: what was skipped or substituted, one sentence each.
         published: scores of other systems on the same corpus (`published_scores`).
         baselines: scores.json of other detectors on the same recordings, by name.
-        alarm_budget: `AlarmBudget.told()` of the threshold in use, or None where it was chosen
+        alarm_budget: `AlarmBudget.to_json()` of the threshold in use, or None where it was chosen
             otherwise.
         max_bytes: size limit of the file.
     """

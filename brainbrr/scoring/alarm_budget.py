@@ -1,8 +1,8 @@
 """A threshold that keeps a new patient's false alarms within a budget, with a stated probability.
 
 Split-conformal choice (Vovk et al. 2005; Angelopoulos et al. 2022, conformal risk control): each
-validation patient has a lowest threshold from which on the alarms stay within the budget, at that
-threshold and at every higher one. For a new patient exchangeable with them, the k-th smallest of n
+validation patient has a lowest threshold such that the alarms stay within the budget at it and at
+every higher one. For a new patient exchangeable with them, the k-th smallest of n
 such thresholds suffices with probability k / (n + 1).
 """
 
@@ -22,25 +22,25 @@ from brainbrr.scoring.summary import Scores
 from brainbrr.scoring.sweep import Steps, combine, sweep_recording
 
 log = logging.getLogger(__name__)
-# Where hardly anything is left out, a whole recording is one alarm and keeps any budget. A higher
-# threshold keeps every promise that a lower one does.
+# At very low thresholds a recording is a single alarm and keeps any budget. A higher threshold
+# keeps every promise that a lower one does.
 LOWEST_THRESHOLD = 0.05
 
 
 @dataclass(frozen=True)
 class AlarmBudget:
-    """What was promised, and on what grounds.
+    """A promised alarm budget, and the data it rests on.
 
     Attributes:
         detection: settings at the chosen threshold, on = off.
         budget_per_24h: false alarms (NEDC OVLP) in 24 h of recording.
         coverage: the probability asked for.
-        promised: the probability that holds for a new patient; None where nothing can be promised.
-        reason: why nothing can be promised; None where something is.
+        promised: the probability that holds for a new patient; None if nothing can be promised.
+        reason: why nothing can be promised, or None.
         n_patients: validation patients.
-        n_short: those too short to tell: one single alarm would already exceed the budget.
+        n_short: those recorded so briefly that a single alarm exceeds the budget.
         threshold_by_patient: the lowest threshold that keeps each patient within the budget; above
-            1 where none does.
+            1 if none does.
     """
 
     detection: Detection
@@ -52,8 +52,8 @@ class AlarmBudget:
     n_short: int
     threshold_by_patient: dict[str, float]
 
-    def told(self) -> Scores:
-        """Plain values for scores, detector and card."""
+    def to_json(self) -> Scores:
+        """Return plain values for scores, detector and card."""
         return {
             "budget_per_24h": self.budget_per_24h,
             "coverage": self.coverage,
@@ -74,15 +74,15 @@ def choose_threshold(
     coverage: float = 0.9,
     subjects: Mapping[str, str] | None = None,
 ) -> AlarmBudget:
-    """The lowest threshold whose promise reaches `coverage`.
+    """Choose the lowest threshold whose promise reaches `coverage`.
 
-    Where too few patients, or too few hours of them, allow a promise, the highest of the patients'
-    thresholds is taken, nothing is promised, and the reason is told.
+    If there are too few patients, or too few hours of them, for a promise, the highest of the
+    patients' thresholds is taken, nothing is promised, and the result states the reason.
 
     Args:
         traces, references: validation recordings by name.
         base: smoothing, merging and minimum duration; its thresholds are replaced.
-        subjects: patient of each recording; None where each recording is a patient of its own.
+        subjects: patient of each recording; None if each recording is a patient of its own.
     """
     by_patient: dict[str, list[Steps]] = {}
     for name, reference in references.items():
@@ -92,7 +92,7 @@ def choose_threshold(
     lowest = {
         patient: lowest_threshold(steps, budget_per_24h) for patient, steps in patients.items()
     }
-    n_short = sum(budget_per_24h * one.recorded_s < DAY_S for one in patients.values())
+    n_short = sum(budget_per_24h * steps.recorded_s < DAY_S for steps in patients.values())
     rank = math.ceil((len(lowest) + 1) * coverage - 1e-9)
     ordered = sorted(lowest.values())
     threshold = ordered[min(rank, len(ordered)) - 1]
@@ -113,7 +113,7 @@ def choose_threshold(
 
 
 def lowest_threshold(steps: Steps, budget_per_24h: float) -> float:
-    """The lowest threshold from which on, upwards, false alarms in 24 h never exceed the budget."""
+    """Return the lowest threshold from which upwards false alarms stay within the budget."""
     thresholds, alarms = steps.false_alarms()
     over = alarms * DAY_S > budget_per_24h * steps.recorded_s
     if not over.any():
@@ -123,15 +123,14 @@ def lowest_threshold(steps: Steps, budget_per_24h: float) -> float:
 
 
 def budget_kept(scores: Mapping[str, Any], budget_per_24h: float) -> tuple[int, int]:
-    """In how many of how many scored subjects the false alarms stayed within a budget: what was
-    achieved.
+    """Count the scored subjects whose false alarms stayed within a budget, and all of them.
 
     Args:
         scores: the content of scores.json.
     """
-    rates = [one["nedc"]["ovlp"]["fa_per_24h"] for one in scores["subjects"].values()]
-    known = [rate for rate in rates if rate is not None]
-    return sum(rate <= budget_per_24h for rate in known), len(known)
+    rates = [subject["nedc"]["ovlp"]["fa_per_24h"] for subject in scores["subjects"].values()]
+    defined = [rate for rate in rates if rate is not None]
+    return sum(rate <= budget_per_24h for rate in defined), len(defined)
 
 
 def _reason(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import brainbrr
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
@@ -50,12 +50,8 @@ NEDC: dict[str, Scorer] = {
     "taes": nedc.taes_counts,
     "taes_v6": partial(nedc.taes_counts, v6=True),
 }
-# What one false alarm lasts: NEDC's epoch metric counts them in epochs.
+# Duration of one false alarm: NEDC's epoch metric counts them in epochs.
 UNIT_S = {"epoch": nedc.EPOCH_S}
-
-
-class UnknownSubject(BrainbrrError):
-    """Recordings whose subject nobody named."""
 
 
 def score_corpus(
@@ -79,14 +75,14 @@ def score_corpus(
     Args:
         references, hypotheses: annotations by recording.
         traces: probabilities by recording; curves and sample-level scores need them. A lazy mapping
-            is asked for one trace at a time, several times in all.
-        subjects: subject of each recording; None where each recording is a subject of its own.
+            is read one trace at a time, several times.
+        subjects: subject of each recording; None if each recording is a subject of its own.
         missing: `raise`, or `empty` to score a missing hypothesis as one without events.
         against: another system's hypotheses, for paired differences on the same patients.
-        detection: smoothing, merging and minimum duration of the curves; its thresholds play no
-            part.
+        detection: smoothing, merging and minimum duration of the curves; its thresholds are not
+            used.
         calibration: of `brainbrr.scoring.calibration.fit_calibration`, fitted on validation.
-        duration_tolerance_s: how far the durations of reference and hypothesis may lie apart.
+        duration_tolerance_s: largest difference of the durations of reference and hypothesis.
         n_resamples: of the bootstrap over patients.
         n_curve_points: the most points a curve has in the result.
         seed: of the bootstrap.
@@ -95,15 +91,14 @@ def score_corpus(
         the content of `scores.json`; undefined numbers are None.
 
     Raises:
-        MissingHypothesis, DurationMismatch, EmptyCorpus: see `brainbrr.scoring.pairing.pair`.
-        MissingTrace: `traces` leaves a recording out, or holds one of another length.
-        UnknownSubject: `subjects` leaves a recording out.
+        NotFound, InvalidInput: see `brainbrr.scoring.pairing.pair`; a recording without trace or
+            subject, or with a trace of another duration.
     """
     pairs = pair(references, hypotheses, missing, duration_tolerance_s)
     ordered = None if traces is None else traces_of(pairs, traces, duration_tolerance_s)
     timeline = Timeline.of(
-        [one.duration_s for one in pairs.references],
-        None if ordered is None else [one.recorded_s for one in ordered],
+        [reference.duration_s for reference in pairs.references],
+        None if ordered is None else [trace.recorded_s for trace in ordered],
     )
     names, group = group_by_subject(pairs.names, subjects)
     by_subject = count_by_subject(pairs, timeline, group)
@@ -119,7 +114,7 @@ def score_corpus(
         "definitions": definitions(n_resamples, seed, detection or Detection()),
     }
     if ordered is not None:
-        told, spreads = score_traces(
+        trace_scores, spreads = score_traces(
             ordered,
             pairs.references,
             group,
@@ -128,7 +123,7 @@ def score_corpus(
             n_points=n_curve_points,
             calibration=calibration,
         )
-        scores = {**scores, **told}
+        scores = {**scores, **trace_scores}
         scores["intervals_95"] = {**scores["intervals_95"], **spreads}
     if against is not None:
         other = pair(references, against, missing, duration_tolerance_s)
@@ -141,10 +136,9 @@ def score_corpus(
 def count_by_subject(
     pairs: Pairs, timeline: Timeline, group: NDArray[np.intp]
 ) -> dict[str, Counts]:
-    """Counts of every metric, fields of shape `(subjects,)`; `group` holds each recording's
-    subject."""
-    truth = timeline.place([one.seizure_intervals for one in pairs.references])
-    claim = timeline.place([one.seizure_intervals for one in pairs.hypotheses])
+    """Count every metric, fields of shape `(subjects,)`; `group` holds each recording's subject."""
+    truth = timeline.place([reference.seizure_intervals for reference in pairs.references])
+    claim = timeline.place([hypothesis.seizure_intervals for hypothesis in pairs.hypotheses])
     n_subjects = int(group.max()) + 1
     return {
         metric: scorer(timeline, truth, claim).grouped(group, n_subjects)
@@ -155,43 +149,43 @@ def count_by_subject(
 def group_by_subject(
     recordings: Sequence[str], subjects: Mapping[str, str] | None
 ) -> tuple[list[str], NDArray[np.intp]]:
-    """Sorted subjects, and the index of each recording's subject among them.
+    """Return the sorted subjects, and the index of each recording's subject among them.
 
     Raises:
-        UnknownSubject: `subjects` leaves a recording out.
+        InvalidInput: `subjects` leaves a recording out.
     """
-    unknown = [one for one in recordings if subjects is not None and one not in subjects]
+    unknown = [name for name in recordings if subjects is not None and name not in subjects]
     if unknown:
-        raise UnknownSubject(
+        raise InvalidInput(
             "a subject for each recording", f"none for {listed(unknown)}", "Complete the mapping."
         )
-    of_recording = [one if subjects is None else subjects[one] for one in recordings]
+    of_recording = [name if subjects is None else subjects[name] for name in recordings]
     names, group = np.unique(of_recording, return_inverse=True)
     return [str(name) for name in names], group.reshape(-1)
 
 
 def worst_decile(names: Sequence[str], ovlp: Counts) -> Scores:
-    """The tenth of subjects with the most false alarms, and the tenth that is found least."""
+    """Return the tenth of subjects with the most false alarms, and that with least sensitivity."""
 
     def tenth(rate: Values, sign: float) -> tuple[float | None, str]:
-        known = np.flatnonzero(~np.isnan(rate))
-        order = known[np.argsort(sign * rate[known], kind="stable")]
-        worst = order[: max(round(len(known) / 10), 1)]
+        valid = np.flatnonzero(~np.isnan(rate))
+        order = valid[np.argsort(sign * rate[valid], kind="stable")]
+        worst = order[: max(round(len(valid) / 10), 1)]
         mean = float(rate[worst].mean()) if len(worst) else None
         return mean, ", ".join(names[i] for i in worst)
 
     alarms, noisiest = tenth(ovlp.fp_per_day, -1.0)
-    found, least_found = tenth(ovlp.sensitivity, 1.0)
+    sensitivity, least_found = tenth(ovlp.sensitivity, 1.0)
     return {
         "fa_per_24h": alarms,
         "noisiest": noisiest,
-        "sensitivity": found,
+        "sensitivity": sensitivity,
         "least_found": least_found,
     }
 
 
 def definitions(n_resamples: int, seed: int, detection: Detection) -> Scores:
-    """What the numbers mean: versions and parameters, without which no two tables compare."""
+    """Return the versions and parameters without which two tables cannot be compared."""
     post = asdict(detection)
     return {
         "brainbrr": brainbrr.__version__,

@@ -12,7 +12,7 @@ Values = NDArray[np.float64]
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Values:
-    """Elementwise quotient, NaN where the denominator is 0: undefined is not a rate of 0."""
+    """Divide elementwise; NaN if the denominator is 0, as undefined is not a rate of 0."""
     numerator, denominator = np.broadcast_arrays(
         np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     )
@@ -21,20 +21,20 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Values:
 
 
 def defined(value: ArrayLike) -> float | None:
-    """One number for JSON: NaN becomes None."""
+    """Return one number for JSON: NaN becomes None."""
     number = float(np.asarray(value))
     return None if np.isnan(number) else number
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What a detector got right and wrong in one recording, or in each of many.
+    """Hits, false alarms and misses in one recording, or in each of many.
 
     The four fields are floats or arrays of one shape (recordings, subjects, thresholds or
-    resamples); rates have that shape and are NaN where undefined.
+    resamples); rates have that shape and are NaN if undefined.
 
     Attributes:
-        tp: reference units (events, samples, epochs) that were found.
+        tp: reference units (events, samples, epochs) that were detected.
         fp: hypothesis units that hit nothing.
         fn: reference units that were missed.
         duration_s: seconds that were recorded and scored.
@@ -57,17 +57,20 @@ class Counts:
         return Counts(*(value[index] for value in self._values()))
 
     def total(self) -> Counts:
-        """The sum over all recordings."""
+        """Sum over all recordings."""
         return Counts(*(value.sum() for value in self._values()))
 
     def grouped(self, group: NDArray[np.intp], n_groups: int) -> Counts:
-        """Sums over the recordings of each group, shape `(n_groups,)`; `group` holds each
-        recording's index."""
+        """Sum over the recordings of each group, shape `(n_groups,)`.
+
+        Args:
+            group: index of each recording's group.
+        """
         sums = [np.bincount(group, value, n_groups) for value in self._values()]
         return Counts(*(np.asarray(value, dtype=np.float64) for value in sums))
 
     def weighted(self, weights: NDArray[np.float64]) -> Counts:
-        """Weighted sums, shape `(resamples,)`, for weights of shape `(resamples, subjects)`."""
+        """Compute weighted sums, shape `(resamples,)`, for weights `(resamples, subjects)`."""
         return Counts(*(weights @ value for value in self._values()))
 
     def _values(self) -> tuple[Values, ...]:
@@ -75,12 +78,12 @@ class Counts:
 
     @property
     def ref_true(self) -> Values:
-        """Units that there were to find."""
+        """Reference units in all."""
         return self.tp + self.fn
 
     @property
     def sensitivity(self) -> Values:
-        """Found units among those there were; undefined without any."""
+        """`tp / (tp + fn)`; undefined without reference units."""
         return ratio(self.tp, self.ref_true)
 
     @property
@@ -90,15 +93,15 @@ class Counts:
 
     @property
     def f1(self) -> Values:
-        """`2 tp / (2 tp + fp + fn)` as in timescoring 0.0.7; undefined where there is no event."""
+        """`2 tp / (2 tp + fp + fn)` as in timescoring 0.0.7; undefined without any event."""
         return ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
     def legacy_f1(self) -> Values:
-        """F1 as timescoring had it before 2026: undefined where sensitivity or precision is."""
+        """F1 as in timescoring before 2026: undefined if sensitivity or precision is."""
         return np.where(np.isnan(self.sensitivity + self.precision), np.nan, self.f1)
 
     @property
     def fp_per_day(self) -> Values:
-        """False positive units in 24 h of scored time."""
+        """False alarms per 24 h of scored time."""
         return ratio(self.fp * DAY_S, self.duration_s)

@@ -18,10 +18,10 @@ class Curve:
     """Operating points by descending threshold, axes `(thresholds,)`.
 
     Attributes:
-        threshold: each point holds from here up to the threshold before it.
-        sensitivity: NaN where there is no seizure.
+        threshold: each point holds from its threshold up to the previous one.
+        sensitivity: NaN without seizures.
         fa_per_24h: false alarms in 24 h of recorded time.
-        n_seizures: how many there are to find.
+        n_seizures: annotated seizures.
     """
 
     threshold: NDArray[np.float64]
@@ -30,12 +30,12 @@ class Curve:
     n_seizures: float
 
     def sensitivity_at(self, fa_per_24h: float) -> float | None:
-        """The highest sensitivity reached, coming down from the highest threshold, before the
-        false alarms first exceed so many; 0 where they do at once.
+        """Return the highest sensitivity, from the highest threshold downwards, before the false
+        alarms first exceed a rate; 0 if they do at once.
 
-        Below that point false alarms merge: at a threshold of nothing all of a recording is one
-        event, which finds every seizure and, under OVLP, is no false alarm. Such a threshold is
-        not an operating point.
+        Below that point false alarms merge: at a threshold of 0 a recording is one event, which
+        finds every seizure and, under OVLP, is not a false alarm. Such a threshold is not an
+        operating point.
         """
         if not self.n_seizures:
             return None
@@ -43,7 +43,7 @@ class Curve:
         return float(self.sensitivity[worst <= fa_per_24h].max(initial=0.0))
 
     def points(self, n_points: int) -> list[Scores]:
-        """At most `n_points` of the points, evenly taken, the first and the last among them."""
+        """Return at most `n_points` evenly spaced points, including the first and the last."""
         index = np.unique(np.linspace(0, len(self.threshold) - 1, n_points).round().astype(int))
         return [
             {
@@ -75,37 +75,32 @@ class SortedSteps:
         Args:
             subject: index of each recording's subject.
         """
-        found = [one.hits[one.hits > 0] for one in steps]
-        sizes = [len(hits) + len(one.alarms) for hits, one in zip(found, steps, strict=True)]
+        hits = [recording.hits[recording.hits > 0] for recording in steps]
+        sizes = [(len(h), len(recording.alarms)) for h, recording in zip(hits, steps, strict=True)]
         threshold = np.concatenate(
-            [part for hits, one in zip(found, steps, strict=True) for part in (hits, one.alarms)]
+            [part for h, r in zip(hits, steps, strict=True) for part in (h, r.alarms)]
         )
-        hit = np.concatenate(
-            [
-                np.repeat([1, 0], [len(hits), len(one.alarms)])
-                for hits, one in zip(found, steps, strict=True)
-            ]
-        ).astype(np.int8)
+        hit = np.concatenate([np.repeat([1, 0], size) for size in sizes]).astype(np.int8)
         change = np.concatenate(
             [
                 part
-                for hits, one in zip(found, steps, strict=True)
-                for part in (np.zeros(len(hits), np.int32), one.change)
+                for h, r in zip(hits, steps, strict=True)
+                for part in (np.zeros(len(h), np.int32), r.change)
             ]
         ).astype(np.int32)
         order = np.argsort(-threshold, kind="stable")
-        owner = np.repeat(subject, sizes)
+        owner = np.repeat(subject, [sum(size) for size in sizes])
         return cls(
             threshold[order],
             hit[order],
             change[order],
             owner[order],
-            _summed([len(one.hits) for one in steps], subject, n_subjects),
-            _summed([one.recorded_s for one in steps], subject, n_subjects),
+            _summed([len(recording.hits) for recording in steps], subject, n_subjects),
+            _summed([recording.recorded_s for recording in steps], subject, n_subjects),
         )
 
     def curve(self, weights: Values | None = None) -> Curve:
-        """The exact curve, each subject counted as often as `weights` says, shape `(subjects,)`."""
+        """Compute the exact curve; `weights` `(subjects,)` is how often each subject counts."""
         weights = np.ones(len(self.recorded_s)) if weights is None else weights
         last = np.flatnonzero(np.diff(self.threshold, append=np.float32(-1.0)))
         weight = weights[self.subject]
@@ -119,18 +114,18 @@ class SortedSteps:
         )
 
     def resampled_targets(self, weights: NDArray[np.float64]) -> dict[str, Values]:
-        """Sensitivity at each target in each resample, NaN where undefined."""
-        found: dict[str, list[float]] = {name: [] for name in TARGETS}
+        """Compute the sensitivity at each target in each resample, NaN if undefined."""
+        sensitivities: dict[str, list[float]] = {name: [] for name in TARGETS}
         for row in weights:
             curve = self.curve(row)
             for name, target in TARGETS.items():
                 value = curve.sensitivity_at(target)
-                found[name].append(np.nan if value is None else value)
-        return {name: np.array(values) for name, values in found.items()}
+                sensitivities[name].append(np.nan if value is None else value)
+        return {name: np.array(values) for name, values in sensitivities.items()}
 
 
 def at_targets(curve: Curve) -> Scores:
-    """Sensitivity at 10, 5, 2.5 and 1 false alarms in 24 h."""
+    """Return the sensitivity at 10, 5, 2.5 and 1 false alarms in 24 h."""
     return {name: curve.sensitivity_at(target) for name, target in TARGETS.items()}
 
 

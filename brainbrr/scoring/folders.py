@@ -4,32 +4,20 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidFile, InvalidInput, NotFound
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.formats import READERS, read_annotation
 from brainbrr.scoring.corpus import score_corpus
 from brainbrr.scoring.pairing import listed
 from brainbrr.scoring.summary import Scores
 
-# Tables that BIDS keeps beside the events, and what names a file of a recording.
+# Tables next to the events in BIDS, and endings of the file names of a recording.
 OTHER_TABLES = ("_channels", "_electrodes", "_scans", "_sessions", "participants")
 ENDINGS = ("_events", "_eeg", "_annotations")
 SUBJECT = re.compile(
     r"(?:^|[/_])(sub-[^/_]+)|(?:^|/)([a-z]{8})_s\d{3}_t\d{3}$|(?:^|/)(chb\d\d)|(?:^|/)(PN\d\d)-"
 )
 Track = Callable[[Iterable[str]], Iterable[str]]
-
-
-class NoAnnotations(BrainbrrError):
-    """A folder without a file in a known annotation format."""
-
-
-class DuplicateAnnotation(BrainbrrError):
-    """Two files that claim to be the same recording."""
-
-
-class UnreadableHypothesis(BrainbrrError):
-    """A hypothesis that is there and cannot be read."""
 
 
 def score(
@@ -43,8 +31,8 @@ def score(
 ) -> Scores:
     """Score a folder of predicted events against a folder of annotated ones.
 
-    Files are matched by their path below the folder, else by their name (`_events` and `_eeg`
-    endings and the suffix do not count). Both sides may hold HED-SCORE TSV, NEDC's CSV_BI or EDF+
+    Files are matched by their path below the folder, or by their name (without `_events` and `_eeg`
+    endings and the suffix). Both sides may hold HED-SCORE TSV, NEDC's CSV_BI or EDF+
     annotations, in BIDS trees or flat.
 
     Args:
@@ -57,10 +45,9 @@ def score(
         the content of `scores.json`.
 
     Raises:
-        NoAnnotations: the reference folder holds no annotation.
-        DuplicateAnnotation: two files of one folder are the same recording.
-        UnreadableHypothesis: a hypothesis cannot be read; `missing` does not cover it.
-        MissingHypothesis, DurationMismatch: see `score_corpus`.
+        NotFound: the reference folder holds no annotation, or a hypothesis is missing.
+        InvalidInput: two files of one folder are the same recording, or durations differ.
+        InvalidFile: a hypothesis cannot be read; `missing` does not cover it.
     """
     references = read_references(Path(reference), track)
     hypotheses, unreferenced = read_hypotheses(references, Path(hypothesis), track)
@@ -76,14 +63,14 @@ def score(
 
 
 def read_references(folder: Path, track: Track | None = None) -> dict[str, Annotation]:
-    """Annotations of a folder by recording.
+    """Read the annotations of a folder by recording.
 
     Raises:
-        NoAnnotations: there is none.
+        NotFound: there are none.
     """
     files = find_annotations(folder)
     if not files:
-        raise NoAnnotations(
+        raise NotFound(
             f"files ending in {', '.join(READERS)}", f"none below {folder}", "Check the path."
         )
     return {name: read_annotation(files[name]) for name in (track(files) if track else files)}
@@ -92,10 +79,10 @@ def read_references(folder: Path, track: Track | None = None) -> dict[str, Annot
 def read_hypotheses(
     references: Mapping[str, Annotation], folder: Path, track: Track | None = None
 ) -> tuple[dict[str, Annotation], list[str]]:
-    """Hypotheses under their references' names, and those that no reference asks for.
+    """Read hypotheses under their references' names, and list those without a reference.
 
     Raises:
-        UnreadableHypothesis, DuplicateAnnotation: see `score`.
+        InvalidFile, InvalidInput: see `score`.
     """
     files = match(references, find_annotations(folder), folder)
     wanted = [name for name in files if name in references]
@@ -107,39 +94,37 @@ def read_hypotheses(
 
 
 def find_annotations(folder: Path) -> dict[str, Path]:
-    """The annotation file of each recording below a folder, by the recording's path without
-    endings.
+    """Find the annotation file of each recording below a folder, by its path without endings.
 
-    Where a recording is there in several formats, the first of TSV, CSV_BI and EDF counts. EDF
-    files count only in a
-    folder without tables: beside tables they are the recordings themselves.
+    If a recording has several formats, the first of TSV, CSV_BI and EDF counts. EDF files count
+    only in a folder without tables: next to tables they are the recordings themselves.
 
     Raises:
-        NoAnnotations: no such folder.
-        DuplicateAnnotation: two files of the same format for one recording.
+        NotFound: no such folder.
+        InvalidInput: two files of the same format for one recording.
     """
     if not folder.is_dir():
-        raise NoAnnotations("a folder of annotations", f"{folder}", "Check the path.")
+        raise NotFound("a folder of annotations", f"{folder}", "Check the path.")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READERS)
     tables = [path for path in files if path.suffix.lower() != ".edf" and not _is_other_table(path)]
     named_events = [path for path in tables if path.stem.endswith("_events")]
     if named_events:
         tables = [path for path in tables if path.suffix != ".tsv"] + named_events
-    found: dict[str, Path] = {}
+    by_recording: dict[str, Path] = {}
     for path in tables or files:
         name = recording_name(path.relative_to(folder))
-        former = found.get(name)
-        if former is None or _rank(path) < _rank(former):
-            found[name] = path
-        elif _rank(path) == _rank(former):
-            raise DuplicateAnnotation(
-                f"one {path.suffix} file for {name}", f"{former} and {path}", "Remove one."
+        previous = by_recording.get(name)
+        if previous is None or _rank(path) < _rank(previous):
+            by_recording[name] = path
+        elif _rank(path) == _rank(previous):
+            raise InvalidInput(
+                f"one {path.suffix} file for {name}", f"{previous} and {path}", "Remove one."
             )
-    return found
+    return by_recording
 
 
 def recording_name(path: Path) -> str:
-    """Path of a recording without suffix and without the endings that tell its files apart."""
+    """Return the path of a recording without suffix and endings."""
     stem = path.stem
     for ending in ENDINGS:
         stem = stem.removesuffix(ending)
@@ -147,20 +132,20 @@ def recording_name(path: Path) -> str:
 
 
 def subject_of(name: str) -> str:
-    """The subject in a BIDS, TUSZ, CHB-MIT or Siena name; else the folder, else the name."""
-    found = SUBJECT.search(name)
-    if found:
-        return next(group for group in found.groups() if group)
+    """Return the subject in a BIDS, TUSZ, CHB-MIT or Siena name; otherwise the first folder."""
+    pattern = SUBJECT.search(name)
+    if pattern:
+        return next(group for group in pattern.groups() if group)
     return Path(name).parts[0]
 
 
 def match(
     references: Iterable[str], hypotheses: Mapping[str, Path], folder: Path
 ) -> dict[str, Path]:
-    """Hypothesis files under their references' names: equal paths first, then equal file names.
+    """Match hypothesis files to their references: by equal paths first, then by equal file names.
 
     Raises:
-        DuplicateAnnotation: two hypotheses of one file name for the same reference, or one for two
+        InvalidInput: two hypotheses of one file name for the same reference, or one for two
             references.
     """
     names = set(references)
@@ -174,9 +159,9 @@ def match(
         open_targets = [target for target in targets if target not in matched]
         if len(targets) > 1 or (targets and not open_targets):
             others = [str(matched[target]) for target in targets if target in matched]
-            raise DuplicateAnnotation(
+            raise InvalidInput(
                 f"one hypothesis in {folder} for one recording named {Path(name).name}",
-                f"{path} beside {listed(others or targets)}",
+                f"{path} and {listed(others or targets)}",
                 "Mirror the tree of the references.",
             )
         matched[open_targets[0] if open_targets else name] = path
@@ -187,8 +172,8 @@ def _read_hypothesis(path: Path, duration_s: float) -> Annotation:
     try:
         return read_annotation(path, duration_s)
     except BrainbrrError as error:
-        raise UnreadableHypothesis(
-            "a readable hypothesis", f"{path}: {error.got}", "Predict it again; none is skipped."
+        raise InvalidFile(
+            "a readable hypothesis", f"{path}: {error.got}", "Predict it again; no file is skipped."
         ) from error
 
 

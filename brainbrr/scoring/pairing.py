@@ -1,25 +1,12 @@
-"""Each reference with its hypothesis, or a refusal that names the recording."""
+"""Pair each reference with its hypothesis, or raise an error that names the recording."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput, InvalidOption, NotFound
 from brainbrr.events.annotation import Annotation
-from brainbrr.scoring.timeline import EmptyCorpus
 
 NAMED = 5
-
-
-class MissingHypothesis(BrainbrrError):
-    """Recordings of the reference for which nothing was predicted."""
-
-
-class DurationMismatch(BrainbrrError):
-    """A hypothesis made for a recording of another length."""
-
-
-class InvalidMissing(BrainbrrError):
-    """An unknown policy for missing hypotheses."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +15,8 @@ class Pairs:
 
     Attributes:
         names: recordings, sorted.
-        missing: those that had no hypothesis and were scored as one without events.
-        unreferenced: hypotheses that no reference asks for; not scored.
+        missing: those without hypothesis, scored as one without events.
+        unreferenced: hypotheses without a reference; not scored.
     """
 
     names: tuple[str, ...]
@@ -49,23 +36,23 @@ def pair(
 
     Args:
         missing: `raise`, or `empty` to score a missing hypothesis as one without events.
-        duration_tolerance_s: how far the two durations may lie apart.
+        duration_tolerance_s: largest difference of the two durations.
 
     Raises:
-        EmptyCorpus: no reference at all.
-        MissingHypothesis: a reference without hypothesis, under `missing="raise"`.
-        DurationMismatch: the two durations differ by more than the tolerance.
+        NotFound: a reference without hypothesis, under `missing="raise"`.
+        InvalidInput: no reference, or durations that differ by more than the tolerance.
+        InvalidOption: an unknown policy `missing`.
     """
     if missing not in ("raise", "empty"):
-        raise InvalidMissing(
+        raise InvalidOption(
             "missing=raise or missing=empty", f"missing={missing}", "Choose one of the two."
         )
     if not references:
-        raise EmptyCorpus("at least one reference", "none", "Check the reference folder.")
+        raise InvalidInput("at least one reference", "none", "Check the reference folder.")
     names = sorted(references)
     absent = [name for name in names if name not in hypotheses]
     if absent and missing == "raise":
-        raise MissingHypothesis(
+        raise NotFound(
             f"a hypothesis for each of {len(names)} references",
             f"none for {len(absent)}: {listed(absent)}",
             "Predict them, or score them as empty with missing=empty.",
@@ -83,7 +70,7 @@ def pair(
 
 
 def listed(names: list[str]) -> str:
-    """The first few names of a list, and how many more there are."""
+    """Return the first few names of a list, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
@@ -92,8 +79,8 @@ def _check_duration(
     name: str, reference: Annotation, hypothesis: Annotation, tolerance_s: float
 ) -> None:
     if abs(reference.duration_s - hypothesis.duration_s) > tolerance_s:
-        raise DurationMismatch(
+        raise InvalidInput(
             f"{reference.duration_s} s for {name}, the reference's duration",
             f"{hypothesis.duration_s} s",
-            "Predict the recording that was annotated, the whole of it.",
+            "Predict the complete recording that was annotated.",
         )

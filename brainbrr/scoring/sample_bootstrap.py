@@ -1,8 +1,8 @@
-"""How far AUROC, average precision and calibration error would move with other patients.
+"""Patient-bootstrap intervals of AUROC, average precision and calibration error.
 
-Samples of a patient are kept as counts: finely while they are gathered, at the bins that are
-occupied; then in some thousand bins of equal share of either class, so that a thousand resamples
-are one matrix product.
+Samples of a patient are stored as counts of its occupied fine bins. These are merged to about a
+thousand bins with equal fractions of either class, so that a thousand resamples are one matrix
+product.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from brainbrr.scoring.counts import Values, ratio
 from brainbrr.scoring.sample_level import N_BINS, SampleHistogram
 from brainbrr.scoring.summary import Scores
 
-N_SHARES = 1024
+N_FRACTIONS = 1024
 RESAMPLES_AT_ONCE = 100
 
 
@@ -39,7 +39,7 @@ class PatientSamples:
 
     @classmethod
     def of(cls, samples: SampleHistogram) -> "PatientSamples":
-        """Leave the empty bins out."""
+        """Keep the occupied bins of a histogram."""
         bins = np.flatnonzero(samples.positive + samples.negative).astype(np.int32)
         return cls(
             bins,
@@ -54,46 +54,46 @@ class PatientSamples:
 def sample_intervals(
     patients: Sequence[PatientSamples], pooled: SampleHistogram, weights: NDArray[np.float64]
 ) -> Scores:
-    """95 % patient-bootstrap intervals of `auroc`, `average_precision` and `ece`.
+    """Compute 95 % patient-bootstrap intervals of `auroc`, `average_precision` and `ece`.
 
-    A bin of the resamples holds at most 1 / `N_SHARES` of a class, or one fine bin; as samples in
-    one bin count as ties, an AUROC of them is within 1 / (2 `N_SHARES`) of the fine one's, in
-    practice within 1e-6.
+    A coarse bin holds at most 1 / `N_FRACTIONS` of a class, or one fine bin; as samples in one bin
+    count as ties, an AUROC is within 1 / (2 `N_FRACTIONS`) of the fine one's, in practice within
+    1e-6.
 
     Args:
         pooled: all patients' samples.
         weights: shape `(resamples, patients)`.
     """
-    shares = _bins_of_equal_share(pooled)
+    coarse = _coarse_bins(pooled)
     positive, negative = (
-        np.stack(
-            [np.bincount(shares[one.bins], getattr(one, side), shares[-1] + 1) for one in patients]
-        )
+        np.stack([np.bincount(coarse[p.bins], getattr(p, side), coarse[-1] + 1) for p in patients])
         for side in ("positive", "negative")
     )
     n, hits, sum_p = (
-        np.stack([getattr(one, name) for one in patients]) for name in ("n", "hits", "sum_p")
+        np.stack([getattr(patient, name) for patient in patients])
+        for name in ("n", "hits", "sum_p")
     )
-    found: dict[str, list[Values]] = {"auroc": [], "average_precision": [], "ece": []}
+    resampled: dict[str, list[Values]] = {"auroc": [], "average_precision": [], "ece": []}
     for first in range(0, len(weights), RESAMPLES_AT_ONCE):
         drawn = weights[first : first + RESAMPLES_AT_ONCE]
         seizure, other = drawn @ positive, drawn @ negative
-        found["auroc"].append(_auroc(seizure, other))
-        found["average_precision"].append(_average_precision(seizure, other))
+        resampled["auroc"].append(_auroc(seizure, other))
+        resampled["average_precision"].append(_average_precision(seizure, other))
         distance = np.abs(drawn @ sum_p - drawn @ hits).sum(axis=1)
-        found["ece"].append(ratio(distance, (drawn @ n).sum(axis=1)))
+        resampled["ece"].append(ratio(distance, (drawn @ n).sum(axis=1)))
     return {
-        name: interval(np.concatenate(values)) if values else None for name, values in found.items()
+        name: interval(np.concatenate(values)) if values else None
+        for name, values in resampled.items()
     }
 
 
-def _bins_of_equal_share(pooled: SampleHistogram) -> NDArray[np.int64]:
-    """The coarse bin of each fine one: a new one begins wherever either class passes a share."""
+def _coarse_bins(pooled: SampleHistogram) -> NDArray[np.int64]:
+    """Return the coarse bin of each fine one: a new one begins where a class passes a fraction."""
     passed = np.zeros(N_BINS, bool)
     for counts in (pooled.positive, pooled.negative):
-        share = (np.cumsum(counts) * N_SHARES) // max(int(counts.sum()), 1)
-        passed[1:] |= share[1:] != share[:-1]
-    # A bin that passes a share, and the one after it, begin anew: a crowded bin stays on its own.
+        fraction = (np.cumsum(counts) * N_FRACTIONS) // max(int(counts.sum()), 1)
+        passed[1:] |= fraction[1:] != fraction[:-1]
+    # A bin that passes a fraction and the next one both start a bin: a crowded one stays alone.
     passed[1:] |= passed[:-1].copy()
     return np.cumsum(passed)
 

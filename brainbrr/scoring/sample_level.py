@@ -1,8 +1,8 @@
 """AUROC and average precision over all samples of a corpus, in a fixed amount of memory.
 
-Probabilities are counted in bins that are finest at both ends: 512 to each halving of the
-probability, or of its distance to 1. What a bin cannot tell apart bounds the error, and the bound
-is reported.
+Probabilities are counted in bins that are finest at both ends: 512 per halving of the probability,
+or of its distance to 1. The order within a bin is unknown, which bounds the error; the bound is
+reported.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class SampleHistogram:
 
 
 def fine_bin(probability: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Bin of each probability, ascending; above one half the bins mirror those below."""
+    """Return the bin of each probability, ascending; above one half the bins mirror those below."""
     upper = probability > np.float32(0.5)
     # 1 - p is exact for p in [1/2, 1].
     folded = np.where(upper, np.float32(1.0) - probability, probability)
@@ -81,7 +81,7 @@ def fine_bin(probability: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def bin_probability() -> NDArray[np.float64]:
-    """A probability inside each fine bin: its middle."""
+    """Return the center of each fine bin."""
     low = (np.arange(HALF_BITS + 1, dtype=np.uint32) << SHIFT).view(np.float32).astype(np.float64)
     high = np.append(low[1:], 0.5)
     middle = (low + np.minimum(high, 0.5)) / 2
@@ -89,7 +89,7 @@ def bin_probability() -> NDArray[np.float64]:
 
 
 def auroc(samples: SampleHistogram) -> tuple[float | None, float | None]:
-    """Area under the ROC curve and a bound of its error; None without both classes."""
+    """Compute the area under the ROC curve and its error bound; None without both classes."""
     n_positive, n_negative = int(samples.positive.sum()), int(samples.negative.sum())
     if not n_positive or not n_negative:
         return None, None
@@ -99,7 +99,7 @@ def auroc(samples: SampleHistogram) -> tuple[float | None, float | None]:
 
 
 def average_precision(samples: SampleHistogram) -> tuple[float | None, float | None]:
-    """Average precision and a bound of its error; None without seizure samples."""
+    """Compute the average precision and its error bound; None without seizure samples."""
     n_positive = int(samples.positive.sum())
     if not n_positive:
         return None, None
@@ -108,10 +108,10 @@ def average_precision(samples: SampleHistogram) -> tuple[float | None, float | N
     above_fp = np.cumsum(samples.negative[::-1])[::-1].astype(np.float64)
     tp, fp = above_tp[occupied], above_fp[occupied]
     inside_tp, inside_fp = samples.positive[occupied], samples.negative[occupied]
-    share = inside_tp / n_positive
-    value = float(share @ (tp / (tp + fp)))
+    weight = inside_tp / n_positive
+    value = float(weight @ (tp / (tp + fp)))
     # Best order of a bin: its seizure samples first. Worst: they come last.
-    best = float(share @ (tp / (tp + fp - inside_fp)))
+    best = float(weight @ (tp / (tp + fp - inside_fp)))
     first = tp - inside_tp + 1
-    worst = float(share @ (first / (first + fp)))
+    worst = float(weight @ (first / (first + fp)))
     return value, max(best - value, value - worst)

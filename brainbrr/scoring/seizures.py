@@ -1,4 +1,4 @@
-"""Each annotated seizure and what became of it: latency, boundaries, duration and type."""
+"""Detection of each annotated seizure: latency, boundaries, duration and type."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Seizure:
     Attributes:
         duration_s: as annotated, within the recording.
         event_type: HED-SCORE code.
-        onset_error_s: onset of the first overlapping detection less the seizure's; None where none
+        onset_error_s: onset of the first overlapping detection minus the seizure's; None if none
             overlaps.
-        offset_error_s: offset of the last overlapping detection less the seizure's.
+        offset_error_s: offset of the last overlapping detection minus the seizure's.
     """
 
     duration_s: float
@@ -42,38 +42,40 @@ class Seizure:
 def follow_seizures(
     references: Sequence[Annotation], hypotheses: Sequence[Annotation]
 ) -> list[Seizure]:
-    """Every annotated seizure of a corpus with the detections that overlap it.
+    """Return every annotated seizure of a corpus with the detections that overlap it.
 
     Annotations that overlap or touch are one seizure, of the type of the longest among them.
     """
-    found = []
+    seizures = []
     for reference, hypothesis in zip(references, hypotheses, strict=True):
         claims = clip(merge(hypothesis.seizure_intervals), 0.0, reference.duration_s)
         for onset_s, offset_s in clip(
             merge(reference.seizure_intervals), 0.0, reference.duration_s
         ):
-            own = claims[(claims[:, 0] < offset_s) & (claims[:, 1] > onset_s)]
-            found.append(
+            hits = claims[(claims[:, 0] < offset_s) & (claims[:, 1] > onset_s)]
+            seizures.append(
                 Seizure(
                     float(offset_s - onset_s),
                     _type_between(reference, onset_s, offset_s),
-                    float(own[0, 0] - onset_s) if len(own) else None,
-                    float(own[-1, 1] - offset_s) if len(own) else None,
+                    float(hits[0, 0] - onset_s) if len(hits) else None,
+                    float(hits[-1, 1] - offset_s) if len(hits) else None,
                 )
             )
-    return found
+    return seizures
 
 
 def _type_between(reference: Annotation, onset_s: float, offset_s: float) -> str:
-    inside = [
-        one for one in reference.seizures if one.onset_s < offset_s and one.offset_s > onset_s
+    overlapping = [
+        event
+        for event in reference.seizures
+        if event.onset_s < offset_s and event.offset_s > onset_s
     ]
-    return max(inside, key=lambda one: one.duration_s).event_type
+    return max(overlapping, key=lambda event: event.duration_s).event_type
 
 
 def latency(seizures: Sequence[Seizure]) -> Scores:
-    """Seconds from a seizure's onset to its detection's, over the detected; early is negative."""
-    errors_s = [one.onset_error_s for one in seizures if one.onset_error_s is not None]
+    """Summarize seconds from a seizure's onset to its detection's; early is negative."""
+    errors_s = [s.onset_error_s for s in seizures if s.onset_error_s is not None]
     if not errors_s:
         return {"median": None, "p90": None, "n": 0}
     return {
@@ -84,10 +86,10 @@ def latency(seizures: Sequence[Seizure]) -> Scores:
 
 
 def boundary_error(seizures: Sequence[Seizure]) -> Scores:
-    """Median signed and absolute distance of detected onsets and offsets, in seconds."""
+    """Compute the median signed and absolute error of detected onsets and offsets, in seconds."""
     sides = {
-        "onset": [one.onset_error_s for one in seizures if one.onset_error_s is not None],
-        "offset": [one.offset_error_s for one in seizures if one.offset_error_s is not None],
+        "onset": [s.onset_error_s for s in seizures if s.onset_error_s is not None],
+        "offset": [s.offset_error_s for s in seizures if s.offset_error_s is not None],
     }
     return {
         side: {
@@ -99,21 +101,21 @@ def boundary_error(seizures: Sequence[Seizure]) -> Scores:
 
 
 def by_duration(seizures: Sequence[Seizure]) -> Scores:
-    """Sensitivity for short, middle and long seizures; the keys are seconds."""
+    """Compute sensitivity for short, medium and long seizures; the keys are seconds."""
     return {
-        name: _share([one for one in seizures if belongs(one.duration_s)])
+        name: _sensitivity([s for s in seizures if belongs(s.duration_s)])
         for name, belongs in DURATIONS.items()
     }
 
 
 def by_type(seizures: Sequence[Seizure]) -> Scores:
-    """Sensitivity for each annotated type."""
-    types = sorted({one.event_type for one in seizures})
-    return {name: _share([one for one in seizures if one.event_type == name]) for name in types}
+    """Compute sensitivity for each annotated type."""
+    types = sorted({s.event_type for s in seizures})
+    return {name: _sensitivity([s for s in seizures if s.event_type == name]) for name in types}
 
 
-def _share(seizures: Sequence[Seizure]) -> Scores:
-    n_detected = sum(one.detected for one in seizures)
+def _sensitivity(seizures: Sequence[Seizure]) -> Scores:
+    n_detected = sum(s.detected for s in seizures)
     return {
         "n": len(seizures),
         "detected": n_detected,

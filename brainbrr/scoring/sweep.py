@@ -1,11 +1,13 @@
 """Hits and false alarms as exact functions of the threshold, for the any-overlap rule.
 
-With on = off the number of detections above a threshold is the number of its peaks less the number
-of valleys between
-them, so every threshold is covered by sorting peaks and valleys once: nothing is searched, nothing
-    assumed monotone.
+With on = off the number of detections above a threshold is the number of peaks minus the number of
+valleys between them, so sorting peaks and valleys once covers every threshold: no search, and no
+assumption of monotonicity. Filling short gaps and dropping short runs are a closing and an opening
+with a flat segment, which commute with thresholding (Serra 1982, chapter XII): thresholding the
+filtered trace gives what filtering the thresholded one does.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,18 +17,19 @@ from numpy.typing import NDArray
 from brainbrr.events.detection import Detection, recorded_segments, smoothed_level
 from brainbrr.events.intervals import Intervals, clip, merge
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.morphology import Level, drop_short, fill_gaps
 from brainbrr.scoring.timeline import TICKS_HZ
+
+Level = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Where the counts of one recording, or of several, change with the threshold, on = off.
+    """Thresholds at which the counts of one recording, or of several, change; on = off.
 
     Attributes:
-        hits: the highest threshold at which each seizure is found; 0 where none does.
-        alarms: thresholds at and below which the number of false alarms changes ...
-        change: ... by this much.
+        hits: the highest threshold at which each seizure is found; 0 if none.
+        alarms: thresholds at and below which the number of false alarms changes.
+        change: by how much, for each of `alarms`.
         recorded_s: seconds with signal.
     """
 
@@ -36,10 +39,9 @@ class Steps:
     recorded_s: float
 
     def false_alarms(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Distinct thresholds, descending, and the false alarms at each of them.
+        """Return distinct thresholds, descending, and the false alarms at each of them.
 
-        The number holds for every threshold from this one up to, and not including, the one before
-        it in the list.
+        Each number holds from its threshold up to, and not including, the previous one in the list.
         """
         values, index = np.unique(self.alarms, return_inverse=True)
         changes = np.bincount(index.reshape(-1), self.change, len(values))
@@ -48,17 +50,17 @@ class Steps:
 
 
 def combine(steps: list[Steps]) -> Steps:
-    """The steps of several recordings taken together."""
+    """Concatenate the steps of several recordings."""
     return Steps(
-        np.concatenate([one.hits for one in steps]),
-        np.concatenate([one.alarms for one in steps]),
-        np.concatenate([one.change for one in steps]),
-        float(sum(one.recorded_s for one in steps)),
+        np.concatenate([part.hits for part in steps]),
+        np.concatenate([part.alarms for part in steps]),
+        np.concatenate([part.change for part in steps]),
+        float(sum(part.recorded_s for part in steps)),
     )
 
 
 def processed_level(trace: Trace, detection: Detection) -> Level:
-    """The trace whose threshold at any value t gives `detect`'s events with on = off = t."""
+    """Return the trace of which a threshold t gives `detect`'s events with on = off = t."""
     level = smoothed_level(trace, detection.smoothing_s).copy()
     gap, shortest = (
         detection.merge_gap_s * trace.rate_hz,
@@ -69,13 +71,45 @@ def processed_level(trace: Trace, detection: Detection) -> Level:
     return level
 
 
+def fill_gaps(level: Level, gap_samples: float) -> Level:
+    """Raise every valley of fewer than `gap_samples` samples to the lower of its two sides."""
+    width = math.ceil(gap_samples)
+    if width <= 1:
+        return level
+    padded = np.pad(level, width)
+    return _sliding_min(_sliding_max(padded, width), width)[1 : 1 + len(level)]
+
+
+def drop_short(level: Level, min_samples: float) -> Level:
+    """Cut every peak down to the height at which it is at least `min_samples` wide."""
+    width = math.ceil(min_samples)
+    if width <= 1:
+        return level
+    if width > len(level):
+        return np.zeros_like(level)
+    floor = np.pad(_sliding_min(level, width), width - 1)
+    return _sliding_max(floor, width)
+
+
+def _sliding_max(values: Level, width: int) -> Level:
+    """Compute the maximum of each `width` neighbors, `width - 1` values shorter (van Herk 1992)."""
+    n_values = len(values)
+    blocks = np.pad(values, (0, -n_values % width), mode="edge").reshape(-1, width)
+    forward = np.maximum.accumulate(blocks, axis=1).ravel()
+    backward = np.maximum.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].ravel()
+    return np.maximum(backward[: n_values - width + 1], forward[width - 1 : n_values])
+
+
+def _sliding_min(values: Level, width: int) -> Level:
+    return -_sliding_max(-values, width)
+
+
 def sweep_recording(trace: Trace, seizures: Intervals, detection: Detection) -> Steps:
-    """Steps of one recording under NEDC's any-overlap rule, for on = off at every threshold above
-    0.
+    """Compute the steps of one recording under NEDC's any-overlap rule, at every threshold above 0.
 
     Args:
         seizures: `(n, 2)` onsets and offsets in seconds.
-        detection: its smoothing, merging and minimum duration; its thresholds play no part.
+        detection: smoothing, merging and minimum duration; its thresholds are not used.
     """
     level = processed_level(trace, detection)
     seizures = clip(merge(seizures), 0.0, trace.duration_s)
@@ -98,10 +132,10 @@ def sweep_recording(trace: Trace, seizures: Intervals, detection: Detection) -> 
 def _alarms(
     level: Level, first: int, last: int, begin: int, end: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Steps of the false alarms among samples `[first, last)` between two seizures of the stretch
-    `[begin, end)`.
+    """Compute the steps of false alarms in samples `[first, last)`, between two seizures of the
+    recorded interval `[begin, end)`.
 
-    A detection that goes on into the seizure on either side is none.
+    A detection that continues into the seizure on either side is not a false alarm.
     """
     between = level[first:last]
     height = between[np.concatenate([[True], between[1:] != between[:-1]])]
@@ -118,7 +152,7 @@ def _alarms(
 
 
 def _samples_of(onset_s: float, offset_s: float, trace: Trace) -> tuple[int, int]:
-    """First sample and last plus one that share time with an event, judged in whole ticks."""
+    """Return first sample and last plus one that share time with an event, compared in ticks."""
 
     def tick(sample: int) -> int:
         return int(np.rint(sample / trace.rate_hz * TICKS_HZ))

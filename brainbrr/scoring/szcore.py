@@ -1,7 +1,7 @@
 """SzCORE's event and sample scores as timescoring 0.0.7 defines them, over a whole corpus at once.
 
 Standard: Dan et al., Epilepsia 2024, doi 10.1111/epi.18113; numbers agree with timescoring 0.0.7 on
-    normalised events.
+normalized events.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ class SzcoreRules:
     """The numbers of the standard; change one and the scores are no longer SzCORE's.
 
     Attributes:
-        tolerance_before_s, tolerance_after_s: a detection this close to a seizure counts as its
-            hit.
+        tolerance_before_s, tolerance_after_s: a detection this close to a seizure is a hit.
         min_overlap: fraction of the extended seizure that must be detected; 0 means any overlap.
         max_event_s: longer events are cut into pieces of this length.
         merge_gap_s: events closer than this become one; a gap of exactly this length stays.
@@ -39,7 +38,7 @@ class SzcoreRules:
 def event_counts(
     timeline: Timeline, reference: Ticks, hypothesis: Ticks, rules: SzcoreRules | None = None
 ) -> Counts:
-    """Seizures found, false detections and missed seizures of each recording.
+    """Count seizures found, false detections and missed seizures of each recording.
 
     Args:
         reference, hypothesis: events on the common clock, from `Timeline.place`.
@@ -52,7 +51,7 @@ def event_counts(
     target = _samples(timeline, extended, rules.event_rate_hz)
     overlap_s = covered(target, unite(detected[detected[:, 1] > detected[:, 0]]))
     length_s = np.maximum(extended[:, 1] - extended[:, 0], 0) / TICKS_HZ
-    # The threshold's small excess is timescoring's own guard against float noise.
+    # The small excess of the threshold is timescoring's own guard against float noise.
     hit = overlap_s / rules.event_rate_hz > (rules.min_overlap + 1e-6) * length_s
     credited = unite(target[hit])
     false = covered(detected, credited) == 0
@@ -66,7 +65,7 @@ def event_counts(
 
 
 def extended_seizures(timeline: Timeline, reference: Ticks, rules: SzcoreRules) -> Ticks:
-    """What a detection must touch to find each seizure, in samples of the event mask.
+    """Return the spans that a detection must touch to find each seizure, in event-mask samples.
 
     Merged, cut and widened by the tolerances; shape `(seizures, 2)`, which may overlap.
     """
@@ -77,7 +76,7 @@ def extended_seizures(timeline: Timeline, reference: Ticks, rules: SzcoreRules) 
 def sample_counts(
     timeline: Timeline, reference: Ticks, hypothesis: Ticks, rules: SzcoreRules | None = None
 ) -> Counts:
-    """Samples of seizure found, claimed falsely and missed in each recording."""
+    """Count samples of seizure found, falsely detected and missed in each recording."""
     rate_hz = (rules or SzcoreRules()).sample_rate_hz
     truth = _samples(timeline, reference, rate_hz)
     claim = _samples(timeline, hypothesis, rate_hz)
@@ -122,7 +121,7 @@ def _extend(timeline: Timeline, ticks: Ticks, rules: SzcoreRules) -> Ticks:
 
 
 def _samples(timeline: Timeline, ticks: Ticks, rate_hz: int) -> NDArray[np.int64]:
-    """Mask samples `[round(onset), round(offset))` of each event on the common clock, or none."""
+    """Return mask samples `[round(onset), round(offset))` of each event on the common clock."""
     step = TICKS_HZ // rate_hz
     base = timeline.start[timeline.recording_of(ticks), None]
     return np.rint((ticks - base) / step).astype(np.int64) + base // step

@@ -1,15 +1,14 @@
 """SzCORE's hits and false alarms as exact functions of the threshold, for on = off.
 
-Merging over 90 s is one more closing of the level (`brainbrr.scoring.morphology`), so the events at
-a threshold are the runs at or above it of one closed level. As the threshold falls, runs grow and
-unite: a tree with one node for each run that ever is, as many at most as the level has plateaus.
-Every node counts once:
+Merging over 90 s is one more closing of the level (`sweep.fill_gaps`), so the events at a threshold
+are the runs at or above it of one closed level. As the threshold falls, runs grow and unite: a tree
+with one node per run, at most as many as the level has plateaus. Every node counts once:
 
-1. A detection that touches an extended seizure makes that seizure a hit, which in turn excuses the
-   detection. So a piece is a false alarm if it touches no extended seizure at all, whatever else is
-   detected: the false alarms of a run depend on its two ends alone.
-2. A run is there from its lowest sample's height down to the height at which a lower neighbour
-   joins it.
+1. A detection that touches an extended seizure makes that seizure a hit, and is then not a false
+   alarm. So a piece is a false alarm if it touches no extended seizure, independent of other
+   detections: the false alarms of a run depend on its two ends alone.
+2. A run exists from its lowest sample's height down to the height at which a lower neighbor joins
+   it.
 """
 
 import numpy as np
@@ -18,8 +17,7 @@ from numpy.typing import NDArray
 from brainbrr.events.detection import Detection
 from brainbrr.events.intervals import Intervals
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.morphology import Level, fill_gaps
-from brainbrr.scoring.sweep import Steps, processed_level
+from brainbrr.scoring.sweep import Level, Steps, fill_gaps, processed_level
 from brainbrr.scoring.szcore import SzcoreRules, extended_seizures
 from brainbrr.scoring.timeline import TICKS_HZ, Ticks, Timeline, unite
 
@@ -29,12 +27,12 @@ RULES = SzcoreRules()
 def sweep_szcore(
     trace: Trace, seizures: Intervals, duration_s: float, detection: Detection
 ) -> Steps:
-    """Steps of one recording under SzCORE's event rules, for on = off at every threshold above 0.
+    """Compute the steps of one recording under SzCORE's event rules, at every threshold above 0.
 
     Args:
         seizures: `(n, 2)` onsets and offsets in seconds.
         duration_s: of the reference, to which events are clipped.
-        detection: its smoothing, merging and minimum duration; its thresholds play no part.
+        detection: smoothing, merging and minimum duration; its thresholds are not used.
     """
     timeline = Timeline.of([duration_s])
     level = fill_gaps(processed_level(trace, detection), RULES.merge_gap_s * trace.rate_hz)
@@ -49,33 +47,32 @@ def sweep_szcore(
 
 
 def run_tree(level: Level) -> tuple[NDArray[np.int64], Level, Level]:
-    """Every run that thresholding a level at some value above 0 gives, once.
+    """Return every run that thresholding a level at some value above 0 gives, once.
 
     Returns:
         first sample and last plus one of each, shape `(runs, 2)`; the highest threshold at which
-        it is there; and the highest one at which it has become part of a longer run.
+        it exists; and the highest one at which it has become part of a longer run.
     """
     first = np.flatnonzero(np.concatenate([[True], level[1:] != level[:-1]]))
     height = np.pad(level[first], 1)
     left, right = _lower_neighbours(height)
-    # Of plateaus of one height within one run, the leftmost stands for it.
+    # Of plateaus of one height within one run, the leftmost represents it.
     leftmost = np.ones(len(height), bool)
     order = np.lexsort((np.arange(len(left)), height[1:-1], left))
     same = (np.diff(left[order]) == 0) & (np.diff(height[1:-1][order]) == 0)
     leftmost[1 + order[1:][same]] = False
-    kept = np.flatnonzero((height > 0) & leftmost) - 1
+    index = np.flatnonzero((height > 0) & leftmost) - 1
     edges = np.append(first, level.size)
-    runs = np.stack([edges[left[kept]], edges[right[kept] - 1]], axis=1)
-    joined = np.maximum(height[left[kept]], height[right[kept]])
-    return runs.astype(np.int64), height[kept + 1], joined
+    runs = np.stack([edges[left[index]], edges[right[index] - 1]], axis=1)
+    joined = np.maximum(height[left[index]], height[right[index]])
+    return runs.astype(np.int64), height[index + 1], joined
 
 
 def _lower_neighbours(height: Level) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The nearest lower value on either side of each value between the first and the last, or the
-    end.
+    """Return the index of the nearest lower value, or the end, on either side of each inner value.
 
-    Minima of spans of 1, 2, 4, ... values, then from the longest to the shortest every span that
-    holds nothing lower is stepped over.
+    Minima of spans of 1, 2, 4, ... values are computed; then, from the longest to the shortest,
+    every span that holds nothing lower is skipped.
     """
     inner = height[1:-1]
     minima = [height]
@@ -96,7 +93,7 @@ def _lower_neighbours(height: Level) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _false_pieces(runs: Ticks, steps: Ticks, targets: Ticks) -> NDArray[np.int64]:
-    """How many of each run's pieces touch no target; pieces are cut from the run's onset on.
+    """Count the pieces of each run that touch no target; pieces are cut from the run's onset.
 
     Args:
         runs: ticks `(runs, 2)`.
@@ -119,20 +116,20 @@ def _false_pieces(runs: Ticks, steps: Ticks, targets: Ticks) -> NDArray[np.int64
 
 
 def _hits(level: Level, steps: Ticks, targets: Ticks) -> NDArray[np.float32]:
-    """The highest threshold at which a detection touches each target; 0 where none does.
+    """Return the highest threshold at which a detection touches each target; 0 if none does.
 
-    Whatever covers a sample of the event mask covers the one sample of the trace in its middle.
+    A detection that covers a sample of the event mask covers the sample of the trace at its center.
     """
     middle = np.searchsorted(steps, np.arange(steps[-1]), side="right") - 1
-    shown = level[np.minimum(middle, level.size - 1)]
-    return np.array([shown[low:high].max(initial=0.0) for low, high in targets], np.float32)
+    sampled = level[np.minimum(middle, level.size - 1)]
+    return np.array([sampled[low:high].max(initial=0.0) for low, high in targets], np.float32)
 
 
 def _united(
     thresholds: NDArray[np.float32], change: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Changes at the same threshold as one; those of nothing, and at 0, left out."""
+    """Sum changes at the same threshold; leave out zero changes and those at 0."""
     values, index = np.unique(thresholds, return_inverse=True)
     total = np.bincount(index.reshape(-1), change, len(values)).astype(np.int64)
-    kept = (total != 0) & (values > 0)
-    return values[kept], total[kept]
+    counted = (total != 0) & (values > 0)
+    return values[counted], total[counted]

@@ -1,8 +1,8 @@
-"""A whole corpus on one integer clock, so that each scorer runs once over all recordings.
+"""A corpus on one integer clock, so that each scorer runs once over all recordings.
 
-Recordings lie end to end, at least two seconds apart, on a clock of microseconds. Integers make
-every comparison exact: an offset written as `onset + duration` differs from the same time written
-    out by one float step, and a score must not.
+Recordings follow one another, at least two seconds apart, on a clock of microseconds. Integers make
+every comparison exact: an offset computed as `onset + duration` can differ from the same time read
+from a file by one float step, and a score must not.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput
 from brainbrr.events.intervals import Intervals
 
 TICKS_HZ = 1_000_000
@@ -22,18 +22,14 @@ ALIGNMENT = 2 * TICKS_HZ
 Ticks = NDArray[np.int64]
 
 
-class EmptyCorpus(BrainbrrError):
-    """Nothing to score."""
-
-
 @dataclass(frozen=True)
 class Timeline:
-    """Where each recording lies on the common clock.
+    """Position of each recording on the common clock.
 
     Attributes:
         start: first tick of each recording, shape `(recordings,)`.
         stop: first tick after it.
-        recorded_s: seconds of it that hold signal; what rates divide by.
+        recorded_s: seconds with signal, by which rates are divided.
     """
 
     start: Ticks
@@ -44,16 +40,16 @@ class Timeline:
     def of(
         cls, durations_s: Sequence[float], recorded_s: Sequence[float] | None = None
     ) -> "Timeline":
-        """Lay recordings of these lengths end to end.
+        """Place recordings of these durations one after the other.
 
         Args:
-            recorded_s: seconds of each that hold signal; None where there are no gaps.
+            recorded_s: seconds of each with signal; None if there are no gaps.
 
         Raises:
-            EmptyCorpus: there is no recording.
+            InvalidInput: there is no recording.
         """
         if len(durations_s) == 0:
-            raise EmptyCorpus("at least one recording", "none", "Check the two folders.")
+            raise InvalidInput("at least one recording", "none", "Check the two folders.")
         length = np.rint(np.asarray(durations_s, dtype=np.float64) * TICKS_HZ).astype(np.int64)
         occupied = (length // ALIGNMENT + 2) * ALIGNMENT
         start = np.cumsum(occupied) - occupied
@@ -62,18 +58,18 @@ class Timeline:
 
     @property
     def n_recordings(self) -> int:
-        """How many recordings there are."""
+        """Number of recordings."""
         return len(self.start)
 
     def place(self, intervals: Sequence[Intervals]) -> Ticks:
-        """Events of all recordings on the common clock, shape `(events, 2)`, sorted by onset.
+        """Place events of all recordings on the common clock, shape `(events, 2)`, sorted by onset.
 
         Each recording's events are clipped to it, empty ones dropped, overlapping and touching ones
         united.
         """
-        lengths = [len(one) for one in intervals]
+        lengths = [len(part) for part in intervals]
         recording = np.repeat(np.arange(self.n_recordings), lengths)
-        flat = np.concatenate([np.reshape(one, (-1, 2)) for one in intervals])
+        flat = np.concatenate([np.reshape(part, (-1, 2)) for part in intervals])
         start, stop = self.start[recording, None], self.stop[recording, None]
         ticks = np.rint(flat * TICKS_HZ).astype(np.int64) + start
         ticks = np.clip(ticks, start, stop)
@@ -82,13 +78,13 @@ class Timeline:
         return unite(ticks)
 
     def recording_of(self, ticks: Ticks) -> NDArray[np.intp]:
-        """Index of the recording that holds each event."""
+        """Return the index of the recording that holds each event."""
         return np.searchsorted(self.start, ticks[:, 0], side="right") - 1
 
     def count(
         self, ticks: Ticks, weights: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        """Events, or the sum of their weights, in each recording."""
+        """Count events, or sum their weights, in each recording."""
         counted = np.bincount(self.recording_of(ticks), weights, self.n_recordings)
         return counted.astype(np.float64)
 
@@ -104,7 +100,7 @@ def unite(ticks: Ticks) -> Ticks:
 
 
 def covered(ticks: Ticks, united: Ticks) -> NDArray[np.int64]:
-    """Ticks of each event inside `united` (disjoint, sorted); 0 for a reversed event."""
+    """Count the ticks of each event inside `united` (disjoint, sorted); 0 for a reversed event."""
     if len(united) == 0:
         return np.zeros(len(ticks), dtype=np.int64)
     lengths = united[:, 1] - united[:, 0]

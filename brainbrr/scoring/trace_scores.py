@@ -1,4 +1,4 @@
-"""What only probabilities can tell: curves, AUROC and average precision, calibration."""
+"""Scores that need probabilities: curves, AUROC and average precision, calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidInput, NotFound
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
@@ -27,21 +27,17 @@ from brainbrr.scoring.sweep import sweep_recording
 from brainbrr.scoring.szcore_sweep import sweep_szcore
 
 
-class MissingTrace(BrainbrrError):
-    """Recordings whose probabilities are not there, or are those of another length."""
-
-
 def traces_of(
     pairs: Pairs, traces: Mapping[str, Trace], duration_tolerance_s: float
 ) -> "OrderedTraces":
-    """The traces in the order of the pairs; a recording scored as empty has a trace of zeros.
+    """Return the traces in the order of the pairs; zeros for a recording scored as empty.
 
     Raises:
-        MissingTrace: a recording without trace, or with one of another length.
+        NotFound: a recording without trace.
     """
     absent = [name for name in pairs.names if name not in traces and name not in pairs.missing]
     if absent:
-        raise MissingTrace(
+        raise NotFound(
             f"a trace for each of {len(pairs.names)} recordings",
             f"none for {len(absent)}: {listed(absent)}",
             "Predict them with traces=true, or score without traces.",
@@ -50,7 +46,10 @@ def traces_of(
 
 
 class OrderedTraces(Sequence[Trace]):
-    """Traces in the order of the pairs, fetched one at a time: a lazy mapping stays lazy."""
+    """Traces in the order of the pairs, read one at a time: a lazy mapping stays lazy.
+
+    Raises InvalidInput for a trace of another duration than its reference.
+    """
 
     def __init__(
         self, pairs: Pairs, traces: Mapping[str, Trace], duration_tolerance_s: float
@@ -68,10 +67,10 @@ class OrderedTraces(Sequence[Trace]):
             return Trace(np.zeros(max(int(reference.duration_s), 1), np.float32), 1.0, np.empty(0))
         trace = self._traces[name]
         if abs(trace.duration_s - reference.duration_s) > self._tolerance_s:
-            raise MissingTrace(
+            raise InvalidInput(
                 f"a trace of {reference.duration_s} s for {name}",
                 f"one of {trace.duration_s} s",
-                "Predict the recording that was annotated, the whole of it.",
+                "Predict the complete recording that was annotated.",
             )
         return trace
 
@@ -86,14 +85,13 @@ def score_traces(
     n_points: int,
     calibration: Calibration | None,
 ) -> tuple[Scores, Scores]:
-    """The entries `curve` and `sample_level`, and the intervals of both.
+    """Compute the entries `curve` and `sample_level`, and the intervals of both.
 
     Args:
         group: index of each recording's subject.
         detection: smoothing, merging and minimum duration of the curves.
         weights: bootstrap weights, shape `(resamples, subjects)`.
-        n_points: points of each curve in the result; sensitivities at a rate come from the whole
-            curve.
+        n_points: points of each curve in the result; sensitivities at a rate come from all points.
         calibration: fitted on validation, for the calibration error after it.
     """
     n_subjects = weights.shape[1]
@@ -129,15 +127,15 @@ def _samples_of_patients(
 ) -> tuple[list[PatientSamples], SampleHistogram]:
     total, patients = SampleHistogram.of([]), []
     for subject in range(n_subjects):
-        own = np.flatnonzero(group == subject).tolist()
-        samples = count_samples((traces[i] for i in own), (references[i] for i in own))
+        index = np.flatnonzero(group == subject).tolist()
+        samples = count_samples((traces[i] for i in index), (references[i] for i in index))
         patients.append(PatientSamples.of(samples))
         total = total + samples
     return patients, total
 
 
 def _at_target_intervals(steps: SortedSteps, weights: NDArray[np.float64]) -> Scores:
-    return {name: interval(found) for name, found in steps.resampled_targets(weights).items()}
+    return {name: interval(values) for name, values in steps.resampled_targets(weights).items()}
 
 
 def _sample_level(samples: SampleHistogram, calibration: Calibration | None) -> Scores:

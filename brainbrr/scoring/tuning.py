@@ -1,4 +1,4 @@
-"""Detection thresholds and post-processing chosen on the validation split, and on no other."""
+"""Detection thresholds and post-processing, chosen on the validation split only."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,19 +10,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection, smoothed_level
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.alarm_budget import choose_threshold
-from brainbrr.scoring.calibration import fit_calibration
+from brainbrr.scoring.calibration import fit_calibration, require_validation
 from brainbrr.scoring.corpus import group_by_subject
 from brainbrr.scoring.counts import Counts, defined
 from brainbrr.scoring.crossings import Crossings, find_crossings
 from brainbrr.scoring.nedc import ovlp_counts
 from brainbrr.scoring.pairing import pair
-from brainbrr.scoring.splits import require_validation
 from brainbrr.scoring.summary import Scores, subject_mean
 from brainbrr.scoring.szcore import event_counts
 from brainbrr.scoring.timeline import Ticks, Timeline
@@ -34,13 +33,8 @@ SCORERS = {"szcore": event_counts, "ovlp": ovlp_counts}
 OBJECTIVES = ("event_f1", "sensitivity")
 
 
-class InvalidTuning(BrainbrrError):
-    """Tuning was asked for something it does not know."""
-
-
 class Tuned(NamedTuple):
-    """The chosen detection, how it was chosen (plain values, fit for JSON), and what the
-    probabilities are worth."""
+    """The chosen detection, how it was chosen (plain values for JSON), and the calibration."""
 
     detection: Detection
     table: Scores
@@ -86,27 +80,27 @@ def tune(
 
     Args:
         traces, references: validation recordings by name.
-        base: the settings where the grid does not say otherwise.
-        split: the split these recordings belong to; only the validation split is taken.
-        subjects: subject of each recording; None where each recording is a subject of its own.
-        objective: what to maximise: `event_f1`, or `sensitivity` within `target_fa_per_24h`.
+        base: settings that the grid does not replace.
+        split: the split these recordings belong to; only the validation split is accepted.
+        subjects: subject of each recording; None if each recording is a subject of its own.
+        objective: what to maximize: `event_f1`, or `sensitivity` within `target_fa_per_24h`.
         average: `subject_mean`, the standard's, or `pooled`.
         standard: whose events are counted: `szcore` or `ovlp`.
-        target_fa_per_24h: the most false alarms in 24 h, pooled, where sensitivity is maximised.
-        alarm_budget: false alarms in 24 h that a new patient shall not exceed; replaces the grid by
+        target_fa_per_24h: the most false alarms in 24 h, pooled, if sensitivity is maximized.
+        alarm_budget: false alarms in 24 h that a new patient must not exceed; replaces the grid by
             the conformal choice of `brainbrr.scoring.alarm_budget`, with on = off.
-        coverage: the probability with which the budget shall hold.
+        coverage: the probability with which the budget must hold.
         on_thresholds, off_over_on, smoothing_s, merge_gap_s, min_duration_s: the grid; None keeps
             the base's value.
 
     Returns:
-        the detection; a table with the split, the objective and one row for each setting that was
-        tried; and the calibration fitted on the same recordings. Where the objective is undefined
-        everywhere (no seizure, no alarm), or nothing meets the target, the table says so.
+        the detection; a table with the split, the objective and one row per setting that was tried;
+        and the calibration fitted on the same recordings. The table states if the objective is
+        undefined everywhere (no seizure, no alarm), or if nothing meets the target.
 
     Raises:
-        TuningOnEvaluation: `split` is not the validation split.
-        MissingHypothesis, DurationMismatch: the traces are not those of the references.
+        InvalidOption: `split` is not the validation split, or an unknown objective.
+        NotFound, InvalidInput: the traces are not those of the references.
     """
     require_validation(split)
     _check(objective, average, standard, target_fa_per_24h)
@@ -122,7 +116,7 @@ def tune(
             coverage=coverage,
             subjects=subjects,
         )
-        table = {"split": "val", "alarm_budget": budget.told(), "rows": []}
+        table = {"split": "val", "alarm_budget": budget.to_json(), "rows": []}
         return Tuned(budget.detection, table, calibration)
     grid = Grid(
         on_thresholds,
@@ -156,16 +150,16 @@ class _Corpus(NamedTuple):
         lengths = {name: Annotation((), trace.duration_s) for name, trace in traces.items()}
         pairs = pair(references, lengths)
         recorded_s = [traces[name].recorded_s for name in pairs.names]
-        timeline = Timeline.of([one.duration_s for one in pairs.references], recorded_s)
+        timeline = Timeline.of([reference.duration_s for reference in pairs.references], recorded_s)
         names, group = group_by_subject(pairs.names, subjects)
-        reference = timeline.place([one.seizure_intervals for one in pairs.references])
+        reference = timeline.place([reference.seizure_intervals for reference in pairs.references])
         return cls(pairs.names, timeline, reference, group, len(names))
 
 
 def _candidates(
     traces: Mapping[str, Trace], corpus: _Corpus, grid: Grid
 ) -> Iterator[tuple[Detection, Ticks]]:
-    """Each setting of the grid with its events; the traces are read once a smoothing."""
+    """Yield each setting of the grid with its events; the traces are read once per smoothing."""
     pairs = [(on, on * fraction) for on, fraction in product(grid.on_thresholds, grid.off_over_on)]
     thresholds = np.unique(np.asarray(pairs, dtype=np.float32))
     ordered = [traces[name] for name in corpus.names]
@@ -216,28 +210,28 @@ def _choose(
         best = min(tried, key=_alarms)
         log.warning("no setting stays within %g false alarms in 24 h", target_fa_per_24h)
     if best is None:
-        log.warning("%s is undefined on these recordings; thresholds stay as they were", measure)
+        log.warning("%s is undefined on these recordings; thresholds are unchanged", measure)
         return Tuned(base, {**table, "chosen": None, "rows": tried})
     settings = {name: best[name] for name in asdict(base)}
     return Tuned(replace(base, **settings), {**table, "chosen": best, "rows": tried})
 
 
 def _alarms(row: Scores) -> float:
-    # Undefined where nothing was recorded: then there were no alarms either.
+    # Undefined if nothing was recorded: then there were no alarms either.
     return float(row["pooled"]["fp_per_day"] or 0.0)
 
 
 def _check(objective: str, average: str, standard: str, target_fa_per_24h: float | None) -> None:
-    known = {
+    choices_of = {
         "objective": (objective, OBJECTIVES),
         "average": (average, ("subject_mean", "pooled")),
         "standard": (standard, tuple(SCORERS)),
     }
-    for name, (value, choices) in known.items():
+    for name, (value, choices) in choices_of.items():
         if value not in choices:
-            raise InvalidTuning(f"{name} in {', '.join(choices)}", f"{value!r}", "Choose one.")
+            raise InvalidOption(f"{name} in {', '.join(choices)}", f"{value!r}", "Choose one.")
     if objective == "sensitivity" and target_fa_per_24h is None:
-        raise InvalidTuning(
+        raise InvalidOption(
             "target_fa_per_24h with objective=sensitivity",
             "none",
             "Without a limit the lowest threshold always wins.",

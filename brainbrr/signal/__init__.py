@@ -10,6 +10,6 @@ baselines                                    non-learned detectors to compare wi
 
 __all__ = [
     "baselines", "causal_resampling", "electrodes", "filters", "labels", "mains", "montage",
-    "positions", "quality", "quantization", "resampling", "robust_scale", "spline", "window_model",
+    "positions", "quality", "quantization", "resampling", "robust_scale", "spline", "window_eeg",
     "windows",
 ]  # fmt: skip

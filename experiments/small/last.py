@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from brainbrr.cli.build import build
 from brainbrr.cli.evaluation import predict_rows
 from brainbrr.events.detection import Detection
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 from brainbrr.training.callbacks.checkpoint_file import LAST, read_checkpoint
 from brainbrr.training.callbacks.ema import released_weights
 
@@ -25,7 +25,7 @@ def main(run_dir: Path) -> None:
     prepared = build(cfg.prepare)(build(cfg.data), build(cfg.signal.preparation))
     checkpoint = run_dir / "checkpoints" / LAST
     thresholds = read_checkpoint(checkpoint)["callbacks"]["Validation"]["detection"]
-    detector = load_detector(run_dir / "detector").with_detection(Detection(**thresholds))
+    detector = load_release(run_dir / "detector").with_detection(Detection(**thresholds))
     detector.network.load_state_dict(released_weights(checkpoint))
     found = predict_rows(detector, prepared.of_split("test"), prepared.folder)
     scores = build(cfg.scoring)(

@@ -49,7 +49,7 @@ def test_a_misspelt_way_is_a_users_error(predict: Command) -> None:
     assert "windows or long" in told
     code, _, told = predict("precision=int8")
     assert code == 2
-    assert "quantise=int8" in told
+    assert "quantize=int8" in told
 
 
 def test_doctor_tells_what_the_faster_ways_change(

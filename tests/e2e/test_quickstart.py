@@ -13,7 +13,7 @@ import pytest
 from brainbrr.data.corpora.layouts import bids
 from brainbrr.data.recordings.read import read_recording
 from brainbrr.events.event import Event
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import derivations
 from tests.edf_writer import Channel, EdfFile
@@ -79,7 +79,7 @@ def overlap(some: tuple[Event, ...], others: tuple[Event, ...]) -> int:
 
 def test_events_agree_across_montages(demo: Path, tmp_path: Path) -> None:
     """Measured once: all events of each montage in every other, onsets within 0.25 s (median)."""
-    detector = load_detector(demo / "run")
+    detector = load_release(demo / "run")
     heads = around_a_seizure(demo / "data" / "synthetic")
     events: dict[str, list[tuple[Event, ...]]] = {name: [] for name in MONTAGES}
     for eeg_uv in heads:

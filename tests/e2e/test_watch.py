@@ -19,7 +19,7 @@ from brainbrr.events.detection import Detection, smooth
 from brainbrr.events.tsv import read_tsv
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import build_model, read_model
-from brainbrr.release.artifact import save_detector
+from brainbrr.release.artifact import save_release
 from brainbrr.signal.electrodes import ELECTRODES
 from tests.edf_writer import Channel, EdfFile
 
@@ -89,7 +89,7 @@ def expected(recording):
 
 @pytest.fixture(scope="module")
 def folder(expected, tmp_path_factory):
-    return save_detector(expected[0], tmp_path_factory.mktemp("release") / "detector")
+    return save_release(expected[0], tmp_path_factory.mktemp("release") / "detector")
 
 
 def watch(*options, **kwargs):

@@ -54,7 +54,7 @@ def test_training_leaves_all_that_is_promised(place: Path) -> None:
     for name in ("best.ckpt", "last.ckpt"):
         assert (run / "checkpoints" / name).is_file()
     assert list((run / "tensorboard").glob("events.out.tfevents.*"))
-    for name in ("model.safetensors", "detector.yaml", "selftest.safetensors", "card.md"):
+    for name in ("model.safetensors", "detector.json", "selftest.safetensors", "card.md"):
         assert (run / "detector" / name).is_file()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from brainbrr.export.onnx_eigh import tournament
-from brainbrr.export.onnx_export import _converted
+from brainbrr.export.onnx_export import to_onnx
 
 
 @pytest.mark.parametrize("n", [2, 5, 6, 19])
@@ -38,7 +38,7 @@ def test_values_and_vectors_are_lapacks(n: int, tmp_path: Path) -> None:
     matrices = (half + half.swapaxes(-1, -2) + np.diag(np.linspace(0, 1, n))).astype(np.float32)
     one = torch.zeros(1)
     program = torch.export.export(Eigen(), (torch.from_numpy(matrices), one, one, one))
-    session = onnxruntime.InferenceSession(_converted(program))
+    session = onnxruntime.InferenceSession(to_onnx(program))
     fed = {node.name: np.zeros(1, np.float32) for node in session.get_inputs()}
     found = session.run(None, fed | {"eeg": matrices})[0]
     values, vectors = found[..., 0, :], found[..., 1:, :]

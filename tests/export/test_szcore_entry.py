@@ -1,5 +1,9 @@
 """A benchmark entry holds what the benchmark asks for, and its rehearsal sees what would fail."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +12,12 @@ import pytest
 import yaml
 
 from brainbrr.cli.health_checks import check_szcore
-from brainbrr.export.szcore_entry import (
-    InvalidEntry,
-    _copy_package,
-    check_algorithm,
-    pinned,
-)
-from brainbrr.export.szcore_rehearsal import HEADER, FailedRehearsal, rehearse
+from brainbrr.errors import InvalidFile, InvalidOption
+from brainbrr.events.tsv import read_tsv
+from brainbrr.export.szcore_entry import TEMPLATES, check_algorithm, copy_package, pinned
+from brainbrr.export.szcore_rehearsal import DURATION_S, HEADER, rehearse, write_edf
+from brainbrr.signal.electrodes import ELECTRODES
+from tests.export.test_onnx_attacks import small_model
 
 SOUND: dict[str, Any] = {
     "title": "a detector",
@@ -63,14 +66,14 @@ def test_the_description_passes_the_benchmarks_own_rules() -> None:
     [
         ({"image": "detector"}, "registry/name:tag"),
         ({"date_released": "31.1.2026"}, "YYYY-MM-DD"),
-        ({"title": ""}, "none in title"),
+        ({"title": ""}, "no text in title"),
         ({"authors": []}, "authors with"),
         ({"authors": [{"orcid": "0"}]}, "authors with"),
         ({"colour": "red"}, "'colour' missing or unknown"),
     ],
 )
 def test_a_description_the_benchmark_refuses_is_refused(change: dict[str, Any], match: str) -> None:
-    with pytest.raises(InvalidEntry, match=match):
+    with pytest.raises(InvalidOption, match=match):
         check_algorithm(SOUND | change)
 
 
@@ -82,19 +85,55 @@ def test_requirements_are_pinned_with_all_they_need() -> None:
     assert not names & {"pytest", "torch"}
 
 
-def test_the_package_copied_is_the_half_that_annotates(tmp_path: Path) -> None:
-    _copy_package(tmp_path / "brainbrr")
+def test_the_package_copied_is_what_the_program_imports(tmp_path: Path) -> None:
+    copy_package(tmp_path / "brainbrr")
     copied = {path.relative_to(tmp_path / "brainbrr") for path in tmp_path.rglob("*.py")}
-    assert Path("export/onnx_detector.py") in copied
+    assert {
+        Path("__init__.py"),
+        Path("export/onnx_detector.py"),
+        Path("export/__init__.py"),
+    } <= copied
     assert Path("data/recordings/edf/reader.py") in copied
     assert not {path.parts[0] for path in copied} & {"training", "models", "cli", "reporting"}
+    assert not {"artifact.py", "weights.py", "onnx_export.py"} & {path.name for path in copied}
+    assert not list(tmp_path.rglob("corpora/layouts"))
+
+
+BLOCKED = """
+import runpy, sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "yaml", "mne", "hydra", "lightning"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+program, *sys.argv[1:] = sys.argv[1:]
+sys.argv[0] = program
+runpy.run_path(program, run_name="__main__")
+"""
+
+
+def test_the_program_runs_on_the_copied_package_alone(tmp_path: Path) -> None:
+    app, data, output = (tmp_path / name for name in ("app", "data", "output"))
+    copy_package(app / "brainbrr")
+    shutil.copy(TEMPLATES / "run.py", app)
+    (app / "detector.onnx").write_bytes(small_model().SerializeToString())
+    data.mkdir()
+    output.mkdir()
+    write_edf(data / "night.edf", [f"{electrode}-Avg" for electrode in ELECTRODES])
+    environment = {"INPUT": "night.edf", "OUTPUT": "night.tsv", "PATH": os.defpath}
+    result = subprocess.run(
+        [sys.executable, "-c", BLOCKED, str(app / "run.py"), str(data), str(output)],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert read_tsv(output / "night.tsv").duration_s == DURATION_S
 
 
 def test_a_sound_entry_passes_every_step(entry: Callable[[str], Path]) -> None:
     steps = {step.what: step for step in rehearse(entry(WRITES_TABLE))}
     assert all(step.passed is not False for step in steps.values()), steps
     assert "header exact, 0 seizures" in steps["bipolar recording"].detail
-    assert "exit code 1: no EDF" in steps["a file that is no EDF"].detail
+    assert "exit code 1: no EDF" in steps["a file that is not an EDF"].detail
 
 
 @pytest.mark.parametrize(
@@ -102,7 +141,7 @@ def test_a_sound_entry_passes_every_step(entry: Callable[[str], Path]) -> None:
     [
         ("raise SystemExit('no GPU')", "unipolar recording", "no GPU"),
         (WRITES_TABLE.replace("dateTime", "datetime"), "bipolar recording", "header 'onset"),
-        (WRITES_TABLE.replace("90.0000", "60.0000"), "unipolar recording", "60.0 s long"),
+        (WRITES_TABLE.replace("90.0000", "60.0000"), "unipolar recording", "60.0 s in the table"),
         (
             WRITES_TABLE.replace('sys.exit("no model")', "pass"),
             "a model that does not load",
@@ -119,7 +158,7 @@ def test_what_would_fail_at_the_benchmark_fails_here(
 
 
 def test_a_folder_that_is_no_entry_is_refused_and_doctor_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FailedRehearsal, match="without Containerfile"):
+    with pytest.raises(InvalidFile, match="without Containerfile"):
         list(rehearse(tmp_path))
     finding = next(check_szcore(str(tmp_path)))
     assert finding.healthy is False

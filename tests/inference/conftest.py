@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brainbrr.inference.detector import Detector
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 
 GOLDEN = Path(__file__).parents[1] / "release" / "golden" / "schema_2"
 
@@ -13,4 +13,4 @@ GOLDEN = Path(__file__).parents[1] / "release" / "golden" / "schema_2"
 @pytest.fixture(scope="session")
 def golden() -> Detector:
     """Windows of 4 s every 2 s."""
-    return load_detector(GOLDEN, check=False)
+    return load_release(GOLDEN, check=False)

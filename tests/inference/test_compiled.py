@@ -12,7 +12,7 @@ from brainbrr.inference.annotator import Annotator
 from brainbrr.inference.compiled import PaddedBatches, choose_backend
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.tiling import LONG
-from brainbrr.release.artifact import load_detector
+from brainbrr.release.artifact import load_release
 from brainbrr.signal.window_eeg import WindowEeg
 
 GOLDEN = Path(__file__).parents[1] / "release" / "golden" / "schema_2"
@@ -38,7 +38,7 @@ def test_bf16_stays_near(golden: Detector) -> None:
 def test_a_gpu_gives_what_the_processor_gives(
     golden: Detector, precision: str, tolerance: float
 ) -> None:
-    form = load_detector(GOLDEN, device="cuda", check=False).with_precision(precision)
+    form = load_release(GOLDEN, device="cuda", check=False).with_precision(precision)
     exact = golden.backend(windows(2))
     np.testing.assert_allclose(form.backend(windows(2)), exact, atol=tolerance)
 

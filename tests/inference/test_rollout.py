@@ -18,7 +18,7 @@ from brainbrr.inference.detector import Detector
 from brainbrr.inference.prepared_eeg import PreparedEeg
 from brainbrr.inference.rollout import NonFiniteOutput, RecordingWindows, run_batched
 from brainbrr.inference.torch_backend import TorchBackend, probability_of
-from brainbrr.release.artifact import load_detector, save_detector
+from brainbrr.release.artifact import load_release, save_release
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from brainbrr.signal.window_eeg import WindowEeg
 from brainbrr.signal.windows import window_spans
@@ -164,8 +164,8 @@ def test_the_rate_of_the_trace_travels_with_a_release(golden: Detector, tmp_path
     assert golden.windowing.trace_rate_hz == 16.0  # Released before there was a choice.
     assert golden.identity == GOLDEN_IDENTITY
     slow = replace(golden, windowing=replace(golden.windowing, trace_rate_hz=4.0))
-    save_detector(slow, tmp_path / "slow")
-    loaded = load_detector(tmp_path / "slow", check=False)
+    save_release(slow, tmp_path / "slow")
+    loaded = load_release(tmp_path / "slow", check=False)
     assert loaded.windowing == slow.windowing
     assert loaded.identity == slow.identity != golden.identity
     prepared = recording_of(eeg=np.ones((N, 2048), dtype=np.int16))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from brainbrr.data.windows.index import Windowing
 from brainbrr.errors import InvalidInput, InvalidOption
 from brainbrr.events.detection import Detection
-from brainbrr.export.portable import ExportedDetector
+from brainbrr.export.onnx_detector import ExportedDetector
 from brainbrr.inference.annotate import Annotating, Settings
 from brainbrr.inference.detector import Detector
 from brainbrr.inference.ledger import Ledger
@@ -162,7 +162,7 @@ def test_other_ways_are_refused_by_name(golden: Detector) -> None:
         golden.with_tiling("twice")
     with pytest.raises(InvalidOption, match="precision fp32 or bf16"):
         golden.with_precision("fp8")
-    with pytest.raises(InvalidOption, match="quantise=int8"):
+    with pytest.raises(InvalidOption, match="quantize=int8"):
         golden.with_precision("int8")
 
 

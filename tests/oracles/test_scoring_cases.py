@@ -11,7 +11,7 @@ import pytest
 
 from brainbrr.events.intervals import as_intervals, complement, merge
 from brainbrr.scoring import nedc, szcore
-from brainbrr.scoring.alignment import align
+from brainbrr.scoring.nedc import align
 from brainbrr.scoring.timeline import Timeline
 
 UNDEFINED = "undefined, where the tool prints 0 (kappa: 1)"

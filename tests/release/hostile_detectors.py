@@ -1,7 +1,8 @@
 """Detectors as an attacker would ship them: each a change to a sound folder, and its refusal.
 
-Digests protect against accidents, not against an author: changes marked `sealed` come with
-digests that fit.
+`CASES` change a release of the present schema, `OLDER_CASES` the YAML of an older one. Digests
+protect against accidents, not against an author: changes marked `sealed` come with digests that
+fit.
 """
 
 import json
@@ -15,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from safetensors.numpy import load, save
 
-from brainbrr.release.released_files import DESCRIPTION, SELFTEST, WEIGHTS, digest
-from brainbrr.release.schema import with_digest
+from brainbrr.release.description import SCHEMA, SELFTEST, WEIGHTS, with_digest
+from brainbrr.release.released_files import DESCRIPTION, OLDER_DESCRIPTION, digest
 
 Change = Callable[[Path], object]
+SCHEMA_1 = Path(__file__).parent / "golden" / "schema_1" / OLDER_DESCRIPTION
 PWNED = "pwned"
 """The file that an attack which succeeds would leave beside the detector."""
 
@@ -55,20 +56,20 @@ def content(name: str, make: Callable[[bytes, Path], bytes], *, sealed: bool = T
 
 
 def seal(folder: Path) -> None:
-    values = yaml.safe_load((folder / DESCRIPTION).read_text())
+    values = json.loads((folder / DESCRIPTION).read_text())
     values["files"] = {name: digest((folder / name).read_bytes()) for name in (WEIGHTS, SELFTEST)}
     write(folder, values)
 
 
 def write(folder: Path, values: dict[str, Any]) -> None:
-    (folder / DESCRIPTION).write_text(yaml.safe_dump(with_digest(values), sort_keys=False))
+    (folder / DESCRIPTION).write_text(json.dumps(with_digest(values)))
 
 
 def described(path: str, value: Any, *, sealed: bool = True, drop: bool = False) -> Change:
     """A value of the description changed, by its dotted path."""
 
     def change(folder: Path) -> None:
-        values = yaml.safe_load((folder / DESCRIPTION).read_text())
+        values = json.loads((folder / DESCRIPTION).read_text())
         *above, last = path.split(".")
         node = values
         for key in above:
@@ -80,20 +81,25 @@ def described(path: str, value: Any, *, sealed: bool = True, drop: bool = False)
         if sealed:
             write(folder, values)
         else:
-            (folder / DESCRIPTION).write_text(yaml.safe_dump(values, sort_keys=False))
+            (folder / DESCRIPTION).write_text(json.dumps(values))
 
     return change
 
 
-def text(make: str | bytes | Callable[[str], str | bytes]) -> Change:
+def text(make: str | bytes | Callable[[str], str | bytes], name: str = DESCRIPTION) -> Change:
     """The description as another text."""
 
     def change(folder: Path) -> None:
-        old = (folder / DESCRIPTION).read_text()
+        old = (folder / name).read_text()
         new = make(old) if callable(make) else make
-        (folder / DESCRIPTION).write_bytes(new.encode() if isinstance(new, str) else new)
+        (folder / name).write_bytes(new.encode() if isinstance(new, str) else new)
 
     return change
+
+
+def older_text(make: str | bytes | Callable[[str], str | bytes]) -> Change:
+    """The YAML description of an older schema as another text."""
+    return text(make, OLDER_DESCRIPTION)
 
 
 def tensors(edit: Callable[[dict[str, np.ndarray]], Any], name: str = WEIGHTS) -> Change:
@@ -163,8 +169,8 @@ def first_schema(edit: Callable[[bytearray], None]) -> Change:
     """A folder of the first schema, which had no digests, with other weights."""
 
     def change(folder: Path) -> None:
-        golden = Path(__file__).parent / "golden" / "schema_1"
-        for file in golden.iterdir():
+        (folder / DESCRIPTION).unlink()
+        for file in SCHEMA_1.parent.iterdir():
             (folder / file.name).write_bytes(file.read_bytes())
         parts = bytearray((folder / WEIGHTS).read_bytes())
         edit(parts)
@@ -188,8 +194,11 @@ def billion_laughs() -> str:
     return "\n".join(lines)
 
 
-LIES, TENSORS, NUMBER = "a true header", "tensors of the network", "InvalidNumber"
-PLAIN, CHANGED = "plain YAML", "changed byte"
+LIES, TENSORS = "a true header", "tensors of the network"
+PLAIN, YAML, CHANGED = "plain JSON", "plain YAML", "changed byte"
+SELFTEST_FAILED, ORDER = "probabilities of the self-test", "off_threshold <= detect.on_threshold"
+INFINITE = "not finite"
+BOUNDS, MODEL = "between .* and", "from 0 to .* a word or a short list"
 SMUGGLED = "!!python/object/apply:os.system ['touch pwned']"
 
 CASES: dict[str, tuple[Change, str]] = {
@@ -206,12 +215,12 @@ CASES: dict[str, tuple[Change, str]] = {
         described("provenance.tuned_on", "the test split", sealed=False), "changed value",
     ),
     "digest changed": (
-        text(lambda old: old.replace("digest: ", "digest: f00")), "changed value",
+        text(lambda old: old.replace('"digest": "', '"digest": "f00')), "changed value",
     ),
-    "other weights under the first schema": (first_schema(_shuffle_weights), "SelftestFailed"),
+    "other weights under the first schema": (first_schema(_shuffle_weights), SELFTEST_FAILED),
     "self-test of another detector": (
         tensors(lambda p: p.update(probability=p["probability"] + 0.01), SELFTEST),
-        "SelftestFailed",
+        SELFTEST_FAILED,
     ),
     # Something else under the name of safetensors.
     "empty weights": (content(WEIGHTS, lambda *_: b""), LIES),
@@ -277,86 +286,91 @@ CASES: dict[str, tuple[Change, str]] = {
     "self-test of NaN": (
         tensors(lambda p: p["probability"].fill(np.nan), SELFTEST), "finite numbers",
     ),
-    # YAML that does more than describe.
-    "python object in YAML": (text(SMUGGLED), PLAIN),
-    "python object inside the description": (
-        text(lambda old: old.replace("tuned_on: nothing", f"tuned_on: {SMUGGLED}")), PLAIN,
+    # JSON that does more than describe.
+    "key twice": (text(lambda old: old.replace("{", '{"schema": 1, ', 1)), "twice"),
+    "key twice, deep inside": (
+        text(lambda old: old.replace('"bias"', '"bias": 0.0, "bias"')), "twice",
     ),
-    "python function in YAML": (text("schema: !!python/name:os.system ''"), PLAIN),
-    "python module in YAML": (text("schema: !!python/module:antigravity ''"), PLAIN),
-    "tag of its own in YAML": (text("schema: !detector {}"), PLAIN),
-    "binary in YAML": (text("schema: !!binary R0lGODlh"), PLAIN),
-    "set in YAML": (text("schema: !!set {a, b}"), PLAIN),
-    "billion laughs": (text(billion_laughs()), "anchor or alias"),
-    "list that holds itself": (text("a: &a [*a]"), "anchor or alias"),
-    "merge key": (text("a: &a {b: 1}\nc: {<<: *a}"), "anchor or alias"),
-    "key twice": (text(lambda old: old + "schema: 1\n"), "twice"),
-    "10 000 brackets": (text("[" * 10_000), "levels"),
-    "nested mappings": (text("{a: " * 500), "levels"),
-    "two documents": (text(lambda old: old + "---\n" + old), PLAIN),
-    "not YAML": (text("[1, 2"), PLAIN),
+    "NaN": (text(lambda old: old.replace("-0.25", "NaN")), INFINITE),
+    "minus infinity": (text(lambda old: old.replace("-0.25", "-Infinity")), INFINITE),
+    "number too large to be finite": (text(lambda old: old.replace("-0.25", "1e999")), INFINITE),
+    "10 000 brackets": (text("[" * 10_000), PLAIN),
+    "9 levels": (described("provenance.tuned_on", [[[[[[[1]]]]]]]), "levels"),
+    "100 000 brackets that close": (text("[" * 90_000 + "]" * 90_000), "levels"),
+    "two documents": (text(lambda old: old + old), PLAIN),
+    "not JSON": (text("[1, 2"), PLAIN),
+    "a comment": (text(lambda old: old + "// the end"), PLAIN),
+    "single quotes": (text(lambda old: old.replace('"', "'")), PLAIN),
     "NUL byte": (text("\0"), PLAIN),
-    "not UTF-8": (text(b"schema: \xff\xfe"), "UTF-8"),
+    "NUL character": (described("provenance.tuned_on", "a\0b"), "printable"),
+    "not UTF-8": (text(b'{"schema": "\xff\xfe"}'), "UTF-8"),
     "UTF-16": (text(lambda old: old.encode("utf-16")), "UTF-8"),
-    "just a word": (text("detector"), "a mapping"),
-    "key that is a list": (text("? [1, 2]\n: 3"), PLAIN),
-    "key that is a number": (text(lambda old: old + "1: 2\n"), "no word"),
-    "description of a megabyte": (text(lambda old: old + "#" * 10**6), "at most 200000 bytes"),
-    "number of 10 000 digits": (text("schema: " + "9" * 10_000), PLAIN),
+    "UTF-8 with a byte order mark": (text(lambda old: "\ufeff" + old), "BOM"),
+    "just a word": (text('"detector"'), "a mapping"),
+    "empty": (text(""), PLAIN),
+    "description of a megabyte": (text(lambda old: old + " " * 10**6), "at most 200000 bytes"),
+    "number of 10 000 digits": (text('{"schema": ' + "9" * 10_000 + "}"), PLAIN),
+    "YAML under the name of JSON": (text("schema: 1"), PLAIN),
+    "two descriptions": (
+        lambda folder: (folder / OLDER_DESCRIPTION).write_text("schema: 1"), "holds both",
+    ),
+    "an older description that is a link, beside the present one": (
+        lambda folder: (folder / OLDER_DESCRIPTION).symlink_to("/nowhere"), "holds both",
+    ),
     "terminal escape": (described("provenance.tuned_on", "\x1b[2J\x1b]0;owned\x07"), "printable"),
     "right-to-left override": (described("provenance.tuned_on", "safe\u202egpj.exe"), "printable"),
     # Code and paths where plain numbers belong.
-    "_target_ in the model": (described("model._target_", "os.system"), NUMBER),
+    "_target_ in the model": (described("model._target_", "os.system"), MODEL),
     "_target_ that is a word": (described("model._target_", "system"), "_target_"),
     "_target_ at the top": (described("_target_", "os.system"), "_target_"),
     "_target_ in the preparation": (described("preparation._target_", "os.system"), "_target_"),
     "_partial_ in the windowing": (described("windowing._partial_", True), "_partial_"),
-    "family that is a function": (described("model.family", "os.system"), NUMBER),
+    "family that is a function": (described("model.family", "os.system"), MODEL),
     "family that nobody knows": (described("model.family", "v4"), "v4"),
-    "family that looks like ours": (described("model.family", "v\u0417"), NUMBER),
-    "family that is a path": (described("model.family", "../../v3"), NUMBER),
-    "family that is a mapping": (described("model.family", {"a": 1}), NUMBER),
+    "family that looks like ours": (described("model.family", "v\u0417"), MODEL),
+    "family that is a path": (described("model.family", "../../v3"), MODEL),
+    "family that is a mapping": (described("model.family", {"a": 1}), MODEL),
     "no family": (described("model.family", None, drop=True), "family"),
     "convolution that compiles templates": (
         described("model.graph_convolution", "Sequential"), "graph convolution",
     ),
-    "encoder that is an import": (described("model.encoder", "os;system"), NUMBER),
+    "encoder that is an import": (described("model.encoder", "os;system"), MODEL),
     # Numbers no detector has.
-    "width of 10**9": (described("model.electrode_features", 10**9), NUMBER),
+    "width of 10**9": (described("model.electrode_features", 10**9), MODEL),
     "width of 4096 everywhere": (
         described("model.encoder_channels", [4096, 4096, 4096, 4096]), TENSORS,
     ),
-    "10**9 layers": (described("model.node_layers", 10**9), NUMBER),
-    "a list of 10**4 widths": (described("model.encoder_channels", [8] * 10**4), NUMBER),
-    "negative width": (described("model.electrode_features", -8), NUMBER),
+    "10**9 layers": (described("model.node_layers", 10**9), MODEL),
+    "a list of 10**4 widths": (described("model.encoder_channels", [8] * 10**4), MODEL),
+    "negative width": (described("model.electrode_features", -8), MODEL),
     "width of nothing": (described("model.electrode_features", 0), "build"),
     "width that is a word": (described("model.electrode_features", "eight"), "build"),
-    "width NaN": (described("model.graph_alpha", float("nan")), NUMBER),
-    "windows of 30 years": (described("windowing.window_s", 1e9), NUMBER),
-    "no stride": (described("windowing.stride_s", 0), NUMBER),
-    "stride of infinity": (described("windowing.stride_s", float("inf")), NUMBER),
-    "filter of order 10**6": (described("preparation.filter_order", 10**6), NUMBER),
+    "width NaN": (described("model.graph_alpha", float("nan")), INFINITE),
+    "windows of 30 years": (described("windowing.window_s", 1e9), BOUNDS),
+    "no stride": (described("windowing.stride_s", 0), BOUNDS),
+    "stride of infinity": (described("windowing.stride_s", float("inf")), INFINITE),
+    "filter of order 10**6": (described("preparation.filter_order", 10**6), BOUNDS),
     "mains that is a command": (described("preparation.mains", "auto; rm -rf"), "mains"),
-    "epochs of no length": (described("preparation.quality.epoch_s", 0.0), NUMBER),
+    "epochs of no length": (described("preparation.quality.epoch_s", 0.0), BOUNDS),
     "quality that is a list": (described("preparation.quality", [1]), "quality"),
-    "threshold of 2": (described("detection.on_threshold", 2.0), "InvalidOption"),
-    "thresholds out of order": (described("detection.off_threshold", 0.99), "InvalidOption"),
-    "threshold that is true": (described("detection.on_threshold", True), NUMBER),
-    "threshold NaN": (described("detection.on_threshold", float("nan")), NUMBER),
+    "threshold of 2": (described("detection.on_threshold", 2.0), ORDER),
+    "thresholds out of order": (described("detection.off_threshold", 0.99), ORDER),
+    "threshold that is true": (described("detection.on_threshold", True), BOUNDS),
+    "threshold NaN": (described("detection.on_threshold", float("nan")), INFINITE),
     # Another detector than this package can run.
-    "newer schema": (described("schema", 99), "NewerSchema"),
-    "schema 0": (described("schema", 0), "a schema from 1 on"),
-    "schema that is true": (described("schema", True), "a schema from 1 on"),
-    "no schema": (described("schema", None, drop=True), "a schema from 1 on"),
-    "no thresholds": (described("detection", None, drop=True), "MissingThresholds"),
+    "newer schema": (described("schema", 99), f"schema {SCHEMA} or older"),
+    "schema 0": (described("schema", 0), "a schema from 1 to"),
+    "schema that is true": (described("schema", True), "a schema from 1 to"),
+    "no schema": (described("schema", None, drop=True), "a schema from 1 to"),
+    "no thresholds": (described("detection", None, drop=True), "thresholds tuned"),
     "a threshold missing": (
-        described("detection.off_threshold", None, drop=True), "MissingThresholds",
+        described("detection.off_threshold", None, drop=True), "thresholds tuned",
     ),
-    "another montage": (described("montage", ["E1", "E2", "E3"]), "ForeignMontage"),
+    "another montage": (described("montage", ["E1", "E2", "E3"]), "the 19 electrodes"),
     "the montage in another order": (
-        described("montage", ["Cz", "Fp1"]), "ForeignMontage",
+        described("montage", ["Cz", "Fp1"]), "the 19 electrodes",
     ),
-    "windows at another rate": (described("windowing.rate_hz", 128.0), "ForeignRate"),
+    "windows at another rate": (described("windowing.rate_hz", 128.0), "are prepared to"),
     "digests that are paths": (
         described("files", {WEIGHTS: "../../etc/passwd", SELFTEST: "x"}), "digests",
     ),
@@ -381,6 +395,58 @@ CASES: dict[str, tuple[Change, str]] = {
     "no weights": (lambda folder: (folder / WEIGHTS).unlink(), WEIGHTS),
     "no self-test": (lambda folder: (folder / SELFTEST).unlink(), SELFTEST),
     "archive that writes outside": (archive, "unpacked"),
+}  # fmt: skip
+
+OLDER_CASES: dict[str, tuple[Change, str]] = {
+    # YAML that does more than describe.
+    "python object in YAML": (older_text(SMUGGLED), YAML),
+    "python object inside the description": (
+        older_text(lambda old: old.replace("tuned_on: nothing", f"tuned_on: {SMUGGLED}")), YAML,
+    ),
+    "python function in YAML": (older_text("schema: !!python/name:os.system ''"), YAML),
+    "python module in YAML": (older_text("schema: !!python/module:antigravity ''"), YAML),
+    "tag of its own in YAML": (older_text("schema: !detector {}"), YAML),
+    "binary in YAML": (older_text("schema: !!binary R0lGODlh"), YAML),
+    "set in YAML": (older_text("schema: !!set {a, b}"), YAML),
+    "billion laughs": (older_text(billion_laughs()), "anchor or alias"),
+    "list that holds itself": (older_text("a: &a [*a]"), "anchor or alias"),
+    "merge key": (older_text("a: &a {b: 1}\nc: {<<: *a}"), "anchor or alias"),
+    "key twice": (older_text(lambda old: old + "schema: 1\n"), "twice"),
+    "10 000 brackets": (older_text("[" * 10_000), "levels"),
+    "nested mappings": (older_text("{a: " * 500), "levels"),
+    "two documents": (older_text(lambda old: old + "---\n" + old), YAML),
+    "not YAML": (older_text("[1, 2"), YAML),
+    "NUL byte": (older_text("\0"), YAML),
+    "not UTF-8": (older_text(b"schema: \xff\xfe"), "UTF-8"),
+    "UTF-16": (older_text(lambda old: old.encode("utf-16")), "UTF-8"),
+    "just a word": (older_text("detector"), "a mapping"),
+    "key that is a list": (older_text("? [1, 2]\n: 3"), YAML),
+    "key that is a number": (older_text(lambda old: old + "1: 2\n"), "not text"),
+    "description of a megabyte": (
+        older_text(lambda old: old + "#" * 10**6), "at most 200000 bytes",
+    ),
+    "number of 10 000 digits": (older_text("schema: " + "9" * 10_000), YAML),
+    "key twice, deep inside": (
+        older_text(lambda old: old.replace("  bias:", "  bias: 0.0\n  bias:")), "twice",
+    ),
+    "merge key without an alias": (older_text("a: {<<: {b: 1}}"), YAML),
+    "tag of a plain type": (older_text("schema: !!int '1'"), "the tag"),
+    "a date": (
+        older_text(lambda old: old.replace("tuned_on: nothing", "tuned_on: 2026-01-31")), YAML,
+    ),
+    "width NaN": (
+        older_text(lambda _: SCHEMA_1.read_text().replace("alpha: 0.05", "alpha: .nan")), MODEL,
+    ),
+    "threshold NaN": (
+        older_text(lambda _: SCHEMA_1.read_text().replace("threshold: 0.6", "threshold: .nan")),
+        BOUNDS,
+    ),
+    "terminal escape": (
+        older_text(lambda old: old.replace("tuned_on: nothing", 'tuned_on: "\\e[2J"')), "printable",
+    ),
+    "description that is /etc/passwd": (
+        replaced(OLDER_DESCRIPTION, link_to("/etc/passwd")), "leads out",
+    ),
 }  # fmt: skip
 
 

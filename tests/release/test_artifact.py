@@ -1,5 +1,6 @@
 """A released detector is numbers only, loads to the same numbers, and is refused when changed."""
 
+import json
 import logging
 import os
 import shutil
@@ -14,14 +15,15 @@ from brainbrr.atomic_io import replace_folder
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.recordings.recording import Recording
 from brainbrr.data.windows.index import Windowing
+from brainbrr.errors import NotFound
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import build_model, read_model
-from brainbrr.release.artifact import load_detector, save_detector, selftest
-from brainbrr.release.refusals import NoSuchDetector, SelftestFailed
-from brainbrr.release.released_files import WEIGHTS, read_file
-from brainbrr.release.schema import SCHEMA
+from brainbrr.release.artifact import load_release, save_release, selftest
+from brainbrr.release.description import SCHEMA, WEIGHTS
+from brainbrr.release.released_files import read_file
+from brainbrr.release.untrusted import InvalidDetector
 from brainbrr.signal.electrodes import ELECTRODES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -50,7 +52,7 @@ def detector() -> Detector:
 
 @pytest.fixture(scope="module")
 def folder(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_detector(detector, tmp_path_factory.mktemp("release") / "detector")
+    return save_release(detector, tmp_path_factory.mktemp("release") / "detector")
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def recording(seconds: float = 25.0) -> Recording:
 
 
 def test_loads_to_the_same_trace_and_events(detector: Detector, folder: Path) -> None:
-    loaded = load_detector(folder)
+    loaded = load_release(folder)
     ours, theirs = detector.trace(recording()), loaded.trace(recording())
     np.testing.assert_array_equal(ours.probability, theirs.probability)
     assert loaded.detection == detector.detection
@@ -84,20 +86,20 @@ def test_a_recording_shorter_than_a_window_is_annotated(detector: Detector) -> N
 
 
 def test_selftest_agrees_here_and_sees_changed_weights(detector: Detector, folder: Path) -> None:
-    assert selftest(folder, load_detector(folder)) == 0.0
-    changed = load_detector(folder)
+    assert selftest(folder, load_release(folder)) == 0.0
+    changed = load_release(folder)
     with torch.no_grad():
         next(changed.network.parameters()).mul_(1.5)
     assert selftest(folder, changed) > 1e-6
 
 
 def test_run_folder_is_accepted_in_place_of_its_detector(folder: Path) -> None:
-    assert load_detector(folder.parent).detection == Detection(on_threshold=0.6, off_threshold=0.3)
+    assert load_release(folder.parent).detection == Detection(on_threshold=0.6, off_threshold=0.3)
 
 
 def test_saving_again_replaces_and_leaves_nothing_else(detector: Detector, copy: Path) -> None:
-    save_detector(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), copy)
-    assert load_detector(copy).detection.on_threshold == 0.9
+    save_release(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), copy)
+    assert load_release(copy).detection.on_threshold == 0.9
     assert [path.name for path in copy.parent.iterdir()] == ["detector"]
 
 
@@ -105,7 +107,7 @@ def test_saving_again_replaces_and_leaves_nothing_else(detector: Detector, copy:
 def later(detector: Detector, copy: Path) -> Path:
     """Another release, beside the one it is to replace."""
     changed = replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9))
-    return save_detector(changed, copy.with_name("later"))
+    return save_release(changed, copy.with_name("later"))
 
 
 def test_a_release_whose_successor_never_stood_is_found_and_named(
@@ -121,8 +123,8 @@ def test_a_release_whose_successor_never_stood_is_found_and_named(
         replace_folder(later, copy)
     assert not copy.exists()
     for path in (copy, copy.parent):
-        assert load_detector(path).detection.on_threshold == 0.6
-        assert "detector was being replaced; the former one is read" in caplog.text
+        assert load_release(path).detection.on_threshold == 0.6
+        assert "detector was being replaced; reading the previous" in caplog.text
         caplog.clear()
 
 
@@ -134,38 +136,38 @@ def test_a_release_replaced_while_it_is_read_is_read_again(
             replace_folder(later, copy)
         return read_file(folder, name, root=root)
 
-    changed = load_detector(later)
+    changed = load_release(later)
     with torch.no_grad():
         next(changed.network.parameters()).mul_(1.5)
-    save_detector(changed, later)
+    save_release(changed, later)
     monkeypatch.setattr("brainbrr.release.artifact.read_file", replaced_before_the_weights)
-    assert load_detector(copy).detection.on_threshold == 0.9
+    assert load_release(copy).detection.on_threshold == 0.9
 
 
 def test_saving_through_a_link_replaces_what_it_leads_to(detector: Detector, copy: Path) -> None:
     link = copy.with_name("latest")
     link.symlink_to(copy)
-    save_detector(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), link)
+    save_release(replace(detector, detection=Detection(on_threshold=0.9, off_threshold=0.9)), link)
     assert link.is_symlink()
-    assert load_detector(copy).detection.on_threshold == 0.9
+    assert load_release(copy).detection.on_threshold == 0.9
 
 
 def test_preparation_survives_the_round_trip(detector: Detector, folder: Path) -> None:
-    loaded = load_detector(folder).preparation
+    loaded = load_release(folder).preparation
     assert loaded == detector.preparation
     assert loaded.digest == detector.preparation.digest
 
 
 def test_nothing_in_a_release_can_run(folder: Path) -> None:
-    text = (folder / "detector.yaml").read_text()
+    text = (folder / "detector.json").read_text()
     assert "_target_" not in text
     assert "!" not in text
-    assert {file.suffix for file in folder.iterdir()} <= {".safetensors", ".yaml", ".md", ".json"}
+    assert {file.suffix for file in folder.iterdir()} <= {".safetensors", ".md", ".json"}
 
 
 def test_missing_detector_says_where_it_looked(tmp_path: Path) -> None:
-    with pytest.raises(NoSuchDetector, match="nowhere"):
-        load_detector(tmp_path / "nowhere")
+    with pytest.raises(NotFound, match="nowhere"):
+        load_release(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("schema", range(1, SCHEMA + 1))
@@ -173,7 +175,7 @@ def test_a_golden_detector_of_each_schema_gives_its_stored_probabilities(
     schema: int, marks: Path
 ) -> None:
     folder = GOLDEN / f"schema_{schema}"
-    loaded = load_detector(folder)
+    loaded = load_release(folder)
     # Other processors and versions of torch differ in the last bits.
     assert selftest(folder, loaded) < 1e-5
     assert loaded.detection == Detection(on_threshold=0.6, off_threshold=0.3)
@@ -181,12 +183,30 @@ def test_a_golden_detector_of_each_schema_gives_its_stored_probabilities(
 
 
 def test_a_detector_of_the_first_schema_is_saved_in_todays(marks: Path, tmp_path: Path) -> None:
-    first = load_detector(GOLDEN / "schema_1")
-    again = load_detector(save_detector(first, tmp_path / "again"))
+    first = load_release(GOLDEN / "schema_1")
+    again = load_release(save_release(first, tmp_path / "again"))
     np.testing.assert_array_equal(
         first.trace(recording()).probability, again.trace(recording()).probability
     )
-    assert f"schema: {SCHEMA}" in (tmp_path / "again" / "detector.yaml").read_text()
+    assert json.loads((tmp_path / "again" / "detector.json").read_text())["schema"] == SCHEMA
+
+
+def test_an_undefined_number_of_the_provenance_is_null(detector: Detector, tmp_path: Path) -> None:
+    provenance = {"best_metric": {"val/loss": float("nan")}, "seeds": [1, float("inf")]}
+    folder = save_release(replace(detector, provenance=provenance), tmp_path / "detector")
+    loaded = load_release(folder, check=False).provenance
+    assert loaded == {"best_metric": {"val/loss": None}, "seeds": [1, None]}
+
+
+def test_files_that_are_not_part_of_a_release_are_named_and_not_opened(
+    copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (copy / "card.md").write_text("a card")
+    assert load_release(copy, check=False)
+    assert not caplog.records
+    os.mkfifo(copy / "weights\x1b.bin")
+    assert load_release(copy, check=False)
+    assert "ignored, not part of a release: ['weights\\x1b.bin']" in caplog.text
 
 
 def test_golden_detectors_are_small() -> None:
@@ -197,13 +217,13 @@ def test_first_load_on_a_machine_says_the_largest_difference(
     marks: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    load_detector(GOLDEN / "schema_2")
+    load_release(GOLDEN / "schema_2")
     assert "self-test: largest difference" in caplog.text
     assert len(list(marks.iterdir())) == 1
     caplog.clear()
-    load_detector(GOLDEN / "schema_2")
+    load_release(GOLDEN / "schema_2")
     assert "self-test" not in caplog.text
-    load_detector(GOLDEN / "schema_2", scan="chunked")
+    load_release(GOLDEN / "schema_2", scan="chunked")
     assert "self-test: largest difference" in caplog.text
 
 
@@ -211,17 +231,17 @@ def test_a_machine_that_computes_otherwise_is_told_and_not_remembered(
     marks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brainbrr.release.selftest.TOLERANCE", -1.0)
-    with pytest.raises(SelftestFailed, match="on cpu"):
-        load_detector(GOLDEN / "schema_2")
+    with pytest.raises(InvalidDetector, match="self-test.* on cpu"):
+        load_release(GOLDEN / "schema_2")
     assert not marks.exists()
-    assert load_detector(GOLDEN / "schema_2", check=False)
+    assert load_release(GOLDEN / "schema_2", check=False)
 
 
 def test_an_unwritable_cache_costs_the_memory_not_the_test(
     marks: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "c").write_text("a file where a folder belongs")
-    load_detector(GOLDEN / "schema_2")
+    load_release(GOLDEN / "schema_2")
     assert "not remembered" in caplog.text
 
 

@@ -10,10 +10,11 @@ from types import CodeType
 import pytest
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.release.artifact import load_detector, selftest
-from tests.release.hostile_detectors import CASES, PWNED
+from brainbrr.release.artifact import load_release, selftest
+from tests.release.hostile_detectors import CASES, OLDER_CASES, PWNED, Change
 
-GOLDEN = Path(__file__).parent / "golden" / "schema_2"
+GOLDEN = Path(__file__).parent / "golden" / "schema_3"
+OLDER_GOLDEN = GOLDEN.with_name("schema_2")
 LIBRARIES = {"brainbrr", "torch", "numpy", "yaml", "safetensors", *sys.stdlib_module_names}
 FORBIDDEN = (
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "subprocess.",
@@ -60,7 +61,7 @@ def _is_installed(arguments: tuple[object, ...]) -> bool:
 @pytest.fixture(scope="module")
 def watch() -> Watch:
     # Our own kernels are compiled at first use: before anything is watched.
-    selftest(GOLDEN, load_detector(GOLDEN))
+    selftest(GOLDEN, load_release(GOLDEN))
     return Watch()
 
 
@@ -90,14 +91,24 @@ def copy(tmp_path: Path) -> Path:
 def test_a_hostile_detector_is_refused_and_does_nothing(
     name: str, copy: Path, watch: Watch
 ) -> None:
-    attack, message = CASES[name]
+    refuse(*CASES[name], copy, watch)
+
+
+@pytest.mark.parametrize("name", OLDER_CASES)
+def test_a_hostile_detector_of_an_older_schema_is_refused_and_does_nothing(
+    name: str, tmp_path: Path, watch: Watch
+) -> None:
+    refuse(*OLDER_CASES[name], Path(shutil.copytree(OLDER_GOLDEN, tmp_path / "detector")), watch)
+
+
+def refuse(attack: Change, message: str, copy: Path, watch: Watch) -> None:
     attack(copy)
     with listening(watch) as seen, pytest.raises(BrainbrrError, match=message) as refusal:
-        load_detector(copy)
-    told = str(refusal.value)
+        load_release(copy)
+    shown = str(refusal.value)
     assert seen == []
-    assert told.isprintable()
-    assert len(told) < 600
+    assert shown.isprintable()
+    assert len(shown) < 600
     assert not list(copy.parent.parent.glob(f"**/{PWNED}"))
     assert not Path(PWNED).exists()
 
@@ -113,7 +124,7 @@ def test_the_watch_sees_what_it_forbids(watch: Watch, tmp_path: Path) -> None:
 
 def test_a_sound_detector_does_nothing_but_remember_its_selftest(copy: Path, watch: Watch) -> None:
     with listening(watch) as seen:
-        load_detector(copy, check=False)
+        load_release(copy, check=False)
     assert seen == []
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from brainbrr.errors import InvalidOption, Unavailable
 from brainbrr.release import artifact
-from brainbrr.release.artifact import load_detector
-from brainbrr.release.hub import HubUnavailable, InvalidAddress, fetch, parse_address
-from brainbrr.release.refusals import ChangedDetector
+from brainbrr.release.artifact import load_release
+from brainbrr.release.hub import fetch, parse_address
+from brainbrr.release.untrusted import InvalidDetector
 
-GOLDEN = Path(__file__).parent / "golden" / "schema_2"
+GOLDEN = Path(__file__).parent / "golden" / "schema_3"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -24,6 +25,7 @@ class Hub(BaseHTTPRequestHandler):
 
     asked: list[str] = []  # noqa: RUF012  shared by the requests of a test
     damage = False
+    folder = GOLDEN
 
     def do_HEAD(self) -> None:
         self.do_GET(body=False)
@@ -32,7 +34,7 @@ class Hub(BaseHTTPRequestHandler):
         self.asked.append(self.path)
         start, _, name = self.path.partition("/resolve/")
         revision, _, name = name.partition("/")
-        file = GOLDEN / name
+        file = self.folder / name
         if start != "/lab/night" or revision not in {"main", "v2", COMMIT}:
             self._refuse("RepoNotFound")
         elif not file.is_file():
@@ -79,31 +81,39 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.parametrize("address", ["hf://lab/night", "hf://lab/night@v2"])
 def test_a_detector_comes_from_the_hub(hub: str, address: str) -> None:
-    assert load_detector(address).detection == load_detector(GOLDEN).detection
+    assert load_release(address).detection == load_release(GOLDEN).detection
     assert all("/resolve/" in path for path in Hub.asked)
     assert {path.rpartition("/")[2] for path in Hub.asked} == {
-        "detector.yaml", "model.safetensors", "selftest.safetensors", "card.md", "scores.json",
+        "detector.json", "model.safetensors", "selftest.safetensors", "card.md", "scores.json",
     }  # fmt: skip
+
+
+def test_a_detector_of_an_older_schema_comes_from_the_hub(
+    hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hub, "folder", GOLDEN.with_name("schema_2"))
+    assert load_release("hf://lab/night").detection == load_release(GOLDEN).detection
+    assert any(path.endswith("/detector.yaml") for path in Hub.asked)
 
 
 def test_what_is_there_is_not_fetched_again(hub: str) -> None:
     address = f"hf://lab/night@{COMMIT}"
-    load_detector(address)
+    load_release(address)
     asked = len(Hub.asked)
-    load_detector(address)
+    load_release(address)
     assert len(Hub.asked) - asked <= 2  # the papers that the repository has not
 
 
 def test_a_changed_byte_on_the_way_is_refused(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hub, "damage", True)
-    with pytest.raises(ChangedDetector, match="changed byte"):
-        load_detector("hf://lab/night")
+    with pytest.raises(InvalidDetector, match="changed byte"):
+        load_release("hf://lab/night")
 
 
 @pytest.mark.parametrize("address", ["hf://lab/nobody", "hf://lab/night@v9"])
 def test_a_repository_that_is_not_there_is_refused(hub: str, address: str) -> None:
-    with pytest.raises(HubUnavailable, match="a detector at hf://lab/"):
-        load_detector(address)
+    with pytest.raises(Unavailable, match="a detector at hf://lab/"):
+        load_release(address)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +122,8 @@ def test_a_repository_that_is_not_there_is_refused(hub: str, address: str) -> No
      "hf://a/b/c", "hf://\u0430/b", "hf://a/b@", "hf://-a/b"],
 )  # fmt: skip
 def test_a_malformed_address_is_refused(address: str) -> None:
-    with pytest.raises(InvalidAddress, match="user/name"):
-        load_detector(address)
+    with pytest.raises(InvalidOption, match="user/name"):
+        load_release(address)
 
 
 def test_addresses() -> None:
@@ -123,5 +133,5 @@ def test_addresses() -> None:
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(HubUnavailable, match=r"brainbrr\[hub\]"):
-        load_detector("hf://lab/night")
+    with pytest.raises(Unavailable, match=r"brainbrr\[hub\]"):
+        load_release("hf://lab/night")

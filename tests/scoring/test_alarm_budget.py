@@ -172,8 +172,8 @@ def test_achieved():
     assert budget_kept({"subjects": {}}, 5.0) == (0, 0)
 
 
-def test_told_is_plain():
+def test_its_json_is_plain():
     traces, references = patients(np.random.default_rng(3), 12)
-    told = choose_threshold(traces, references, POST, budget_per_24h=12.0).told()
-    assert told["promised"] == pytest.approx(12 / 13)
-    assert told["n_patients"] == 12
+    values = choose_threshold(traces, references, POST, budget_per_24h=12.0).to_json()
+    assert values["promised"] == pytest.approx(12 / 13)
+    assert values["n_patients"] == 12

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from brainbrr.errors import InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.event import Event
@@ -14,7 +15,6 @@ from brainbrr.scoring.calibration import (
     reliability,
 )
 from brainbrr.scoring.sample_level import SampleHistogram
-from brainbrr.scoring.splits import TuningOnEvaluation
 
 
 def drawn(temperature, n_samples=12_000, seed=0):
@@ -80,5 +80,5 @@ def test_no_samples_have_no_error():
 
 
 def test_fitting_on_the_test_split_is_refused():
-    with pytest.raises(TuningOnEvaluation, match="split='test'"):
+    with pytest.raises(InvalidOption, match="split='test'"):
         fit_calibration({}, {}, split="test")

@@ -1,17 +1,14 @@
 import pytest
 
+from brainbrr.errors import InvalidFile, InvalidInput, NotFound
 from brainbrr.events.csv_bi import write_csv_bi
 from brainbrr.events.edf_annotations import write_edf_annotations
 from brainbrr.events.tsv import write_tsv
 from brainbrr.scoring.folders import (
-    DuplicateAnnotation,
-    NoAnnotations,
-    UnreadableHypothesis,
     find_annotations,
     score,
     subject_of,
 )
-from brainbrr.scoring.pairing import DurationMismatch, MissingHypothesis
 from tests.scoring.conftest import annotation
 
 ONE = annotation([(100, 160)], 600)
@@ -64,18 +61,18 @@ def test_refusals_name_the_file(reference, tmp_path):
     partly = tmp_path / "partly"
     name = STEM.format("01").split("/")[-1]
     write_tsv(ONE, partly / f"{name}.tsv")
-    with pytest.raises(MissingHypothesis, match="sub-02"):
+    with pytest.raises(NotFound, match="sub-02"):
         score(reference, partly)
     assert score(reference, partly, missing="empty")["files"]["missing"] == [STEM.format("02")]
     write_tsv(ONE, partly / "other" / f"{name}.tsv")
-    with pytest.raises(DuplicateAnnotation, match="other"):
+    with pytest.raises(InvalidInput, match="other"):
         score(reference, partly, missing="empty")
 
 
 def test_two_files_of_one_name_and_format_are_refused(tmp_path):
     write_tsv(ONE, tmp_path / "x_events.tsv")
     write_tsv(ONE, tmp_path / "x_eeg_events.tsv")
-    with pytest.raises(DuplicateAnnotation, match=r"one \.tsv file for x"):
+    with pytest.raises(InvalidInput, match=r"one \.tsv file for x"):
         find_annotations(tmp_path)
 
 
@@ -84,13 +81,13 @@ def test_an_unreadable_hypothesis_is_never_an_empty_one(reference, tmp_path):
     write_tsv(NONE, broken / (STEM.format("02") + ".tsv"))
     (broken / (STEM.format("01") + ".tsv")).parent.mkdir(parents=True)
     (broken / (STEM.format("01") + ".tsv")).write_text("onset\tduration\nten\t5\n")
-    with pytest.raises(UnreadableHypothesis, match="sub-01"):
+    with pytest.raises(InvalidFile, match="sub-01"):
         score(reference, broken, missing="empty")
 
 
 def test_a_hypothesis_of_another_length_is_refused(reference, tmp_path):
     write_tsv(annotation([], 601), tmp_path / "h" / (STEM.format("01") + ".tsv"))
-    with pytest.raises(DurationMismatch, match="sub-01"):
+    with pytest.raises(InvalidInput, match="sub-01"):
         score(reference, tmp_path / "h", missing="empty")
 
 
@@ -103,9 +100,9 @@ def test_hypotheses_nobody_asked_for_are_told(reference, tmp_path):
 
 def test_folders_without_annotations_are_refused(reference, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NoAnnotations, match="none below"):
+    with pytest.raises(NotFound, match="none below"):
         score(tmp_path / "empty", reference)
-    with pytest.raises(NoAnnotations, match="a folder of annotations"):
+    with pytest.raises(NotFound, match="a folder of annotations"):
         score(reference, tmp_path / "nowhere")
 
 

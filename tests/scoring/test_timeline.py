@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainbrr.errors import InvalidInput
 from brainbrr.events.intervals import as_intervals, intersect, merge, total_s
-from brainbrr.scoring.timeline import TICKS_HZ, EmptyCorpus, Timeline, covered
+from brainbrr.scoring.timeline import TICKS_HZ, Timeline, covered
 
 pairs = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), max_size=6)
 
@@ -37,7 +38,7 @@ def test_recordings_never_touch():
 
 
 def test_an_empty_corpus_is_refused():
-    with pytest.raises(EmptyCorpus, match="at least one recording"):
+    with pytest.raises(InvalidInput, match="at least one recording"):
         Timeline.of([])
 
 

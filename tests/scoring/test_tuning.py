@@ -3,14 +3,14 @@ import json
 import numpy as np
 import pytest
 
+from brainbrr.errors import InvalidOption
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.counts import defined
-from brainbrr.scoring.splits import TuningOnEvaluation
 from brainbrr.scoring.szcore import event_counts
 from brainbrr.scoring.timeline import Timeline
-from brainbrr.scoring.tuning import InvalidTuning, tune
+from brainbrr.scoring.tuning import tune
 from tests.scoring.conftest import annotation
 
 RATE_HZ = 4.0
@@ -125,7 +125,7 @@ def test_without_seizures_and_alarms_the_base_stays(caplog):
 
 @pytest.mark.parametrize("split", ["test", "eval", "train", ""])
 def test_tuning_on_any_other_split_is_refused(corpus, split):
-    with pytest.raises(TuningOnEvaluation, match="the validation split"):
+    with pytest.raises(InvalidOption, match="the validation split"):
         tune(*corpus, split=split)
 
 
@@ -139,7 +139,7 @@ def test_tuning_on_any_other_split_is_refused(corpus, split):
     ],
 )
 def test_unknown_settings_are_refused(corpus, wrong, match):
-    with pytest.raises(InvalidTuning, match=match):
+    with pytest.raises(InvalidOption, match=match):
         tune(*corpus, split="val", **wrong)
 
 

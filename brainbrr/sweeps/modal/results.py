@@ -5,8 +5,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from brainbrr.atomic_io import atomic_write
 from brainbrr.sweeps.modal.platform import Outcome
 
@@ -37,10 +35,10 @@ def bring_home(outcome: Outcome, folder: Path, **facts: Any) -> None:
 
 def objective(outcome: Outcome) -> float | None:
     """The job's best metric, for a sweeper that searches; None where it has none."""
-    released = outcome.files.get("detector/detector.yaml")
+    released = outcome.files.get("detector/detector.json")
     if released is None:
         return None
-    provenance = yaml.safe_load(released).get("provenance") or {}
+    provenance = json.loads(released).get("provenance") or {}
     values = list((provenance.get("best_metric") or {}).values())
     if not values or values[0] is None or not math.isfinite(values[0]):
         return None

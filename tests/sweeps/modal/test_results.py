@@ -25,9 +25,9 @@ def test_no_file_leaves_the_job_s_folder(tmp_path, name):
 
 def test_the_objective_is_the_best_metric():
     def of(text):
-        return objective(Outcome("finished", files={"detector/detector.yaml": text}))
+        return objective(Outcome("finished", files={"detector/detector.json": text}))
 
-    assert of(b"provenance: {best_metric: {val/event_f1: 0.75}}") == 0.75
-    assert of(b"provenance: {best_metric: {val/event_f1: .nan}}") is None
-    assert of(b"provenance: {}") is None
+    assert of(b'{"provenance": {"best_metric": {"val/event_f1": 0.75}}}') == 0.75
+    assert of(b'{"provenance": {"best_metric": {"val/event_f1": NaN}}}') is None
+    assert of(b'{"provenance": {}}') is None
     assert objective(Outcome("failed")) is None

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from brainbrr.scoring.scores_file import write_scores
+from brainbrr.scoring.summary import write_scores
 
 
 def test_scores_are_written_whole(tmp_path):
