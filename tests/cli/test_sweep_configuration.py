@@ -12,7 +12,7 @@ from hydra.utils import get_class, instantiate
 from brainbrr.cli.arguments import prepare_arguments
 from brainbrr.cli.override_check import check_overrides
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.training.study import make_pruner, make_sampler
+from brainbrr.sweeps.study import make_pruner, make_sampler
 
 
 def composed(*overrides):
