@@ -1,46 +1,51 @@
-"""What a job sends home, in its folder of the local sweep."""
+"""What a job returns, written into its folder of the local sweep."""
 
-import json
 import math
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from brainbrr.atomic_io import open_durable
-from brainbrr.sweeps.modal.platform import Outcome
+from brainbrr.sweeps.modal.sweep_job import CallResult, SweepJob
+from brainbrr.sweeps.outcome import Outcome, State, write_outcome
 
 LOG = "log.txt"
-OUTCOME = "outcome.json"
 
 
-def bring_home(outcome: Outcome, folder: Path, **facts: Any) -> None:
-    """Write a job's small files, its last words and how it ended into its local folder."""
-    for name, content in outcome.files.items():
+def download_results(job: SweepJob, folder: Path) -> None:
+    """Write a job's small files, its last lines of output and how it ended into its folder."""
+    result = job.result
+    assert result is not None
+    for name, content in result.files.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             continue
         with open_durable(path, "wb") as file:
             file.write(content)
     with open_durable(folder / LOG) as file:
-        file.write(outcome.detail)
-    told = {
-        "state": outcome.state,
-        "exit_code": outcome.exit_code,
-        "seconds": outcome.seconds,
-        "left_out": list(outcome.left_out),
-        **facts,
-    }
-    with open_durable(folder / OUTCOME) as file:
-        json.dump(told, file, indent=2)
+        file.write(result.detail)
+    state, lines = State(result.state), result.detail.strip().splitlines()
+    outcome = Outcome(
+        state,
+        result.seconds,
+        objective(result),
+        lines[-1] if lines and state is not State.FINISHED else None,
+        overrides=job.spec.overrides,
+        exit_code=result.exit_code,
+        usd=job.record.spent_usd,
+        call_id=job.record.call_id,
+        run_dir=job.request["run_dir"],
+        left_out=result.left_out,
+    )
+    write_outcome(folder, outcome)
 
 
-def objective(outcome: Outcome) -> float | None:
-    """The job's best metric, for a sweeper that searches; None where it has none."""
-    released = outcome.files.get("detector/detector.yaml")
-    if released is None:
+def objective(result: CallResult) -> float | None:
+    """Return the job's best metric, for a sweeper that searches; None if it has none."""
+    detector = result.files.get("detector/detector.yaml")
+    if detector is None:
         return None
-    provenance = yaml.safe_load(released).get("provenance") or {}
+    provenance = yaml.safe_load(detector).get("provenance") or {}
     values = list((provenance.get("best_metric") or {}).values())
     if not values or values[0] is None or not math.isfinite(values[0]):
         return None
