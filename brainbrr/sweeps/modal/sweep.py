@@ -79,9 +79,7 @@ class Sweep:
         """
         records = self.ledger.records()
         # A key is WORK-CODE: the same work under any code, the latest one last.
-        of_work: dict[str, Record] = {}
-        for record in records.values():
-            of_work[record.key.rsplit("-", 1)[0]] = record
+        of_work = {each.key.rsplit("-", 1)[0]: each for each in records.values()}
         recorded, changed = [], []
         for job in jobs:
             record, previous = records.get(job.spec.key), of_work.get(job.spec.work)
