@@ -17,6 +17,7 @@ from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.lab_book import add_result, result_row
+from brainbrr.cli.renamed import TARGETS
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.preparation.preparation import Preparation
@@ -59,7 +60,7 @@ def run(cfg: DictConfig) -> float | None:
     resuming = cfg.resume is not None
     # A sweep that is launched again in its folder resumes its runs.
     if not resuming and HydraConfig.get().mode == RunMode.MULTIRUN:
-        resuming = can_resume(cfg, run_dir)
+        resuming = can_resume(cfg, run_dir, TARGETS)
         before = read_outcome(run_dir)
         if before.state == State.FINISHED:
             log.info("%s is finished; nothing to do", run_dir)

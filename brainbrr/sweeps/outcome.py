@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -157,8 +157,11 @@ def _ended_by(error: BaseException) -> Outcome:
     return Outcome(State.UNFINISHED, error=type(error).__name__)
 
 
-def can_resume(cfg: DictConfig, run_dir: Path) -> bool:
+def can_resume(cfg: DictConfig, run_dir: Path, renamed: Mapping[str, str]) -> bool:
     """Return whether the run in this folder can be resumed from a checkpoint.
+
+    Args:
+        renamed: current names of values in a stored configuration.
 
     Raises:
         InUse: the folder holds a run with another configuration.
@@ -169,7 +172,7 @@ def can_resume(cfg: DictConfig, run_dir: Path) -> bool:
     wanted = cfg.copy()
     # Paths inside the run's folder follow the folder; they are no part of the configuration.
     wanted.run_dir = str(run_dir)
-    different = _different(_values(stored), _values(wanted))
+    different = _different(_values(stored), _values(wanted), renamed)
     if different:
         raise InUse(
             "an empty run folder, or one of the same configuration",
@@ -185,11 +188,12 @@ def _values(cfg: Any) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items() if key not in START_KEYS}
 
 
-def _different(stored: Any, wanted: Any, prefix: str = "") -> list[str]:
+def _different(stored: Any, wanted: Any, renamed: Mapping[str, str], prefix: str = "") -> list[str]:
     if isinstance(stored, dict) and isinstance(wanted, dict):
         return [
             name
             for key in sorted({*stored, *wanted})
-            for name in _different(stored.get(key), wanted.get(key), f"{prefix}{key}.")
+            for name in _different(stored.get(key), wanted.get(key), renamed, f"{prefix}{key}.")
         ]
-    return [] if stored == wanted else [prefix.removesuffix(".")]
+    current = renamed.get(stored, stored) if isinstance(stored, str) else stored
+    return [] if current == wanted else [prefix.removesuffix(".")]

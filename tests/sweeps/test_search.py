@@ -9,11 +9,10 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from brainbrr.cli.search_space import search_space
-from brainbrr.errors import Failed, InUse, InvalidOption, Unavailable
+from brainbrr.errors import Failed, InUse, InvalidOption
 from brainbrr.file_lock import claim
 from brainbrr.sweeps.outcome import OUTCOME
 from brainbrr.sweeps.search import JOURNAL, LOCK, Search, SearchOptions
-from brainbrr.sweeps.study import make_pruner, make_sampler
 from brainbrr.training.callbacks.pruning import RunPruned
 
 optuna = pytest.importorskip("optuna")
@@ -149,19 +148,6 @@ def test_a_second_process_at_one_study_is_refused(tmp_path):
 def test_pruning_is_refused_if_runs_cannot_see_the_study(tmp_path):
     with pytest.raises(InvalidOption, match="pruner=null"):
         search(tmp_path, Launcher(), target="x.modal_launcher.M", pruner={"name": "median"})
-
-
-def test_without_optuna_the_remedy_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(Unavailable, match=r"pip install .brainbrr\[optuna\]"):
-        search(tmp_path, Launcher())
-
-
-def test_unknown_parts_are_refused():
-    with pytest.raises(InvalidOption, match="a pruner of median"):
-        make_pruner({"name": "medium"})
-    with pytest.raises(InvalidOption, match="values that the sampler tpe takes"):
-        make_sampler({"name": "tpe", "n_startup": 1}, seed=0)
 
 
 def test_the_summary_names_the_best_trial_and_how_all_ended(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainbrr.sweeps.study import drop_torn_line, journal_storage, pruning_callback
+from brainbrr.sweeps.study import journal_storage, pruning_callback
 from brainbrr.training.callbacks.pruning import RunPruned
 from tests import tiny_corpus as tiny
 
@@ -46,11 +46,3 @@ def test_ahead_of_the_others_it_ends_as_usual(tmp_path, rows, cache, study):
     reported = study.get_trials()[trial.number].intermediate_values
     assert reported[1] == 0.5
     assert sorted(reported) == [int(each["epoch"]) for each in result.history]
-
-
-def test_half_a_line_is_dropped_and_whole_ones_stay(tmp_path):
-    path = tmp_path / "journal"
-    assert not drop_torn_line(path)
-    path.write_text('{"a":1}\n{"b":')
-    assert drop_torn_line(path) and not drop_torn_line(path)
-    assert path.read_text() == '{"a":1}\n'
