@@ -1,8 +1,8 @@
 """One command on Modal, by its own launcher: `modal run modal_launch.py --command "train ..."`.
 
-It is a sweep of one job, or of `--shares` jobs for `prepare`, so everything of
-`conf/hydra/launcher/modal.yaml` holds: the same command again re-attaches, the cap holds, and the
-job goes on when this computer sleeps. Images, volumes and functions are in `brainbrr/sweeps/modal`.
+It is a sweep of one job, or of `--shares` jobs for `prepare`, so all options of
+`conf/hydra/launcher/modal.yaml` apply: the same command again re-attaches, the cap holds, and the
+job continues while this computer sleeps. Images, volumes and functions: `brainbrr/sweeps/modal`.
 """
 
 import shlex
@@ -18,11 +18,11 @@ app = modal.App("brainbrr-launch", include_source=False)
 def arguments(
     command: str, *, profile: str = "latest", gpu: str = "", shares: int = 0
 ) -> list[str]:
-    """The sweep that runs a command: `train experiment=tusz_v3` becomes
+    """Return the sweep that runs a command: `train experiment=tusz_v3` becomes
     `train -m hydra/launcher=modal experiment=tusz_v3`.
 
     Args:
-        gpu: types to try in this order, e.g. `H100,A100-80GB`; by the hardware profile where empty;
+        gpu: types to try in this order, e.g. `H100,A100-80GB`; by the hardware profile if empty;
             `none` for a container without GPU.
         shares: jobs among which `prepare` divides a corpus.
     """
@@ -38,6 +38,6 @@ def arguments(
 
 @app.local_entrypoint()
 def main(command: str, profile: str = "latest", gpu: str = "", shares: int = 0) -> None:
-    """Run one brainbrr command on Modal and bring its small files home."""
+    """Run one brainbrr command on Modal and download its small files."""
     sys.argv = ["brainbrr"]
     brainbrr(arguments(command, profile=profile, gpu=gpu, shares=shares))

@@ -41,7 +41,7 @@ from rich.table import Table
 from small_run import make_sweep
 
 from brainbrr.sweeps.importance import importances
-from brainbrr.sweeps.page import counted, shown, sweep_columns
+from brainbrr.sweeps.page import count_states, format_value, sweep_columns
 from brainbrr.sweeps.parallel_coordinates import parallel_coordinates
 from brainbrr.sweeps.runs_table import read_sweep, varied_options
 
@@ -62,9 +62,9 @@ monitor = next((run.monitor for run in runs if run.monitor), "validation")
 columns = sweep_columns(runs, METRIC)
 table = Table(*columns)
 for row in zip(*columns.values(), strict=True):
-    table.add_row(*map(shown, row))
+    table.add_row(*map(format_value, row))
 Console(width=180).print(table)
-print(counted(runs))
+print(count_states(runs))
 
 # %% [markdown]
 # ## One line a run

@@ -25,7 +25,7 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     if name == "sweep_table" and arguments and "=" not in arguments[0]:
         arguments = [f"folder={_quoted(arguments[0])}", *arguments[1:]]
     values = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    if name == "train" and values.get("resume", "null") not in {"null", "here"}:
+    if name == "train" and values.get("resume", "null") != "null":
         return _resumed(arguments, values)
     elsewhere = values.get("hydra/launcher") == "modal"
     if name in WANTS_HARDWARE and "hardware" not in values and not elsewhere:

@@ -1,43 +1,60 @@
-"""What the further processes of a run do: train beside the first one, and write nothing.
+"""A further process of a run: trains alongside the first one and writes nothing.
 
 Started by `brainbrr train` with `trainer.devices` above 1:
 `python -m brainbrr.cli.ddp_worker RUN_DIR new|resumed RANK N_PROCESSES PORT`.
 """
 
 import logging
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.cli.outcome import CONFIGURATION
-from brainbrr.cli.parent_watchdog import end_with_parent
 from brainbrr.cli.train import built_parts, fit, prepared_corpus
 from brainbrr.errors import BrainbrrError
-from brainbrr.training.processes import Place, at_place, leave_group
+from brainbrr.sweeps.outcome import CONFIGURATION
+from brainbrr.training.processes import RankInfo, leave_group, with_rank
 
 
-def companion(run_dir: Path, place: Place, *, resuming: bool) -> None:
-    """Train with the run's stored configuration, at this place among its processes."""
+def ddp_worker(run_dir: Path, info: RankInfo, *, resuming: bool) -> None:
+    """Train with the run's stored configuration, under this rank."""
     cfg = OmegaConf.load(run_dir / CONFIGURATION)
     assert isinstance(cfg, DictConfig)
-    # Curves, tables and events are the first process's.
+    # Curves, tables and events are written by rank 0.
     cfg.logger = {}
     parts = built_parts(cfg)
-    parts["trainer"] = at_place(parts["trainer"], place)
+    parts["trainer"] = with_rank(parts["trainer"], info)
     fit(cfg, parts, prepared_corpus(cfg), run_dir, resuming=resuming)
     leave_group()
 
 
+def end_with_parent() -> None:
+    """Send this process SIGTERM once its standard input closes, which the end of its parent does.
+
+    A parent that is killed outright leaves no process behind.
+    """
+    threading.Thread(target=_wait, daemon=True).start()
+
+
+def _wait() -> None:
+    # Without Python's buffer, whose lock a thread still waiting would hold at exit.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main(arguments: list[str]) -> None:
-    """Exit with 2 on a refusal, in one line."""
-    run_dir, start, *place = arguments
+    """Run the worker; a refusal is one line and exit code 2."""
+    run_dir, start, *rank = arguments
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     end_with_parent()
     try:
-        companion(Path(run_dir), Place(*map(int, place)), resuming=start == "resumed")
+        ddp_worker(Path(run_dir), RankInfo(*map(int, rank)), resuming=start == "resumed")
     except BrainbrrError as error:
-        sys.stderr.write(f"process {place[0]}: {error}\n")
+        sys.stderr.write(f"process {rank[0]}: {error}\n")
         raise SystemExit(2) from error
 
 

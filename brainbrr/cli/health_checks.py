@@ -218,7 +218,7 @@ def check_modal() -> Iterator[Finding]:
     if importlib.util.find_spec("modal") is None:
         yield Finding("modal", None, "not installed (needed only for sweeps on Modal)")
         return
-    from brainbrr.sweeps.modal.account import has_token
+    from brainbrr.sweeps.modal.client import has_token
 
     there = has_token()
     detail = "token found" if there else "installed, no token (needed only for sweeps on Modal)"

@@ -27,6 +27,8 @@ TARGETS = {
     "brainbrr.data.split.by_leaving_out": "brainbrr.data.corpora.split.by_leaving_out",
     "brainbrr.data.window_index.Windowing": "brainbrr.data.windows.index.Windowing",
     "brainbrr.training.callbacks.monitoring.SpikeWatch": "brainbrr.training.callbacks.monitoring.LossSpikeMonitor",
+    "brainbrr.training.callbacks.pruning.Pruning": "brainbrr.sweeps.study.pruning_callback",
+    "brainbrr.training.pruning.Pruning": "brainbrr.sweeps.study.pruning_callback",
     "brainbrr.training.callback_set.CallbackSet": "brainbrr.training.callbacks.callback_set.CallbackSet",
     "brainbrr.training.checkpoints.DurableCheckpoints": "brainbrr.training.callbacks.checkpoints.DurableCheckpoints",
     "brainbrr.training.early_stopping.EarlyStopping": "brainbrr.training.callbacks.early_stopping.EarlyStopping",

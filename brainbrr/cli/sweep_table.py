@@ -7,8 +7,8 @@ from rich.table import Table
 
 from brainbrr.cli.terminal import results_console
 from brainbrr.sweeps.page import (
-    counted,
-    shown,
+    count_states,
+    format_value,
     sweep_columns,
     write_sweep_csv,
     write_sweep_page,
@@ -17,7 +17,7 @@ from brainbrr.sweeps.runs_table import Value, read_sweep
 
 
 def run(cfg: DictConfig) -> None:
-    """Gather, show the best on the terminal, write the whole."""
+    """Read the runs, show the best on the terminal, write all of them."""
     folder = Path(cfg.folder)
     runs = read_sweep(folder, cfg.metric)
     columns = sweep_columns(runs, cfg.metric)
@@ -31,20 +31,22 @@ def run(cfg: DictConfig) -> None:
         if each.error:
             console.print(f"run {each.name} failed: {each.error}", soft_wrap=True, style="yellow")
     rest = f"; {hidden} more in the files" if hidden > 0 else ""
-    console.print(f"{counted(runs)}{rest}")
+    console.print(f"{count_states(runs)}{rest}")
     console.print(f"{output / 'sweep.csv'}  {output / 'sweep.html'}", soft_wrap=True)
 
 
 def _table(columns: dict[str, list[Value]], n_rows: int) -> Table:
-    """The first rows, test score and interval in one cell, without columns that are empty."""
+    """Tabulate the first rows: test score and interval in one cell, no empty columns."""
     shorter = {key: values for key, values in columns.items() if any(v is not None for v in values)}
     lows, highs = shorter.pop("low_95", None), shorter.pop("high_95", None)
     shorter.pop("error", None)
-    cells = {name: [shown(value) for value in values[:n_rows]] for name, values in shorter.items()}
+    cells = {
+        name: [format_value(value) for value in values[:n_rows]] for name, values in shorter.items()
+    }
     metric = list(columns)[list(columns).index("low_95") - 1]
     if lows and highs and metric in cells:
         intervals = [
-            f" ({shown(low)}\u2013{shown(high)})" if low is not None else ""
+            f" ({format_value(low)}\u2013{format_value(high)})" if low is not None else ""
             for low, high in zip(lows, highs, strict=True)
         ]
         cells[metric] = [
@@ -57,7 +59,7 @@ def _table(columns: dict[str, list[Value]], n_rows: int) -> Table:
 
 
 def _headings(names: list[str], metric: str) -> list[str]:
-    """Each name's last part where that is one column's alone."""
+    """Shorten each name to its last part, if no other column has it."""
     last = [name.rsplit(".", 1)[-1] for name in names]
     return [
         f"test {short}" if name == metric else short if last.count(short) == 1 else name

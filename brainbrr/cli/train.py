@@ -17,13 +17,7 @@ from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.lab_book import add_result, result_row
-from brainbrr.cli.outcome import (
-    CONFIGURATION,
-    FINISHED,
-    can_go_on,
-    noted_outcome,
-    read_outcome,
-)
+from brainbrr.cli.renamed import TARGETS
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.preparation.preparation import Preparation
@@ -34,19 +28,24 @@ from brainbrr.models.registry import describe_model
 from brainbrr.release.artifact import load_release, save_release
 from brainbrr.release.card import add_card
 from brainbrr.reporting.table import answer_table
+from brainbrr.sweeps.outcome import (
+    CONFIGURATION,
+    State,
+    can_resume,
+    read_outcome,
+    recorded_outcome,
+)
 from brainbrr.training.callbacks.ema import released_weights
 from brainbrr.training.event_score import EventScore
 from brainbrr.training.fit import FitResult, train
 from brainbrr.training.hardware import apply_settings
 from brainbrr.training.parameters import load_pretrained
-from brainbrr.training.processes import together
+from brainbrr.training.processes import spawn_ddp
 from brainbrr.training.resume import data_digest
 from brainbrr.training.run_record import run_record, write_run_record
 
 log = logging.getLogger(__name__)
 
-HERE = "here"
-"""Value of `resume` with which a run goes on in `run_dir`, where it was begun there."""
 PARTS = ("loss", "optimizer", "scheduler", "trainer", "dataloader", "callbacks")
 """Groups whose objects go to `train` under their own names."""
 
@@ -58,23 +57,23 @@ def run(cfg: DictConfig) -> float | None:
         the best value of the monitored validation metric, for whoever searches for a high one.
     """
     run_dir = Path(HydraConfig.get().runtime.output_dir)
-    resuming = cfg.resume not in {None, HERE}
-    # A sweep that is launched again in its folder goes on with its runs.
-    if cfg.resume == HERE or (not resuming and HydraConfig.get().mode == RunMode.MULTIRUN):
-        resuming = can_go_on(cfg, run_dir)
+    resuming = cfg.resume is not None
+    # A sweep that is launched again in its folder resumes its runs.
+    if not resuming and HydraConfig.get().mode == RunMode.MULTIRUN:
+        resuming = can_resume(cfg, run_dir, TARGETS)
         before = read_outcome(run_dir)
-        if before.state == FINISHED:
+        if before.state == State.FINISHED:
             log.info("%s is finished; nothing to do", run_dir)
             return before.objective
     cfg = _configuration(cfg, run_dir, resuming=resuming)
-    with noted_outcome(run_dir) as outcome:
+    with recorded_outcome(run_dir) as outcome:
         # Before the corpus is prepared, so that hours do not pass before a mistake in them is told.
         parts = built_parts(cfg)
         prepared = prepared_corpus(cfg)
         write_run_record(run_record(plain(cfg), data_digest(prepared.rows)), run_dir)
         start = "resumed" if resuming else "new"
         others = [sys.executable, "-m", "brainbrr.cli.ddp_worker", str(run_dir), start]
-        with together(parts["trainer"], others) as trainer:
+        with spawn_ddp(parts["trainer"], others) as trainer:
             parts["trainer"] = trainer
             network, result = fit(cfg, parts, prepared, run_dir, resuming=resuming)
         outcome["objective"] = result.best_metric

@@ -1,4 +1,4 @@
-"""How much of a sweep's scores each option explains, and how much chance would."""
+"""How much of the variance of a sweep's scores each option explains, and how much chance would."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from brainbrr.sweeps.runs_table import SweepRun, Value, varied_options
 
-N_DEALS = 2000
+N_PERMUTATIONS = 2000
 CHANCE_PERCENTILE = 95.0
 FEWEST_RUNS = 3
 
@@ -20,9 +20,8 @@ class Importance:
 
     Attributes:
         name: of the option.
-        share: of the variance of the scores' ranks that its values explain, 0 to 1, by itself.
-        by_chance: what that share reaches in 1 of 20 sweeps whose scores have nothing to do with
-            the option.
+        share: fraction of the variance of the scores' ranks that its values alone explain.
+        by_chance: the fraction reached in 1 of 20 sweeps whose scores do not depend on the option.
         n_runs: with a score and a value.
     """
 
@@ -33,48 +32,49 @@ class Importance:
 
 
 def importances(runs: Sequence[SweepRun], seed: int = 0) -> list[Importance]:
-    """Each varied option's share in the validation scores, the largest first.
+    """Compute each varied option's importance for the validation scores, the largest first.
 
     Numbers: the square of Spearman's rank correlation. Categories: the variance between their mean
-    ranks over the whole (eta squared). Options met by fewer than three scored runs, or with one
-    value among them, are left out.
+    ranks over the total variance (eta squared). Options with fewer than three scored runs, or one
+    value among these, are left out.
 
     Args:
-        seed: of the random deals behind `by_chance`.
+        seed: of the random permutations behind `by_chance`.
     """
     generator = np.random.default_rng(seed)
-    found = []
+    measured = []
     for name, values in varied_options(runs).items():
-        met = [
+        pairs = [
             (value, run.validation)
             for value, run in zip(values, runs, strict=True)
             if value is not None and run.validation is not None
         ]
-        if len(met) < FEWEST_RUNS or len({value for value, _ in met}) < 2:
+        if len(pairs) < FEWEST_RUNS or len({value for value, _ in pairs}) < 2:
             continue
-        design = _design([value for value, _ in met])
-        ranks = rankdata([score for _, score in met])
-        dealt = generator.permuted(np.tile(ranks, (N_DEALS, 1)), axis=1)
-        share, *chance = _shares(design, np.vstack([ranks, dealt]))
+        design = _design([value for value, _ in pairs])
+        ranks = rankdata([score for _, score in pairs])
+        permuted_ranks = generator.permuted(np.tile(ranks, (N_PERMUTATIONS, 1)), axis=1)
+        share, *chance = _shares(design, np.vstack([ranks, permuted_ranks]))
         by_chance = float(np.percentile(chance, CHANCE_PERCENTILE))
-        found.append(Importance(name, float(share), by_chance, len(met)))
-    return sorted(found, key=lambda each: -each.share)
+        measured.append(Importance(name, float(share), by_chance, len(pairs)))
+    return sorted(measured, key=lambda each: -each.share)
 
 
 def _design(values: Sequence[Value]) -> NDArray[np.float64]:
-    """Orthonormal columns `(runs, columns)` that span what the option can explain."""
+    """Return orthonormal columns `(runs, columns)` that span what the option can explain."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         columns = rankdata(np.array(values, dtype=float))[:, None]
     else:
         names = [str(value) for value in values]
         columns = np.array([[name == each for each in sorted(set(names))[1:]] for name in names])
+    # Centered columns: what is left after the mean. Their projection is the regression on them.
     basis, _ = np.linalg.qr(columns - columns.mean(axis=0))
     return np.asarray(basis, dtype=np.float64)
 
 
 def _shares(design: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Explained share of each row of ranks; 0 where all ranks are the same."""
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    whole = (centred**2).sum(axis=1)
-    explained = ((centred @ design) ** 2).sum(axis=1)
-    return np.divide(explained, whole, out=np.zeros_like(whole), where=whole > 0)
+    """Return the explained fraction of each row of ranks; 0 if all ranks are the same."""
+    centered = ranks - ranks.mean(axis=1, keepdims=True)
+    total = (centered**2).sum(axis=1)
+    explained = ((centered @ design) ** 2).sum(axis=1)
+    return np.divide(explained, total, out=np.zeros_like(total), where=total > 0)

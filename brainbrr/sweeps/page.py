@@ -1,4 +1,4 @@
-"""A sweep's table as a file for spreadsheets and as a page with its picture."""
+"""A sweep's table as a CSV file and as a page with its plot."""
 
 import csv
 from collections.abc import Sequence
@@ -11,32 +11,32 @@ from brainbrr.sweeps.parallel_coordinates import parallel_coordinates
 from brainbrr.sweeps.runs_table import SweepRun, Value, varied_options
 
 NOTE = (
-    "Sorted by the validation metric, by which options are to be chosen. The test score of the "
-    "best of many runs is too good where the test score chose it."
+    "Sorted by the validation metric: choose options by it. A test score that chose the best of "
+    "many runs is biased upward."
 )
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>$title</title><style>$css
 .run:hover { stroke-width: 5 } .tick { font-size: 10px }</style></head>
-<body><header><h1>$title</h1><p>$told</p><p class="quiet">$note</p></header>
+<body><header><h1>$title</h1><p>$counts</p><p class="quiet">$note</p></header>
 <div class="scroll">$figure</div>
 <div class="scroll"><table><thead><tr>$head</tr></thead><tbody>$body</tbody></table></div>
 <footer>brainbrr $version. For research; not a medical device.</footer></body></html>
 """
 
 
-def counted(runs: Sequence[SweepRun]) -> str:
-    """How many runs ended how, in words."""
+def count_states(runs: Sequence[SweepRun]) -> str:
+    """Describe how many runs ended how."""
     states = [run.state for run in runs]
     parts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
     return f"{len(runs)} runs: {', '.join(parts)}"
 
 
 def sweep_columns(runs: Sequence[SweepRun], metric: str) -> dict[str, list[Value]]:
-    """The table, column by column, in the order of the runs.
+    """Tabulate the runs, column by column, in their order.
 
     Args:
-        metric: what the runs' test scores are called.
+        metric: name of the runs' test score.
     """
     monitor = next((run.monitor for run in runs if run.monitor), None) or "validation"
     return {
@@ -53,7 +53,7 @@ def sweep_columns(runs: Sequence[SweepRun], metric: str) -> dict[str, list[Value
 
 
 def write_sweep_csv(path: Path, columns: dict[str, list[Value]]) -> None:
-    """One row a run; what is unknown stays empty."""
+    """Write one row per run; unknown values stay empty."""
     with atomic_write(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -66,17 +66,20 @@ def write_sweep_csv(path: Path, columns: dict[str, list[Value]]) -> None:
 def write_sweep_page(
     path: Path, runs: Sequence[SweepRun], columns: dict[str, list[Value]], title: str
 ) -> None:
-    """Picture and table in one file that needs neither network nor server."""
+    """Write plot and table into one file that needs neither network nor server."""
     monitor = next((run.monitor for run in runs if run.monitor), None) or "validation"
     rows = (
-        fill("<tr>$cells</tr>", cells=join(fill("<td>$v</td>", v=shown(value)) for value in row))
+        fill(
+            "<tr>$cells</tr>",
+            cells=join(fill("<td>$v</td>", v=format_value(value)) for value in row),
+        )
         for row in zip(*columns.values(), strict=True)
     )
     page = fill(
         PAGE,
         title=title,
         css=Html(template("report.css")),
-        told=counted(runs),
+        counts=count_states(runs),
         note=NOTE,
         figure=parallel_coordinates(runs, monitor),
         head=join(fill("<th>$name</th>", name=name) for name in columns),
@@ -87,8 +90,8 @@ def write_sweep_page(
         file.write(page)
 
 
-def shown(value: Value) -> str:
-    """A value for readers: four digits, a dash where there is none."""
+def format_value(value: Value) -> str:
+    """Format a value with four digits, or as a dash if there is none."""
     if value is None:
         return "\u2013"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""One line a run, across one axis for each option, to the score it led to."""
+"""One line per run, across one axis per option, to the run's score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from brainbrr.sweeps.runs_table import SweepRun, Value, varied_options
 AXIS_GAP, HEIGHT, MARGIN = 150.0, 380.0, 90.0
 TOP, BOTTOM = 46.0, 350.0
 LOG_RANGE = 10.0
-"""From this ratio of the largest to the smallest value on, an axis is logarithmic."""
+"""Ratio of the largest to the smallest value from which an axis is logarithmic."""
 LOW, HIGH = (150, 190, 225), (176, 74, 16)
-"""Colours of the lowest and the highest score: pale blue and dark orange, told apart in grey."""
+"""Colours of the lowest and the highest score: pale blue and dark orange, distinct in grayscale."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Where an option's values stand on their axis.
+    """Positions of an option's values on their axis.
 
     Attributes:
-        label: what is written above it.
-        heights: 0 (bottom) to 1 a run; NaN where a run has no value.
-        ticks: height and text of what is written beside it.
+        label: text above it.
+        heights: per run, 0 (bottom) to 1; NaN if a run has no value.
+        ticks: height and text of each.
     """
 
     label: str
@@ -34,12 +34,12 @@ class Axis:
 
 
 def parallel_coordinates(runs: Sequence[SweepRun], label: str) -> Html:
-    """The picture of a sweep: all options that vary, then the validation metric.
+    """Plot a sweep: all options that vary, then the validation metric.
 
     Runs without a metric are dashed and end before the last axis. Hovering over a line names it.
 
     Args:
-        runs: as `read_sweep` gives them.
+        runs: as `read_sweep` returns them.
         label: of the last axis.
     """
     scores = [run.validation for run in runs]
@@ -47,7 +47,7 @@ def parallel_coordinates(runs: Sequence[SweepRun], label: str) -> Html:
     axes.append(_axis(label, list(scores)))
     width = 2 * MARGIN + AXIS_GAP * (len(axes) - 1)
     xs = [MARGIN + AXIS_GAP * number for number in range(len(axes))]
-    # The best is drawn last, above the others.
+    # In reverse, so that the best run is drawn last, above the others.
     drawn = [
         _course(runs[number], xs, [axis.heights[number] for axis in axes])
         for number in reversed(range(len(runs)))
@@ -59,36 +59,36 @@ def parallel_coordinates(runs: Sequence[SweepRun], label: str) -> Html:
         ]
         drawn += [svg.text(x + 5, _y(at) + 4, mark, css_class="tick") for at, mark in axis.ticks]
     n_without = sum(score is None for score in scores)
-    told = f"{len(runs)} runs, {len(axes) - 1} options; {n_without} without {label}"
-    return svg.figure(width, HEIGHT, "Options and scores", told, drawn, css_class="plot")
+    description = f"{len(runs)} runs, {len(axes) - 1} options; {n_without} without {label}"
+    return svg.figure(width, HEIGHT, "Options and scores", description, drawn, css_class="plot")
 
 
 def _axis(name: str, values: Sequence[Value]) -> Axis:
     numbers = [_as_number(value) for value in values]
-    known = [value for value in values if value is not None]
-    if not known:
+    values_given = [value for value in values if value is not None]
+    if not values_given:
         return Axis(name, (nan,) * len(values), ())
-    if all(number is not None for number in map(_as_number, known)):
+    if all(number is not None for number in map(_as_number, values_given)):
         return _number_axis(name, [nan if n is None else n for n in numbers])
     names = sorted({str(value) for value in values})
-    place = {text: (index + 0.5) / len(names) for index, text in enumerate(names)}
-    ticks = tuple((height, text) for text, height in place.items())
-    return Axis(name, tuple(place[str(value)] for value in values), ticks)
+    height_of = {text: (index + 0.5) / len(names) for index, text in enumerate(names)}
+    ticks = tuple((height, text) for text, height in height_of.items())
+    return Axis(name, tuple(height_of[str(value)] for value in values), ticks)
 
 
 def _number_axis(name: str, numbers: Sequence[float]) -> Axis:
     values = np.array(numbers)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if low > 0 and high / low >= LOG_RANGE:
-        share = (np.log10(values) - log10(low)) / (log10(high) - log10(low))
+        heights = (np.log10(values) - log10(low)) / (log10(high) - log10(low))
         marks = [m * 10.0**p for p in range(-12, 13) for m in (1, 3) if low <= m * 10.0**p <= high]
         ticks = [((log10(mark) - log10(low)) / (log10(high) - log10(low)), mark) for mark in marks]
     elif high > low:
-        share = (values - low) / (high - low)
+        heights = (values - low) / (high - low)
         ticks = [((mark - low) / (high - low), mark) for mark in svg.ticks(low, high, 5)]
     else:
-        share, ticks = values - low + 0.5, [(0.5, low)]
-    return Axis(name, tuple(share.tolist()), tuple((at, f"{mark:.4g}") for at, mark in ticks))
+        heights, ticks = values - low + 0.5, [(0.5, low)]
+    return Axis(name, tuple(heights.tolist()), tuple((at, f"{mark:.4g}") for at, mark in ticks))
 
 
 def _as_number(value: Value) -> float | None:
@@ -100,8 +100,8 @@ def _y(height: float) -> float:
 
 
 def _course(run: SweepRun, xs: Sequence[float], heights: Sequence[float]) -> Html:
-    known = [(x, _y(height)) for x, height in zip(xs, heights, strict=True) if isfinite(height)]
-    d = "M" + "L".join(f"{svg.number(x)} {svg.number(y)}" for x, y in known)
+    points = [(x, _y(height)) for x, height in zip(xs, heights, strict=True) if isfinite(height)]
+    d = "M" + "L".join(f"{svg.number(x)} {svg.number(y)}" for x, y in points)
     has_score = run.validation is not None
     value = f"{run.validation:.4g}" if run.validation is not None else "no score"
     return fill(

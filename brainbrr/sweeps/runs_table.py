@@ -1,4 +1,4 @@
-"""Any folder of runs as one table: what varied, how good it was, how it ended."""
+"""Any folder of runs as one table: what varied, how good each run was, how it ended."""
 
 import csv
 import json
@@ -10,25 +10,17 @@ from typing import Any
 
 import yaml
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import NotFound
 from brainbrr.reporting.scoreboard import Measure, measure
+from brainbrr.sweeps.outcome import CONFIGURATION, OUTCOME, Outcome, State, read_outcome
 
-CONFIGURATION, OUTCOME, SCORES, METRICS = (
-    "config.yaml",
-    "outcome.json",
-    "scores.json",
-    "metrics.csv",
-)
+SCORES, METRICS = "scores.json", "metrics.csv"
 OVERRIDES = Path(".hydra", "overrides.yaml")
-STATES = ("finished", "pruned", "failed")
+ENDED = {State.FINISHED, State.PRUNED, State.FAILED}
 NOT_OPTIONS = ("run_dir", "resume", "hydra.", "hydra/", "callbacks.pruning", "hparams_search")
-"""Beginnings of overrides that say where and by whom a run is started, not what it computes."""
+"""Beginnings of overrides that name where and how a run is started, not what it computes."""
 
 Value = str | float | int | bool | None
-
-
-class NoRuns(BrainbrrError):
-    """A folder that holds no runs."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +30,13 @@ class SweepRun:
     Attributes:
         name: its folder, relative to the sweep's.
         state: finished, pruned, failed or unfinished.
-        options: every option that was typed or searched for it, by name.
-        settings: its whole configuration, by dotted name.
+        options: every option from its command line or search, by name.
+        settings: its full configuration, by dotted name.
         validation: the best value of its monitored validation metric; choose by this one.
-        monitor: that metric's name.
-        test: a number of its scores.json, with its interval.
-        seconds: it took, where known.
-        error: what ended it, where something did.
+        monitor: name of that metric.
+        test: a metric of its scores.json, with its interval.
+        seconds: it took, if known.
+        error: that ended it, if one did.
     """
 
     name: str
@@ -59,14 +51,15 @@ class SweepRun:
 
 
 def read_sweep(folder: Path, metric: str) -> list[SweepRun]:
-    """Every run below a folder, the best first by validation, those without a value last.
+    """Read every run below a folder, the best first by validation, those without a value last.
 
     Args:
-        folder: of a sweep, wherever its runs were computed.
+        folder: of a sweep, on whatever machine its runs were computed.
         metric: dotted name in scores.json, e.g. `szcore.event.subject_mean.f1`.
 
     Raises:
-        NoRuns: there is none.
+        NotFound: there is none.
+        InvalidFile: a damaged outcome.json.
     """
     folders = sorted(
         {file.parent for name in (CONFIGURATION, OUTCOME) for file in folder.rglob(name)}
@@ -77,7 +70,7 @@ def read_sweep(folder: Path, metric: str) -> list[SweepRun]:
         if each.name != OVERRIDES.parent.name
     ]
     if not runs:
-        raise NoRuns(
+        raise NotFound(
             f"folders of runs, with {CONFIGURATION}, below {folder}",
             "none" if folder.is_dir() else "no such folder",
             "Name the folder that `brainbrr train -m` wrote, e.g. multirun/2026-01-31/12-00-00.",
@@ -86,10 +79,10 @@ def read_sweep(folder: Path, metric: str) -> list[SweepRun]:
 
 
 def varied_options(runs: Sequence[SweepRun]) -> dict[str, list[Value]]:
-    """What differs between the runs: name to one value a run, in their order.
+    """Return what differs between the runs: name to one value per run, in their order.
 
-    Where all runs say what was typed for them, of that; else of their whole configurations, where
-    options that always change together count as one.
+    If the overrides of all runs are known, these are compared; otherwise their full configurations
+    are, and of options that always change together one is kept.
     """
     typed = all(run.options for run in runs)
     sources = [run.options if typed else run.settings for run in runs]
@@ -100,14 +93,14 @@ def varied_options(runs: Sequence[SweepRun]) -> dict[str, list[Value]]:
     varying = {name: values for name, values in columns.items() if len(set(values)) > 1}
     if typed:
         return dict(sorted(varying.items()))
-    kept: dict[tuple[int, ...], str] = {}
+    name_of: dict[tuple[int, ...], str] = {}
     for name, values in varying.items():
-        kept.setdefault(_pattern(values), name)
-    return {name: varying[name] for name in sorted(kept.values())}
+        name_of.setdefault(_pattern(values), name)
+    return {name: varying[name] for name in sorted(name_of.values())}
 
 
 def _pattern(values: Sequence[Value]) -> tuple[int, ...]:
-    """Which runs share a value, whatever the value is."""
+    """Return which runs share a value, whatever the value is."""
     first: dict[Value, int] = {}
     return tuple(first.setdefault(value, len(first)) for value in values)
 
@@ -119,25 +112,27 @@ def _rank(run: SweepRun) -> tuple[bool, float, str]:
 
 def _read_run(folder: Path, name: str, metric: str) -> SweepRun:
     settings = _yaml(folder / CONFIGURATION) or {}
-    outcome = _json(folder / OUTCOME)
+    outcome = read_outcome(folder)
     scores = _json(folder / SCORES)
-    state = outcome.get("state") or ("finished" if scores else "unfinished")
+    state = outcome.state if outcome.state in ENDED else State.UNFINISHED
+    if scores and not (folder / OUTCOME).exists():
+        state = State.FINISHED
     monitor = settings.get("monitor")
     return SweepRun(
         name,
-        state if state in STATES else "unfinished",
+        state,
         _options(folder, outcome),
         {key: value for key, value in _flat(settings).items() if _is_option(key)},
         _best(folder / METRICS, monitor),
         monitor,
         measure(scores, metric),
-        outcome.get("seconds"),
-        outcome.get("error") if state == "failed" else None,
+        outcome.seconds or None,
+        outcome.error if state is State.FAILED else None,
     )
 
 
-def _options(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Value]:
-    lines = outcome.get("overrides") or _yaml(folder / OVERRIDES) or []
+def _options(folder: Path, outcome: Outcome) -> dict[str, Value]:
+    lines = outcome.overrides or _yaml(folder / OVERRIDES) or []
     pairs = (str(line).lstrip("+~").split("=", 1) for line in lines if "=" in str(line))
     return {key.split("@")[0]: _value(text.strip("\"'")) for key, text in pairs if _is_option(key)}
 
@@ -147,7 +142,7 @@ def _is_option(key: str) -> bool:
 
 
 def _value(text: str) -> Value:
-    """A typed value: a number where it is one, else its text (YAML would take `off` for false)."""
+    """Parse a number, or keep the text (YAML would read `off` as false)."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -167,11 +162,11 @@ def _flat(node: Any, prefix: str = "") -> dict[str, Value]:
 
 
 def _best(path: Path, monitor: str | None) -> float | None:
-    """The highest value of a metric in `metrics.csv`."""
+    """Return the highest value of a metric in `metrics.csv`."""
     if monitor is None or not path.is_file():
         return None
     with path.open(encoding="utf-8", newline="") as file:
-        # A run that was killed may have left half a last row.
+        # A run that was killed may have left an incomplete last row.
         rows = [row for row in csv.reader(file) if len(row) == 3 and row[1] == monitor]
     values = [value for row in rows if (value := _number(row[2])) is not None]
     return max(values, default=None)

@@ -1,4 +1,4 @@
-"""Several processes on one machine that train one network: one a device, one group a run."""
+"""Several processes on one machine that train one network: one per device, one group per run."""
 
 import logging
 import socket
@@ -11,7 +11,7 @@ import torch
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import Failed
 from brainbrr.training.trainer_options import TrainerOptions
 
 log = logging.getLogger(__name__)
@@ -20,12 +20,8 @@ PATIENCE_S = 60.0
 """How long the other processes may take to end after the first one has."""
 
 
-class ProcessDied(BrainbrrError):
-    """One of the processes that train a network together ended before its time."""
-
-
 @dataclass(frozen=True)
-class Place:
+class RankInfo:
     """Which of a run's processes this one is.
 
     Attributes:
@@ -39,14 +35,14 @@ class Place:
     port: int
 
 
-class OwnProcesses(ClusterEnvironment):
-    """Tells Lightning its place among processes that were started here, from values instead of
-    environment variables: those would outlive the run and reach the next one of a sweep."""
+class SpawnedEnvironment(ClusterEnvironment):
+    """Gives Lightning the rank of a process started here from values instead of environment
+    variables: those would outlive the run and reach the next one of a sweep."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, info: RankInfo) -> None:
         super().__init__()
-        self.place = place
-        rank_zero_only.rank = place.rank  # type: ignore[attr-defined]
+        self.info = info
+        rank_zero_only.rank = info.rank  # type: ignore[attr-defined]
 
     @property
     def creates_processes_externally(self) -> bool:
@@ -55,44 +51,44 @@ class OwnProcesses(ClusterEnvironment):
 
     @property
     def main_address(self) -> str:
-        """This machine, and nobody outside it."""
+        """This machine only."""
         return "127.0.0.1"
 
     @property
     def main_port(self) -> int:
         """Where the processes meet."""
-        return self.place.port
+        return self.info.port
 
     @staticmethod
     def detect() -> bool:
-        """Never found by itself; always given."""
+        """Never detected; always given."""
         return False
 
     def world_size(self) -> int:
-        """Processes of the run."""
-        return self.place.n_processes
+        """Return the number of processes of the run."""
+        return self.info.n_processes
 
     def set_world_size(self, size: int) -> None:
-        """Fixed from the start."""
+        """Do nothing: fixed from the start."""
 
     def global_rank(self) -> int:
-        """This process."""
-        return self.place.rank
+        """Return this process's rank."""
+        return self.info.rank
 
     def set_global_rank(self, rank: int) -> None:
-        """Fixed from the start."""
+        """Do nothing: fixed from the start."""
 
     def local_rank(self) -> int:
-        """The same: there is one machine."""
-        return self.place.rank
+        """Return the same rank: there is one machine."""
+        return self.info.rank
 
     def node_rank(self) -> int:
-        """There is one machine."""
+        """Return 0: there is one machine."""
         return 0
 
 
 def n_processes(options: TrainerOptions) -> int:
-    """How many processes `devices` asks for."""
+    """Return how many processes `devices` asks for."""
     try:
         wanted = int(options.devices)
     except ValueError:
@@ -102,81 +98,81 @@ def n_processes(options: TrainerOptions) -> int:
     return max(1, torch.cuda.device_count()) if options.accelerator in {"auto", "gpu"} else 1
 
 
-def at_place(options: TrainerOptions, place: Place) -> TrainerOptions:
-    """The options for one process of several."""
+def with_rank(options: TrainerOptions, info: RankInfo) -> TrainerOptions:
+    """Return the options for one process of several."""
     strategy = "ddp" if options.strategy == "auto" else options.strategy
     return replace(
         options,
-        devices=place.n_processes,
+        devices=info.n_processes,
         strategy=strategy,
-        plugins=(*options.plugins, OwnProcesses(place)),
+        plugins=(*options.plugins, SpawnedEnvironment(info)),
     )
 
 
 @contextmanager
-def together(options: TrainerOptions, companion: Sequence[str]) -> Iterator[TrainerOptions]:
-    """Start the other processes of a run, where `devices` asks for several; this one is rank 0.
+def spawn_ddp(options: TrainerOptions, worker_command: Sequence[str]) -> Iterator[TrainerOptions]:
+    """Start the other processes of a run if `devices` asks for several; this one is rank 0.
 
-    Each is told rank, number of processes and port as three more arguments. A companion ends itself
-    when this process is gone, whose end of its standard input closes.
+    Each gets rank, number of processes and port as three more arguments. A worker ends itself when
+    this process is gone, because the end of this process closes the worker's standard input.
 
     Args:
-        companion: the command that does what this process does, without writing.
+        worker_command: does what this process does, without writing.
 
     Yields:
         options to train with here.
 
     Raises:
-        ProcessDied: a companion failed.
+        Failed: a worker ended with an error.
     """
-    wanted = n_processes(options)
-    if wanted == 1:
+    n_ranks = n_processes(options)
+    if n_ranks == 1:
         yield options
         return
     port = _free_port()
-    log.info("%d processes on this machine share each step", wanted)
-    others = [
+    log.info("%d processes on this machine share each step", n_ranks)
+    workers = [
         subprocess.Popen(
-            [*companion, str(rank), str(wanted), str(port)],
+            [*worker_command, str(rank), str(n_ranks), str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
-        for rank in range(1, wanted)
+        for rank in range(1, n_ranks)
     ]
     try:
-        yield at_place(options, Place(0, wanted, port))
+        yield with_rank(options, RankInfo(0, n_ranks, port))
     except RuntimeError as error:
-        # What a lost partner looks like from within a collective operation.
-        _refuse_dead(others, error)
+        # A collective operation reports a lost worker as an error of the connection. The worker's
+        # exit code is the cause, so it is reported instead.
+        _refuse_dead(workers, error)
         raise
     else:
-        _refuse_dead(others, None, wait_s=PATIENCE_S)
+        _refuse_dead(workers, None, wait_s=PATIENCE_S)
     finally:
         leave_group()
-        for other in others:
-            _end(other)
+        for worker in workers:
+            _end(worker)
 
 
 def leave_group() -> None:
-    """End this process's part in its group, so that the next run can found its own."""
+    """Leave the process group, so that the next run in this process can create its own."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     rank_zero_only.rank = 0  # type: ignore[attr-defined]
 
 
 def _refuse_dead(
-    others: Sequence[subprocess.Popen[bytes]], error: Exception | None, wait_s: float = 5.0
+    workers: Sequence[subprocess.Popen[bytes]], error: Exception | None, wait_s: float = 5.0
 ) -> None:
-    for rank, other in enumerate(others, 1):
+    for rank, worker in enumerate(workers, 1):
         try:
-            code = other.wait(wait_s)
+            code = worker.wait(wait_s)
         except subprocess.TimeoutExpired:
             continue
         if code:
-            raise ProcessDied(
-                "every process of the run to reach its end",
-                f"exit code {code} of process {rank}",
-                "Its last lines above say why; resume= goes on from the last checkpoint.",
+            raise Failed(
+                f"exit code {code} of process {rank}, one of {len(workers) + 1} of this run",
+                "See its last lines above; resume= continues from the last checkpoint.",
             ) from error
 
 

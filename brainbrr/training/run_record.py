@@ -1,4 +1,4 @@
-"""Under which circumstances a run came about, so that it can be repeated."""
+"""What a run was made with, so that it can be repeated."""
 
 import platform
 import subprocess
@@ -21,7 +21,7 @@ RUN_RECORD = "run_record.yaml"
 
 
 def run_record(configuration: dict[str, Any], data_digest: str) -> dict[str, Any]:
-    """Configuration, code version, data, package versions and machine, as plain values."""
+    """Collect configuration, code version, data, package versions and machine, as plain values."""
     return {
         "code": code_version(),
         "data_digest": data_digest,
@@ -32,7 +32,7 @@ def run_record(configuration: dict[str, Any], data_digest: str) -> dict[str, Any
 
 
 def write_run_record(record: dict[str, Any], run_dir: Path) -> Path:
-    """Write the record into a run's folder, whole or not at all; where it lies."""
+    """Write the record atomically into a run's folder; return its path."""
     path = Path(run_dir) / RUN_RECORD
     with atomic_write(path) as file:
         file.write(OmegaConf.to_yaml(OmegaConf.create(record)))
@@ -40,7 +40,7 @@ def write_run_record(record: dict[str, Any], run_dir: Path) -> Path:
 
 
 def code_version() -> dict[str, Any]:
-    """The package's version and, in a checkout, its commit and whether files differ from it."""
+    """Return the package's version and, in a checkout, its commit and whether files differ."""
     folder = Path(brainbrr.__file__).parent
     commit = _git(folder, "rev-parse", "HEAD")
     status = _git(folder, "status", "--porcelain", "--", str(folder))
@@ -52,7 +52,7 @@ def code_version() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Operating system, processor, Python and accelerators; no host name, no user."""
+    """Describe operating system, CPU, Python and accelerators; no host name, no user."""
     cuda = torch.cuda.is_available()
     return {
         "system": platform.platform(),
@@ -76,11 +76,11 @@ def _version(name: str) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, or None outside a checkout or without git."""
+    """Return git's output, or None outside a checkout or without git."""
     try:
-        said = subprocess.run(
+        result = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return said.stdout.strip()
+    return result.stdout.strip()

@@ -1,17 +1,20 @@
-"""Hydra's launcher for Modal: composes and checks every job, then hands them to a sweep."""
+"""Hydra's launcher for Modal: hands its values and the jobs to brainbrr."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+if TYPE_CHECKING:
+    from brainbrr.sweeps.modal.launch import JobResult
+
 
 class ModalLauncher(Launcher):
-    """Sends a sweep's jobs to Modal, follows them, and brings their results home.
+    """Sends a sweep's jobs to Modal, follows them, and downloads their results.
 
     Its values are described in `conf/hydra/launcher/modal.yaml`.
     """
@@ -37,33 +40,39 @@ class ModalLauncher(Launcher):
         claims: str,
         program: Sequence[str],
         ledger: str,
-        bring_home: Sequence[str],
-        bring_home_mb: float,
+        download: Sequence[str],
+        download_mb: float,
     ) -> None:
-        self.container: Mapping[str, Any] = {
-            "profile": profile,
-            "cpu": cpu,
-            "memory_gib": memory_gib,
-            "attempt_h": attempt_h,
-            "retries": retries,
-            "max_containers": max_containers,
-            "volumes": volumes,
-            "bucket": bucket,
-            "secrets": secrets,
-            "region": region,
-        }
-        self.gpu, self.gpu_of_hardware = gpu, gpu_of_hardware
-        self.results, self.corpora = results, corpora
-        self.ledger = Path(ledger)
-        self.request: Mapping[str, Any] = {
-            "program": list(program),
-            "claims": claims,
-            "startup_s": startup_s,
-            "attempt_s": attempt_h * 3600,
-            "volumes": sorted({each["name"] for each in volumes if not each.get("read_only")}),
-            "bring_home": list(bring_home),
-            "bring_home_bytes": int(bring_home_mb * 1e6),
-        }
+        from brainbrr.sweeps.modal.launch import LaunchOptions
+
+        self.options = LaunchOptions(
+            container={
+                "profile": profile,
+                "cpu": cpu,
+                "memory_gib": memory_gib,
+                "attempt_h": attempt_h,
+                "retries": retries,
+                "max_containers": max_containers,
+                "volumes": volumes,
+                "bucket": bucket,
+                "secrets": secrets,
+                "region": region,
+            },
+            gpu=gpu,
+            gpu_of_hardware=gpu_of_hardware,
+            results=results,
+            corpora=corpora,
+            ledger=Path(ledger),
+            request={
+                "program": list(program),
+                "claims": claims,
+                "startup_s": startup_s,
+                "attempt_s": attempt_h * 3600,
+                "volumes": sorted({each["name"] for each in volumes if not each.get("read_only")}),
+                "download": list(download),
+                "download_bytes": int(download_mb * 1e6),
+            },
+        )
         self.config: DictConfig | None = None
         self.context: HydraContext | None = None
 
@@ -79,20 +88,21 @@ class ModalLauncher(Launcher):
         """Run one batch of a sweep's jobs.
 
         Raises:
-            BrainbrrError: what the checks refuse, before anything is sent; afterwards, where jobs
-                did not finish.
+            BrainbrrError: what the checks refuse, before anything is sent.
         """
-        from brainbrr.cli.modal_sweep import run_sweep
+        from brainbrr.cli.modal_jobs import compose_and_run
 
         assert self.config is not None and self.context is not None
-        ended = run_sweep(self, self.config, self.context, job_overrides, initial_job_idx)
-        return [_returned(each) for each in ended]
+        results = compose_and_run(
+            self.options, self.config, self.context, job_overrides, initial_job_idx
+        )
+        return [_job_return(each) for each in results]
 
 
-def _returned(ended: Mapping[str, Any]) -> JobReturn:
-    """What a sweeper gets: the objective, or the error that it raises when it looks."""
+def _job_return(result: "JobResult") -> JobReturn:
+    """Return the objective, or the error, which a sweeper that asks for the value then raises."""
     back = JobReturn()
-    back.overrides, back.cfg = ended["overrides"], ended["cfg"]
-    back.status = JobStatus.FAILED if ended["error"] is not None else JobStatus.COMPLETED
-    back.return_value = ended["error"] if ended["error"] is not None else ended["objective"]
+    back.overrides, back.cfg = result.overrides, result.cfg
+    back.status = JobStatus.COMPLETED if result.error is None else JobStatus.FAILED
+    back.return_value = result.objective if result.error is None else result.error
     return back

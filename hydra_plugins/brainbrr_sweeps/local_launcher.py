@@ -1,45 +1,70 @@
-"""Hydra's door to runs as processes of their own on this machine, several at a time."""
+"""Hydra's launcher for several runs at a time on this machine, each a job of submitit's."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from queue import SimpleQueue
+from typing import Any
 
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+
+from brainbrr.errors import Failed, Unavailable
 
 
 class LocalLauncher(Launcher):
-    """Starts each run of a sweep as its own `brainbrr train`.
+    """Adds to submitit's local launcher a number of runs at a time and GPUs shared among them.
 
     Its values are described in `conf/hydra/launcher/local.yaml`.
     """
 
-    def __init__(
-        self, *, n_jobs: int, devices: Sequence[str] | None, program: Sequence[str]
-    ) -> None:
-        self.n_jobs, self.program = n_jobs, list(program)
+    def __init__(self, *, n_jobs: int, devices: Sequence[Any] | None, **submitit: Any) -> None:
+        self.n_jobs, self.submitit = n_jobs, submitit
         self.devices = None if devices is None else [str(each) for each in devices]
-        self.config: DictConfig | None = None
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Remember what Hydra composed; the task itself runs in the processes."""
-        self.config, self.context = config, hydra_context
+    def setup(self, **parts: Any) -> None:
+        """Remember what Hydra composed, for submitit."""
+        self.parts = parts
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run one batch of a sweep's jobs, all to their ends."""
-        from brainbrr.cli.local_jobs import run_jobs
+        """Run one batch of a sweep's jobs, all to their ends.
 
-        assert self.config is not None
-        return run_jobs(
-            [list(overrides) for overrides in job_overrides],
-            first=initial_job_idx,
-            config=self.config,
-            config_loader=self.context.config_loader,
-            n_jobs=self.n_jobs,
-            devices=self.devices,
-            program=self.program,
-        )
+        Raises:
+            Unavailable: submitit is not installed.
+        """
+        try:
+            from hydra_plugins.hydra_submitit_launcher.submitit_launcher import (
+                LocalLauncher as Submitit,
+            )
+            from submitit.core.utils import UncompletedJobError
+        except ImportError as error:
+            raise Unavailable(
+                f"hydra/launcher=local needs the package submitit ({error})",
+                'Install it: pip install "brainbrr[slurm]"',
+            ) from error
+        free: SimpleQueue[str] = SimpleQueue()
+        for device in self.devices or ():
+            free.put(device)
+
+        def run(overrides: Sequence[str], number: int) -> JobReturn:
+            device = free.get() if self.devices else None
+            own = {} if device is None else {"setup": [f"export CUDA_VISIBLE_DEVICES={device}"]}
+            job = Submitit(**self.submitit, **own)
+            job.setup(**self.parts)
+            try:
+                return job.launch([overrides], number)[0]
+            except UncompletedJobError as error:
+                # A process that was killed raises here; the other runs must not notice.
+                back = JobReturn()
+                back.overrides, back.status = overrides, JobStatus.FAILED
+                back.return_value = Failed(f"run {number} was killed ({error})", "Run it again.")
+                return back
+            finally:
+                if device is not None:
+                    free.put(device)
+
+        limit = min(self.n_jobs, len(self.devices)) if self.devices else self.n_jobs
+        with ThreadPoolExecutor(limit) as pool:
+            return list(pool.map(run, job_overrides, count(initial_job_idx)))

@@ -1,4 +1,4 @@
-"""Hydra's door to the search with Optuna."""
+"""Hydra's sweeper for the search with Optuna: reads the space, hands it to brainbrr.sweeps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 
 class OptunaSweeper(Sweeper):
-    """Asks Optuna for each run's options and tells it what came of them.
+    """Asks Optuna for each run's options and reports each run's score to it.
 
     Its values are described in `conf/hydra/sweeper/search.yaml`.
     """
@@ -49,17 +49,23 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[Any]:
-        """Search, and show what was found.
+        """Search, and show the result.
 
         Raises:
-            BrainbrrError: see `brainbrr.cli.search`.
+            BrainbrrError: see `brainbrr.sweeps.search`.
         """
-        from brainbrr.cli.search import Search, SearchOptions
-        from brainbrr.cli.search_report import tell_search
+        from brainbrr.cli.search_space import search_space
+        from brainbrr.cli.terminal import results_console
+        from brainbrr.sweeps.search import Search, SearchOptions
 
         assert self.config is not None
-        loader = self.hydra_context.config_loader
         options = SearchOptions(**self.values)
-        search = Search(options, self.config, self.launcher, arguments, loader)
-        tell_search(search.run(), search.folder, search.monitor)
+        space = search_space(options.params, arguments, self.hydra_context.config_loader)
+        search = Search(options, space, self.config, self._launch)
+        results_console().print(search.summary(search.run()), soft_wrap=True)
         return []
+
+    def _launch(self, batch: list[list[str]], first: int) -> list[Any]:
+        jobs = self.launcher.launch(batch, initial_job_idx=first)
+        # `return_value` would raise what a failed job raised.
+        return [job._return_value for job in jobs]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from brainbrr.cli.search_space import InvalidSearchSpace, search_space
+from brainbrr.cli.search_space import search_space
+from brainbrr.errors import InvalidOption
 
 optuna = pytest.importorskip("optuna")
 kinds = optuna.distributions
@@ -31,15 +32,15 @@ def test_what_is_typed_replaces_what_is_configured():
 
 
 def test_nothing_to_vary_is_refused():
-    with pytest.raises(InvalidSearchSpace, match="fixed values only"):
+    with pytest.raises(InvalidOption, match="fixed values only"):
         search_space({}, ["a=1"])
 
 
 def test_an_interval_upside_down_is_refused():
-    with pytest.raises(InvalidSearchSpace, match="an interval from low to high; got x=interval"):
+    with pytest.raises(InvalidOption, match="an interval from low to high; got x=interval"):
         search_space({"x": "interval(2,1)"}, [])
 
 
 def test_unreadable_syntax_is_refused():
-    with pytest.raises(InvalidSearchSpace, match="range\\(\\), interval"):
+    with pytest.raises(InvalidOption, match="range\\(\\), interval"):
         search_space({"x": "interval(1"}, [])

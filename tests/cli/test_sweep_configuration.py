@@ -12,7 +12,7 @@ from hydra.utils import get_class, instantiate
 from brainbrr.cli.arguments import prepare_arguments
 from brainbrr.cli.override_check import check_overrides
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.training.study import make_pruner, make_sampler
+from brainbrr.sweeps.study import make_pruner, make_sampler
 
 
 def composed(*overrides):
@@ -96,7 +96,7 @@ def test_a_sweep_table_takes_its_folder_as_it_is():
 def test_a_folder_without_runs_is_told_in_one_line(command, tmp_path):
     code, _, told = command("sweep-table", str(tmp_path))
     assert code == 2
-    assert told.startswith("NoRuns: expected folders of runs")
+    assert told.startswith("NotFound: expected folders of runs")
 
 
 def test_the_table_of_a_sweep_on_the_terminal(command, tmp_path):

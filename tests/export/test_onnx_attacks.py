@@ -15,6 +15,7 @@ from brainbrr.export import onnx_file
 from brainbrr.export.load import load_detector
 from brainbrr.export.onnx_detector import INPUTS, METADATA_KEY
 from brainbrr.release.untrusted import InvalidDetector
+from brainbrr.signal.window_eeg import WindowEeg
 
 LENGTH = 512
 Change = Callable[[onnx.ModelProto], None]

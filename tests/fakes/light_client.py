@@ -10,8 +10,8 @@ from pathlib import Path
 from brainbrr.sweeps.modal.app import Cloud
 from brainbrr.sweeps.modal.client import ModalPlatform
 from brainbrr.sweeps.modal.ledger import Ledger, Record
-from brainbrr.sweeps.modal.sweep import Job, Sweep
-from brainbrr.sweeps.modal.sweep_job import Cell
+from brainbrr.sweeps.modal.sweep import Sweep
+from brainbrr.sweeps.modal.sweep_job import JobSpec, SweepJob
 
 LIGHT = [sys.executable, str(Path(__file__).with_name("light_job.py"))]
 
@@ -22,20 +22,20 @@ def main(options: dict) -> None:
     cloud = Cloud(gpu=["H100", "A100-80GB"], volumes=volumes, retries=options["retries"])
     jobs = []
     for number, overrides in enumerate(options["jobs"]):
-        cell = Cell(number, "train", tuple(overrides), "code")
-        run_dir = f"{results}/runs/{cell.key}"
+        spec = JobSpec(number, "train", tuple(overrides), "code")
+        run_dir = f"{results}/runs/{spec.key}"
         request = {
             "program": LIGHT, "arguments": ["train", *overrides, f"run_dir={run_dir}"],
             "run_dir": run_dir, "claims": "claims", "volumes": ["brainbrr-runs"],
             "startup_s": options["startup_s"], "attempt_s": options["attempt_s"],
-            "bring_home": ["scores.json", "done.txt"], "bring_home_bytes": 10_000_000,
+            "download": ["scores.json", "done.txt"], "download_bytes": 10_000_000,
         }  # fmt: skip
-        jobs.append(Job(cell, request, options["usd_per_hour"], None, Record(cell.key)))
+        jobs.append(SweepJob(spec, request, options["usd_per_hour"], Record(spec.key)))
     sweep = Sweep(ModalPlatform(cloud), Ledger(options["ledger"]), options["max_usd"], poll_s=0.05)
     jobs = sweep.send(jobs)
     print("sent", flush=True)
     ended = sweep.follow(jobs, lambda _: None)
-    print(json.dumps({job.cell.number: job.state for job in ended}), flush=True)
+    print(json.dumps({job.spec.number: job.state for job in ended}), flush=True)
 
 
 if __name__ == "__main__":

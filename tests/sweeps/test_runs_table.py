@@ -8,11 +8,12 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from brainbrr.errors import NotFound
 from brainbrr.reporting.scoreboard import Measure
 from brainbrr.sweeps.importance import importances
 from brainbrr.sweeps.page import sweep_columns, write_sweep_csv, write_sweep_page
 from brainbrr.sweeps.parallel_coordinates import parallel_coordinates
-from brainbrr.sweeps.runs_table import NoRuns, SweepRun, read_sweep, varied_options
+from brainbrr.sweeps.runs_table import SweepRun, read_sweep, varied_options
 
 METRIC = "szcore.event.subject_mean.f1"
 
@@ -94,9 +95,9 @@ def test_a_sweep_that_came_home_says_what_was_typed_in_its_outcome(tmp_path):
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):
-    with pytest.raises(NoRuns, match="got none"):
+    with pytest.raises(NotFound, match="got none"):
         read_sweep(tmp_path, METRIC)
-    with pytest.raises(NoRuns, match="no such folder"):
+    with pytest.raises(NotFound, match="no such folder"):
         read_sweep(tmp_path / "nowhere", METRIC)
 
 

@@ -1,7 +1,9 @@
-"""Modal's side of a sweep: images by profile, volumes, functions. Only here is `modal` known."""
+"""Modal's side of a sweep: images by profile, volumes, functions."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -9,9 +11,8 @@ import modal
 
 import brainbrr
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.sweeps.modal import container
-from brainbrr.sweeps.modal.cu121 import cu121_image
 
 PACKAGE = Path(brainbrr.__file__).parent
 FUNCTIONS = (
@@ -23,23 +24,39 @@ FUNCTIONS = (
 )
 NOT_CODE = ["**/__pycache__/**", "**/*.pyc"]
 
-
-class UnknownProfile(BrainbrrError):
-    """An image profile that does not exist."""
+CU121_CUDA = "nvidia/cuda:12.1.1-devel-ubuntu22.04"
+PYTHON = "3.11"
+CU121_TORCH = "torch==2.2.2+cu121"
+CU121_INDEX = "https://download.pytorch.org/whl/cu121"
+# The sdists of these versions on PyPI carry no CUDA source, so they are built from their tags.
+CAUSAL_CONV1D = "git+https://github.com/Dao-AILab/causal-conv1d.git@v1.4.0"
+MAMBA = "git+https://github.com/state-spaces/mamba.git@v2.2.2"
+CONSTRAINTS = PACKAGE.parent / "constraints" / "cu121.txt"
+KERNEL_CHECK = Path(__file__).with_name("kernel_check.py")
+# torch 2.2's build tools want the pkg_resources of older setuptools, mamba-ssm 2.2.2 the decoder
+# outputs of older transformers.
+CU121_TOOLS = (
+    "setuptools<70",
+    "packaging",
+    "ninja",
+    "wheel",
+    "einops",
+    "transformers==4.44.2",
+)
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """What every container of an app is made of.
+    """What every container of an app has.
 
     Attributes:
         profile: of the image: `latest` or `cu121`.
-        gpu: types to try in this order; none for a container without GPU.
+        gpu: types to try in this order; empty for a container without GPU.
         cpu: cores.
         memory_gib: memory.
         attempt_h: hours that one attempt may take before it saves and continues in another.
         retries: further attempts, for runs longer than one attempt and machines that fail.
-        max_containers: at most so many jobs at a time; None: as many as the account may.
+        max_containers: jobs at a time; None: as many as the account may.
         volumes: of each its `path` in containers, its `name`, whether to `create` it, and whether
             it is `read_only`.
         bucket: an S3 bucket to mount read-only: `name`, `path` and `secret`, or none.
@@ -61,12 +78,12 @@ class Cloud:
 
 
 def latest_image() -> modal.Image:
-    """Today's stack, with the CUDA kernels that its torch takes."""
+    """Describe the current stack, with the CUDA kernels that its torch takes."""
     return (
-        modal.Image.from_registry("nvidia/cuda:12.8.1-devel-ubuntu22.04", add_python="3.11")
+        modal.Image.from_registry("nvidia/cuda:12.8.1-devel-ubuntu22.04", add_python=PYTHON)
         .apt_install("git", "build-essential", "ninja-build")
         .pip_install("torch>=2.6", "ninja", "packaging", "wheel", "setuptools<82")
-        .pip_install(*requirements(), "lightning>=2.4", "tensorboard>=2.15", "torch-geometric>=2.5")
+        .pip_install(*requirements("train"))
         .pip_install("einops", "triton", "huggingface_hub")
         .env({"MAMBA_SKIP_CUDA_BUILD": "TRUE", "MAMBA_FORCE_BUILD": "TRUE"})
         .run_commands(
@@ -76,28 +93,67 @@ def latest_image() -> modal.Image:
     )
 
 
-def requirements() -> list[str]:
-    """What the package itself needs, without torch, which every image chooses itself."""
+def requirements(*extras: str) -> list[str]:
+    """List what the installed package and some of its extras require, without torch, which every
+    image pins itself."""
+    lines = [line.partition(";") for line in metadata.requires("brainbrr") or ()]
+    of_extra = [(text.strip(), re.search(r"extra == .(\w+)", marker)) for text, _, marker in lines]
     return [
-        "numpy>=1.26", "scipy>=1.11", "edfio>=0.4.6", "mne>=1.7", "hydra-core>=1.3.6,<1.5",
-        "omegaconf>=2.3", "safetensors>=0.4", "rich>=13", "pyyaml>=6",
-    ]  # fmt: skip
+        text
+        for text, extra in of_extra
+        if (extra is None or extra[1] in extras) and not re.match(r"torch\b(?!-)", text)
+    ]
+
+
+def cu121_image() -> modal.Image:
+    """Describe the pinned CUDA 12.1 stack: torch 2.2.2 with mamba-ssm 2.2.2, kernels included.
+
+    Each step comes after what it needs: torch before the kernels compiled against it, and last a
+    check on a GPU that fails the build.
+    """
+    base = (
+        modal.Image.from_registry(CU121_CUDA, add_python=PYTHON)
+        .apt_install("git", "build-essential")
+        .pip_install(CU121_TORCH, "numpy<2", extra_index_url=CU121_INDEX)
+        .add_local_file(CONSTRAINTS, "/opt/cu121.txt", copy=True)
+        .run_commands("pip install --no-deps -r /opt/cu121.txt")
+        .pip_install(*CU121_TOOLS)
+        # Earlier steps may have pulled in others; the kernels are built for this torch and numpy.
+        .run_commands(
+            f"pip install --force-reinstall --no-deps '{CU121_TORCH}' 'numpy==1.26.4'"
+            f" --extra-index-url {CU121_INDEX}"
+        )
+    )
+    return (
+        base.env(
+            {
+                "CAUSAL_CONV1D_FORCE_BUILD": "TRUE",
+                "MAMBA_FORCE_BUILD": "TRUE",
+                "TORCH_CUDA_ARCH_LIST": "8.0;8.6;8.9;9.0",
+                "MAX_JOBS": "8",
+            }
+        )
+        .run_commands(f"pip install --no-build-isolation --no-deps {CAUSAL_CONV1D}")
+        .run_commands(f"pip install --no-build-isolation --no-deps {MAMBA}")
+        .add_local_file(KERNEL_CHECK, "/opt/kernel_check.py", copy=True)
+        .run_commands("python /opt/kernel_check.py", gpu="L4")
+    )
 
 
 PROFILES: dict[str, Callable[[], modal.Image]] = {"latest": latest_image, "cu121": cu121_image}
 
 
 def image(profile: str) -> modal.Image:
-    """The image of a profile with this checkout's code on top.
+    """Describe the image of a profile with this checkout's code on top.
 
     Raises:
-        UnknownProfile: there is none of that name.
+        InvalidOption: no such profile.
     """
     if profile not in PROFILES:
-        raise UnknownProfile(
+        raise InvalidOption(
             f"a profile of {', '.join(PROFILES)}", profile, "Correct hydra.launcher.profile."
         )
-    # Code comes last: a change of it costs an upload, never a build.
+    # Code comes last: changing it costs an upload, never a build.
     return (
         PROFILES[profile]()
         .add_local_dir(PACKAGE, "/root/brainbrr", ignore=NOT_CODE)
@@ -106,27 +162,27 @@ def image(profile: str) -> modal.Image:
 
 
 def mounts(cloud: Cloud) -> dict[str | PurePosixPath, Any]:
-    """Volumes and the bucket by the path where containers see them."""
-    found: dict[str | PurePosixPath, Any] = {}
+    """Return volumes and the bucket by the path where containers see them."""
+    mounted: dict[str | PurePosixPath, Any] = {}
     for each in cloud.volumes:
         create = bool(each.get("create"))
         volume = modal.Volume.from_name(each["name"], create_if_missing=create)
-        found[each["path"]] = volume.read_only() if each.get("read_only") else volume
+        mounted[each["path"]] = volume.read_only() if each.get("read_only") else volume
     if cloud.bucket is not None:
         secret = cloud.bucket.get("secret")
-        found[cloud.bucket["path"]] = modal.CloudBucketMount(
+        mounted[cloud.bucket["path"]] = modal.CloudBucketMount(
             bucket_name=cloud.bucket["name"],
             secret=None if secret is None else modal.Secret.from_name(secret),
             read_only=True,
         )
-    return found
+    return mounted
 
 
 def build_app(cloud: Cloud, name: str = "brainbrr") -> tuple[modal.App, dict[str, Any]]:
-    """The app and its functions, by the command that each of them runs.
+    """Make the app and its functions, by the command that each of them runs.
 
     Raises:
-        UnknownProfile: no such image.
+        InvalidOption: no such image profile.
     """
     app = modal.App(name, include_source=False)
     make = app.function(
@@ -139,7 +195,7 @@ def build_app(cloud: Cloud, name: str = "brainbrr") -> tuple[modal.App, dict[str
             max_retries=cloud.retries, initial_delay=1.0, backoff_coefficient=1.0
         ),
         max_containers=cloud.max_containers,
-        scaledown_window=2,  # an idle GPU is billed as a busy one
+        scaledown_window=2,  # an idle GPU is billed like a busy one
         volumes=mounts(cloud),
         secrets=[modal.Secret.from_name(name) for name in cloud.secrets],
         region=cloud.region,

@@ -1,4 +1,4 @@
-"""Modal as a platform for sweeps, and what is looked at before anything is sent there."""
+"""Modal as a platform for sweeps, and what is checked before anything is sent there."""
 
 import logging
 import sys
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import modal
+from modal.config import config
 from modal.exception import (
     AuthError,
     ConnectionError,
@@ -17,29 +18,18 @@ from modal.exception import (
     OutputExpiredError,
 )
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import NotFound, Unavailable
 from brainbrr.sweeps.modal.app import Cloud, build_app
-from brainbrr.sweeps.modal.platform import Outcome
+from brainbrr.sweeps.modal.sweep_job import CallResult
 
 log = logging.getLogger(__name__)
 
 UNTIL_LATER = (TimeoutError, modal.exception.TimeoutError, ConnectionError)
 
 
-class NoToken(BrainbrrError):
-    """Modal does not know who asks."""
-
-
-class MissingVolume(BrainbrrError):
-    """A volume that does not exist and is not to be made."""
-
-
-class MissingSecret(BrainbrrError):
-    """A secret that does not exist."""
-
-
-class CorpusMissing(BrainbrrError):
-    """A corpus that containers would not find."""
+def has_token() -> bool:
+    """Check for a configured Modal token, in a file or in the environment, without using it."""
+    return bool(config.get("token_id"))
 
 
 class Running:
@@ -50,7 +40,7 @@ class Running:
         self._functions = functions
 
     def spawn(self, command: str, request: Mapping[str, Any]) -> str:
-        """Send a job; the id of its call."""
+        """Send a job; return the id of its call."""
         return str(self._functions[command].spawn(dict(request)).object_id)
 
 
@@ -58,7 +48,7 @@ class ModalPlatform:
     """Jobs as spawned calls of a detached app: they outlive this process.
 
     Args:
-        cloud: what containers are made of.
+        cloud: what containers have.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -69,28 +59,28 @@ class ModalPlatform:
         """Build the image, upload the code, and take jobs while the block runs."""
         app, functions = build_app(self.cloud)
         log.info("Building the image if it is new, and uploading the code")
-        # On a terminal a build's progress is shown; elsewhere leaving would wait for log lines.
-        watched = modal.enable_output() if sys.stdout.isatty() else nullcontext()
-        with watched, app.run(detach=True):
+        # A terminal shows the build's progress. Without one, leaving would wait for log lines.
+        progress = modal.enable_output() if sys.stdout.isatty() else nullcontext()
+        with progress, app.run(detach=True):
             yield Running(app, functions)
 
-    def poll(self, call_id: str) -> Outcome | None:
-        """How a call ended, or None while it has not, or while Modal cannot be reached."""
+    def poll(self, call_id: str) -> CallResult | None:
+        """Return how a call ended, or None until it has, or if Modal cannot be reached."""
         try:
             value = modal.FunctionCall.from_id(call_id).get(timeout=0)
         except FunctionTimeoutError as error:
-            return Outcome("timed_out", detail=str(error))
+            return CallResult("timed_out", detail=str(error))
         except UNTIL_LATER:
             return None
         except (OutputExpiredError, NotFoundError) as error:
-            return Outcome("expired", detail=f"{type(error).__name__}: {error}")
+            return CallResult("expired", detail=f"{type(error).__name__}: {error}")
         except InputCancellation:
-            return Outcome("cancelled", detail="The call was cancelled.")
+            return CallResult("cancelled", detail="The call was cancelled.")
         except Exception as error:  # noqa: BLE001 - whatever the container raised comes out here
             cancelled = "cancelled" in str(error).lower() or "terminated" in str(error).lower()
             state = "cancelled" if cancelled else "crashed"
-            return Outcome(state, detail=f"{type(error).__name__}: {error}")
-        return Outcome(
+            return CallResult(state, detail=f"{type(error).__name__}: {error}")
+        return CallResult(
             value["state"],
             value.get("seconds", 0.0),
             value.get("exit_code"),
@@ -105,26 +95,29 @@ class ModalPlatform:
         modal.FunctionCall.from_id(call_id).cancel()
 
     def check(self, folders: Iterable[str]) -> None:
-        """Look at everything that a job would miss, before anything is built or sent.
+        """Check for everything that a job needs, before anything is built or sent.
 
         Args:
             folders: corpora, as containers see them.
 
         Raises:
-            NoToken, MissingVolume, MissingSecret, CorpusMissing: by name, with the remedy.
+            Unavailable: no token is configured, or Modal refuses it.
+            NotFound: a volume, secret or corpus.
         """
         try:
             modal.Client.from_env().hello()
         except AuthError as error:
-            raise NoToken("a Modal token", str(error), "Run `modal token new`.") from error
+            raise Unavailable(
+                f"no Modal token configured ({error})", "Run `modal token new`."
+            ) from error
         for each in self.cloud.volumes:
             self._check_volume(each)
         for name in self.cloud.secrets:
             try:
                 modal.Secret.from_name(name).hydrate()
             except NotFoundError as error:
-                raise MissingSecret(
-                    f"a secret {name}", str(error), f"`modal secret create {name} KEY=VALUE`."
+                raise NotFound(
+                    f"no Modal secret {name} ({error})", f"`modal secret create {name} KEY=VALUE`."
                 ) from error
         for folder in folders:
             self._check_corpus(PurePosixPath(folder))
@@ -134,32 +127,31 @@ class ModalPlatform:
             create = bool(each.get("create"))
             modal.Volume.from_name(each["name"], create_if_missing=create).hydrate()
         except NotFoundError as error:
-            raise MissingVolume(
-                f"a volume {each['name']} for {each['path']}",
-                str(error),
+            raise NotFound(
+                f"no Modal volume {each['name']} for {each['path']} ({error})",
                 f"`modal volume create {each['name']}`, or correct hydra.launcher.volumes.",
             ) from error
 
     def _check_corpus(self, folder: PurePosixPath) -> None:
         bucket = self.cloud.bucket
         if bucket is not None and folder.is_relative_to(bucket["path"]):
-            log.info("%s lies in the bucket %s and is not looked at", folder, bucket["name"])
+            log.info("%s is in the bucket %s and is not checked", folder, bucket["name"])
             return
-        holding = [each for each in self.cloud.volumes if folder.is_relative_to(each["path"])]
-        if not holding:
-            raise CorpusMissing(
+        volumes = [each for each in self.cloud.volumes if folder.is_relative_to(each["path"])]
+        if not volumes:
+            raise NotFound(
                 f"a corpus below {', '.join(each['path'] for each in self.cloud.volumes)}",
                 str(folder),
-                "Say data.root=... as containers see it, or mount its volume there.",
+                "Give data.root=... as containers see it, or mount its volume there.",
             )
-        path, name = max((each["path"], each["name"]) for each in holding)
+        path, name = max((each["path"], each["name"]) for each in volumes)
         inside = "/" + folder.relative_to(path).as_posix().strip(".")
         try:
-            there = next(iter(modal.Volume.from_name(name).listdir(inside)), None)
+            entry = next(iter(modal.Volume.from_name(name).listdir(inside)), None)
         except (NotFoundError, FileNotFoundError):
-            there = None
-        if there is None:
-            raise CorpusMissing(
+            entry = None
+        if entry is None:
+            raise NotFound(
                 f"recordings in {folder}",
                 f"nothing at {inside} on the volume {name}",
                 f"`modal volume put {name} LOCAL_FOLDER {inside}`, or correct data.root.",

@@ -1,6 +1,6 @@
-"""What runs inside a container: the same command as here, as a child that may be asked to save.
+"""What runs inside a container: runs the command as a subprocess that checkpoints on SIGTERM.
 
-Everything is told by the request; nothing but the standard library is imported until it is needed,
+The request holds all that differs between jobs. Only the standard library is imported at the start,
 so that a container is ready soon.
 """
 
@@ -23,7 +23,7 @@ from brainbrr.atomic_io import atomic_write
 
 RESULT, USAGE, CONSOLE = "result.json", "usage.json", "console.log"
 SAVED = 75
-"""Exit code of a run that was asked to go and can be resumed."""
+"""Exit code of a run that saved itself on request and can be resumed."""
 GRACE_S = 25.0
 """Modal takes a preempted container away 30 s after its SIGINT."""
 POLL_S = 0.2
@@ -33,12 +33,12 @@ _COUNTED = threading.Event()
 
 
 class Continues(Exception):
-    """The time of one attempt is up and the run is saved: the platform is to run it again."""
+    """The time of one attempt is up and the run is saved: Modal retries a call that raises."""
 
 
 @dataclass
 class Ending:
-    """Why a child was asked to end, if it was, and how it ended."""
+    """Why the subprocess was asked to end, if it was, and how it ended."""
 
     reason: str = ""
     exit_code: int = 0
@@ -61,7 +61,7 @@ def predict(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def prepare(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `brainbrr prepare`, or one share of it."""
+    """Run `brainbrr prepare`, or one shard of it."""
     return run_job(request)
 
 
@@ -73,9 +73,9 @@ def doctor(request: Mapping[str, Any]) -> dict[str, Any]:
 def run_job(request: Mapping[str, Any]) -> dict[str, Any]:
     """Run one job to its end, or as far as this container may.
 
-    A job that another call has claimed is left to it; a job that is finished is told from its
-    folder; a job whose money is spent is not begun. What it used is written beside the run, so that
-    the next container goes on counting.
+    A job that another call has claimed is left to it; the result of a finished job is read from its
+    folder; a job whose budget is spent is not started. The time used is written into the run
+    folder, so that the next container continues counting.
 
     Returns:
         `state`: finished, failed, out_of_budget or duplicate; with `exit_code`, `seconds`, `tail`
@@ -83,11 +83,13 @@ def run_job(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         Continues: the run was saved because the attempt's time was up.
-        KeyboardInterrupt: the run was saved because the container is taken away.
+        KeyboardInterrupt: the run was saved because the container is preempted.
     """
+    # The claim comes first: of two calls that were sent for one attempt, one alone goes further.
     owner = _claimed(request)
     if owner is not None:
         return {"state": "duplicate", "call_id": owner}
+    # A container that was started before another one committed sees the state of that time.
     _each_volume(request, "reload")
     run_dir = Path(request["run_dir"])
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -96,17 +98,19 @@ def run_job(request: Mapping[str, Any]) -> dict[str, Any]:
     before_s = _used_s(run_dir) + request["startup_s"] + _uncounted_s()
     limit_s = min(request["attempt_s"], request["budget_s"] - before_s)
     ending = Ending("budget", SAVED) if limit_s <= 0 else None
-    with _asked_by_signal() as asked:
+    with _noted_signals() as signals:
         try:
             if ending is None:
-                ending = _run(request, run_dir, asked, limit_s, before_s)
+                ending = _run(request, run_dir, signals, limit_s, before_s)
         finally:
             _each_volume(request, "commit")
     out_of_time = ending.reason == "time" and limit_s < request["attempt_s"]
+    # Raising makes Modal run the same input again, in another container. A subprocess that reached
+    # its end in the meantime (exit code 0) has a result instead.
     if ending.exit_code != 0 and ending.reason == "preempted":
         raise KeyboardInterrupt
     if ending.exit_code == SAVED and not ending.reason:
-        raise Continues("asked to save by somebody else")
+        raise Continues("asked to save by another process")
     if ending.exit_code != 0 and ending.reason == "time" and not out_of_time:
         raise Continues(f"saved after {request['attempt_s']:.0f} s")
     state = "failed" if ending.exit_code else "finished"
@@ -126,12 +130,15 @@ def run_job(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(
-    request: Mapping[str, Any], run_dir: Path, asked: list[int], limit_s: float, before_s: float
+    request: Mapping[str, Any], run_dir: Path, signals: list[int], limit_s: float, before_s: float
 ) -> Ending:
-    """The child, watched until it ends; asked to save when its time or its container goes."""
+    """Run the subprocess to its end; ask it to save when its time is up or on preemption."""
     began = time.monotonic()
-    own = {"TRITON_CACHE_DIR": str(run_dir / "triton"), "PYTHONUNBUFFERED": "1"}
-    environment = {**os.environ, **own}
+    environment = {
+        **os.environ,
+        "TRITON_CACHE_DIR": str(run_dir / "triton"),
+        "PYTHONUNBUFFERED": "1",
+    }
     child = subprocess.Popen(
         [*request["program"], *_arguments(request, run_dir)],
         env=environment,
@@ -148,13 +155,13 @@ def _run(
     try:
         while child.poll() is None and not ending.reason:
             now = time.monotonic()
-            if asked:
+            if signals:
                 ending.reason = "preempted"
             elif now - began > limit_s:
                 ending.reason = "time"
             elif now - noted > NOTE_S:
                 noted = now
-                # Ahead by one note: should the machine die, nothing it used goes uncounted.
+                # Ahead by one interval: if the machine dies, no time it used goes uncounted.
                 _note_use(run_dir, before_s + now - began + NOTE_S)
             with suppress(subprocess.TimeoutExpired):
                 child.wait(0 if ending.reason else POLL_S)
@@ -168,7 +175,7 @@ def _run(
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, time to save, then SIGKILL to all that it started."""
+    """Send SIGTERM, wait while it saves, then send SIGKILL to its process group."""
     if child.poll() is not None:
         return
     child.send_signal(signal.SIGTERM)
@@ -180,7 +187,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _arguments(request: Mapping[str, Any], run_dir: Path) -> list[str]:
-    """The command, or the one that goes on where a checkpoint lies."""
+    """Return the command's arguments, or those that resume it if there is a checkpoint."""
     arguments = list(request["arguments"])
     if arguments[0] == "train" and (run_dir / "checkpoints" / "last.ckpt").exists():
         return ["train", f"resume={run_dir}"]
@@ -188,10 +195,10 @@ def _arguments(request: Mapping[str, Any], run_dir: Path) -> list[str]:
 
 
 def _copy(child: subprocess.Popen[bytes], path: Path, tail: deque[bytes]) -> None:
-    """The child's words into the container's log, the run folder and the tail."""
+    """Tee the subprocess's output to the container's log, the run folder and the tail."""
     assert child.stdout is not None
-    with child.stdout as words, path.open("ab") as file:
-        for line in words:
+    with child.stdout as output, path.open("ab") as file:
+        for line in output:
             tail.append(line)
             file.write(line)
             file.flush()
@@ -200,26 +207,27 @@ def _copy(child: subprocess.Popen[bytes], path: Path, tail: deque[bytes]) -> Non
 
 
 @contextmanager
-def _asked_by_signal() -> Iterator[list[int]]:
-    """Signals that ask this container to go, noted instead of acted upon."""
-    asked: list[int] = []
+def _noted_signals() -> Iterator[list[int]]:
+    """Collect signals that ask this container to end, instead of acting on them."""
+    signals: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+        signals.append(number)
 
+    # Python delivers signals to the main thread alone, and refuses handlers elsewhere.
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield signals
         return
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _uncounted_s() -> float:
-    """Seconds since this process began, the first time it is asked: imports are billed too."""
+    """Return the seconds since this process began, once: imports are billed too."""
     if _COUNTED.is_set():
         return 0.0
     _COUNTED.set()
@@ -238,9 +246,9 @@ def _note_use(run_dir: Path, seconds: float) -> None:
 
 
 def _files(run_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The small files that go home, and the names of those that are too large to."""
-    files, left_out, room = {}, [], request["bring_home_bytes"]
-    for path in sorted({path for glob in request["bring_home"] for path in run_dir.glob(glob)}):
+    """Return the small files to download, and the names of those that are too large."""
+    files, left_out, room = {}, [], request["download_bytes"]
+    for path in sorted({path for glob in request["download"] for path in run_dir.glob(glob)}):
         name, size = path.relative_to(run_dir).as_posix(), path.stat().st_size
         if size > room:
             left_out.append(name)
@@ -251,21 +259,22 @@ def _files(run_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _claimed(request: Mapping[str, Any]) -> str | None:
-    """The call that has this attempt already, or None where it is ours."""
+    """Return the call that has claimed this attempt, or None if it is this one."""
     if not request["claims"]:
         return None
     import modal
 
-    mine = modal.current_function_call_id()
+    call_id = modal.current_function_call_id()
     claims: Any = modal.Dict.from_name(request["claims"], create_if_missing=True)
-    if claims.put(request["claim"], mine, skip_if_exists=True):
+    if claims.put(request["claim"], call_id, skip_if_exists=True):
         return None
+    # A retry after a preemption is the same call, and finds its own claim.
     owner = str(claims.get(request["claim"]))
-    return None if owner == mine else owner
+    return None if owner == call_id else owner
 
 
 def _each_volume(request: Mapping[str, Any], what: str) -> None:
-    """Commit what was written, or see what others wrote."""
+    """Commit this container's writes, or reload those of others."""
     if not request["volumes"]:
         return
     import modal

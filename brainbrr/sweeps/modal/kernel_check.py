@@ -1,4 +1,4 @@
-"""Do the compiled kernels run, forward and backward? Runs alone, as an image's last build step."""
+"""Check that the compiled kernels run forward and backward. Runs alone, as an image's last step."""
 
 import sys
 
@@ -6,7 +6,7 @@ import torch
 
 
 def main() -> None:
-    """Leave with an error where a kernel does not load, or gives something that is not finite."""
+    """Exit with an error if a kernel does not load, or a gradient is not finite."""
     from causal_conv1d import causal_conv1d_fn
     from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
 

@@ -1,4 +1,4 @@
-"""The ledger of what was sent: one line an event, on disk before anything depends on it."""
+"""The ledger of what was sent: one line per event, on disk before anything depends on it."""
 
 import fcntl
 import json
@@ -10,31 +10,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidFile
 
 log = logging.getLogger(__name__)
 
-OPEN, UNSURE, UNSENT = "sent", "sending", "unsent"
-
-
-class LedgerBroken(BrainbrrError):
-    """A line of the ledger that cannot be read, before its end."""
+OPEN, SUBMITTING, UNSENT = "sent", "sending", "unsent"
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the ledger knows of one cell.
+    """What the ledger knows of one job.
 
     Attributes:
-        cell: its key.
-        state: `unsent`; `sending`, where the client died before it heard; `sent`; or how it ended.
-        attempt: how often it was sent anew after an end, from 0.
+        key: of the job.
+        state: `unsent`; `sending`, if the client died before it got the call's id; `sent`; or how
+            the job ended.
+        attempt: how often it was sent again after an end, from 0.
         call_id: of the call that runs it.
-        reserved_usd: the most that the attempt under way may cost.
+        reserved_usd: the most that the current attempt may cost.
         spent_usd: what ended attempts have cost.
     """
 
-    cell: str
+    key: str
     state: str = UNSENT
     attempt: int = 0
     call_id: str = ""
@@ -45,7 +42,7 @@ class Record:
     @property
     def is_open(self) -> bool:
         """Whether a call may be running."""
-        return self.state in {OPEN, UNSURE}
+        return self.state in {OPEN, SUBMITTING}
 
 
 class Ledger:
@@ -58,14 +55,14 @@ class Ledger:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
-    def append(self, event: str, cell: str, **facts: Any) -> None:
+    def append(self, event: str, key: str, **facts: Any) -> None:
         """Add a line; it is on disk when this returns."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"event": event, "cell": cell, **facts}) + "\n"
+        line = json.dumps({"event": event, "cell": key, **facts}) + "\n"
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             size = os.fstat(handle).st_size
-            # A line that a crash cut short is ended, so that this one stands alone.
+            # Ends a line that a crash cut short, so that this one can be read.
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             os.write(handle, (b"\n" if torn else b"") + line.encode())
             os.fsync(handle)
@@ -73,14 +70,14 @@ class Ledger:
             os.close(handle)
 
     def events(self) -> list[dict[str, Any]]:
-        """Every line that is whole, in order; a line cut short by a crash is left out.
+        """Read the complete lines, in order; skip lines cut short by a crash.
 
         Raises:
-            LedgerBroken: a line that is no event.
+            InvalidFile: a line is not an event.
         """
         if not self.path.exists():
             return []
-        found = []
+        events = []
         for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
             try:
                 event = json.loads(line)
@@ -88,26 +85,25 @@ class Ledger:
                 log.warning("%s, line %d was cut short by a crash", self.path, number)
                 continue
             if not isinstance(event, dict) or not {"event", "cell"} <= event.keys():
-                raise LedgerBroken(
+                raise InvalidFile(
                     "events with a cell",
                     f"line {number} of {self.path}",
                     "Move the file away; finished jobs are found again on the volume.",
                 )
-            found.append(event)
-        return found
+            events.append(event)
+        return events
 
     def records(self) -> dict[str, Record]:
-        """What is known of each cell, by replaying the events."""
-        found: dict[str, Record] = {}
+        """Return what is known of each job, by replaying the events."""
+        records: dict[str, Record] = {}
         for event in self.events():
-            cell = event["cell"]
-            found[cell] = _after(found.get(cell, Record(cell)), event)
-        return found
+            key = event["cell"]
+            records[key] = _after(records.get(key, Record(key)), event)
+        return records
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the ledger against other launches; the operating system drops it with its
-        process."""
+        """Lock the ledger against other launches; the lock ends with its process."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w", encoding="utf-8") as file:
             try:
@@ -120,14 +116,15 @@ class Ledger:
 
 def _after(record: Record, event: dict[str, Any]) -> Record:
     kind = event["event"]
-    if kind == UNSURE:
+    if kind == SUBMITTING:
         return replace(
-            record, state=UNSURE, attempt=event["attempt"], reserved_usd=event["reserved_usd"]
+            record, state=SUBMITTING, attempt=event["attempt"], reserved_usd=event["reserved_usd"]
         )
     if kind == OPEN:
         return replace(record, state=OPEN, call_id=event["call_id"], app_id=event["app_id"])
     if kind == "expired":
         return replace(record, state=kind)
+    # Of two launches that follow one job, only the first one's end counts.
     if record.is_open and kind == "ended":
         return replace(
             record,

@@ -1,81 +1,67 @@
-"""A sweep of jobs: each is sent once, whatever happens to this process, and every result comes
-home."""
+"""A sweep of jobs: each is sent once, whatever happens to this process, and every result is
+downloaded.
+
+A job moves through the ledger as `unsent` -> `sending` -> `sent` -> how it ended. Each step is on
+disk before the next one is taken, so a relaunch after a crash at any point reads off what to do.
+"""
 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
-from brainbrr.errors import BrainbrrError
-from brainbrr.sweeps.modal.ledger import OPEN, UNSENT, UNSURE, Ledger, Record
-from brainbrr.sweeps.modal.platform import Outcome, Platform, Sender
-from brainbrr.sweeps.modal.prices import HOUR_S
-from brainbrr.sweeps.modal.sweep_job import Cell
+from brainbrr.errors import Failed, InUse, InvalidOption
+from brainbrr.sweeps.modal.ledger import OPEN, SUBMITTING, UNSENT, Ledger, Record
+from brainbrr.sweeps.modal.sweep_job import CallResult, SweepJob
 
 log = logging.getLogger(__name__)
 
+HOUR_S = 3600.0
 FINISHED = "finished"
 LOST = {"expired", "cancelled"}
-"""Ends after which a job is sent again without being asked: its folder knows what was done."""
+"""Ends after which a job is sent again unasked: its folder knows what was done."""
 UNMETERED = {"crashed", "timed_out"}
-"""Ends that tell no time: the whole reserve counts as spent."""
+"""Ends that report no time: the whole reserve counts as spent."""
 
 
-class CodeChanged(BrainbrrError):
-    """Jobs of this sweep were sent with other code than there is now."""
+class Sender(Protocol):
+    """A platform that is ready to take jobs."""
+
+    app_id: str
+
+    def spawn(self, command: str, request: Mapping[str, Any]) -> str:
+        """Send a job; return the id of its call, which outlives this process."""
+        ...
 
 
-class OverBudget(BrainbrrError):
-    """The sweep is expected to cost more than it may."""
+class Platform(Protocol):
+    """Where jobs run, as far as a sweep needs to know; Modal is one."""
 
+    def ready(self) -> AbstractContextManager[Sender]:
+        """Make everything that jobs need, and take them while the block runs."""
+        ...
 
-class JobsFailed(BrainbrrError):
-    """Some jobs of a sweep did not finish; the others' results are home."""
+    def poll(self, call_id: str) -> CallResult | None:
+        """Return how a call ended, or None until it has."""
+        ...
 
-
-@dataclass(frozen=True)
-class Job:
-    """A cell on its way.
-
-    Attributes:
-        request: what its container is told, but for what depends on the attempt.
-        usd_per_hour: of the dearest container it may get.
-        expected_hours: of the estimate; None where there is none.
-        record: what the ledger knows.
-        outcome: how it ended; None while it has not.
-    """
-
-    cell: Cell
-    request: Mapping[str, Any]
-    usd_per_hour: float
-    expected_hours: float | None
-    record: Record
-    outcome: Outcome | None = None
-
-    @property
-    def expected_usd(self) -> float:
-        """Cost of the estimate; 0 where there is none."""
-        return (self.expected_hours or 0.0) * self.usd_per_hour
-
-    @property
-    def state(self) -> str:
-        """In one word, for a table."""
-        if self.outcome is not None:
-            return self.outcome.state
-        return "running" if self.record.is_open else self.record.state
+    def cancel(self, call_id: str) -> None:
+        """End a call; its run folder stays."""
+        ...
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """How jobs are sent, followed and brought home.
+    """How jobs are sent, followed and collected.
 
     Attributes:
-        max_usd: the most that all jobs together may cost, former attempts included.
+        max_usd: the most that all jobs together may cost, previous attempts included.
         again: send jobs again that failed.
-        code: `refuse` where code changed since a job was sent, `keep` the results of the former
-            code, or send the jobs of `new` code.
-        poll_s: seconds from one look at the jobs to the next.
+        code: if code changed since a job was sent: `refuse`, `keep` the results of the previous
+            code, or send the jobs of the `new` code.
+        poll_s: seconds between two polls of the jobs.
     """
 
     platform: Platform
@@ -85,35 +71,36 @@ class Sweep:
     code: str = "refuse"
     poll_s: float = 5.0
 
-    def known(self, jobs: Sequence[Job]) -> list[Job]:
-        """The jobs with what the ledger knows of them.
+    def with_records(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
+        """Return the jobs with what the ledger knows of them.
 
         Raises:
-            CodeChanged: it knows some under other code, and `code` does not say what to do.
+            InUse: it knows some under other code, and `code` is `refuse`.
         """
         records = self.ledger.records()
-        former: dict[str, Record] = {}
-        for record in records.values():
-            former[record.cell.rsplit("-", 1)[0]] = record
-        found, changed = [], []
+        # A key is WORK-CODE: the same work under any code, the latest one last.
+        of_work = {each.key.rsplit("-", 1)[0]: each for each in records.values()}
+        recorded, changed = [], []
         for job in jobs:
-            mine, other = records.get(job.cell.key), former.get(job.cell.what)
-            if mine is None and other is not None and self.code != "new":
-                changed.append(job.cell.number)
-                mine = other
-            found.append(replace(job, record=mine or Record(job.cell.key)))
+            record, previous = records.get(job.spec.key), of_work.get(job.spec.work)
+            if record is None and previous is not None and self.code != "new":
+                changed.append(job.spec.number)
+                record = previous
+            recorded.append(replace(job, record=record or Record(job.spec.key)))
         if changed and self.code == "refuse":
             numbers = ", ".join(map(str, changed))
-            raise CodeChanged(
+            raise InUse(
                 "the code that the jobs were sent with",
                 f"other code for {len(changed)} of {len(jobs)} jobs ({numbers})",
-                "sweep.code=keep takes the former code's results, sweep.code=new runs them anew.",
+                "sweep.code=keep takes the previous results, sweep.code=new runs them again.",
             )
-        return found
+        return recorded
 
-    def to_send(self, jobs: Sequence[Job]) -> list[Job]:
-        """Those of the jobs that are to be sent now."""
-        states = {UNSENT, UNSURE, *LOST}
+    def to_send(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
+        """Return those of the jobs that are to be sent."""
+        # SUBMITTING is sent again, under the same claim: if the lost call does exist after all,
+        # one of the two finds the claim taken, ends as a duplicate, and the other is followed.
+        states = {UNSENT, SUBMITTING, *LOST}
         return [
             job
             for job in jobs
@@ -121,143 +108,148 @@ class Sweep:
             or (self.again and not job.record.is_open and job.record.state != FINISHED)
         ]
 
-    def shares_usd(self, jobs: Sequence[Job]) -> float:
-        """What each job that is to be sent may cost at most.
+    def budget_usd(self, jobs: Sequence[SweepJob]) -> float:
+        """Return what each job that is to be sent may cost at most.
 
         Raises:
-            OverBudget: that is less than they are expected to cost.
+            InvalidOption: nothing is left of the cap.
         """
         sending = self.to_send(jobs)
-        names = {job.record.cell for job in sending if job.record.state == UNSURE}
+        # The reserve of a job in SUBMITTING is given to it once more, not twice.
+        resent = {job.record.key for job in sending if job.record.state == SUBMITTING}
         bound = sum(
-            job.record.spent_usd + (0.0 if job.record.cell in names else job.record.reserved_usd)
+            job.record.spent_usd + (0.0 if job.record.key in resent else job.record.reserved_usd)
             for job in jobs
         )
         left = self.max_usd - bound
-        expected = sum(job.expected_usd for job in sending)
-        if sending and (expected > left or left <= 0):
-            raise OverBudget(
+        if sending and left <= 0:
+            raise InvalidOption(
                 f"a sweep within sweep.max_usd={self.max_usd:.2f}",
-                f"{expected:.2f} USD expected for {len(sending)} jobs,"
-                f" {bound:.2f} spent or reserved",
-                "Raise sweep.max_usd, send fewer jobs, or choose cheaper hardware.",
+                f"{len(sending)} jobs to send, {bound:.2f} USD spent or reserved",
+                "Raise sweep.max_usd, or wait until jobs end and free what they do not use.",
             )
         return left / len(sending) if sending else 0.0
 
-    def send(self, jobs: Sequence[Job]) -> list[Job]:
-        """Send what is to be sent; each job once, also beside another launch of the same sweep.
+    def send(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
+        """Send what is to be sent; each job once, even with another launch of the same sweep in
+        progress.
 
         Raises:
-            CodeChanged, OverBudget: before anything is sent.
+            InUse, InvalidOption: before anything is sent.
         """
+        # The lock spans reading and writing: two launches must not both find a job unsent.
         with self.ledger.locked():
-            jobs = self.known(jobs)
-            share_usd = self.shares_usd(jobs)
-            sending = {job.cell.number for job in self.to_send(jobs)}
+            jobs = self.with_records(jobs)
+            budget_usd = self.budget_usd(jobs)
+            sending = {job.spec.number for job in self.to_send(jobs)}
             if not sending:
                 return jobs
             with self.platform.ready() as sender:
                 return [
-                    self._sent(job, share_usd, sender) if job.cell.number in sending else job
+                    self._sent(job, budget_usd, sender) if job.spec.number in sending else job
                     for job in jobs
                 ]
 
-    def _sent(self, job: Job, share_usd: float, sender: Sender) -> Job:
+    def _sent(self, job: SweepJob, share_usd: float, sender: Sender) -> SweepJob:
         record = job.record
-        ended = record.state not in {UNSENT, UNSURE}
+        # Only an attempt that ended gets a further number, and so a claim of its own.
+        ended = record.state not in {UNSENT, SUBMITTING}
         record = replace(
             record,
-            cell=job.cell.key,
+            key=job.spec.key,
             attempt=record.attempt + ended,
             reserved_usd=share_usd,
             app_id=sender.app_id,
         )
-        # A former attempt's time is in the run folder, and its cost is part of the share's bound.
+        # The meter in the run folder includes earlier attempts, so the budget does too.
         budget_usd = share_usd + record.spent_usd
         request = {
             **job.request,
-            "claim": f"{record.cell}/{record.attempt}",
+            "claim": f"{record.key}/{record.attempt}",
             "budget_s": budget_usd / job.usd_per_hour * HOUR_S,
         }
+        # Before the call, so that one whose id never arrives here is known to be possible.
         self.ledger.append(
-            UNSURE,
-            record.cell,
+            SUBMITTING,
+            record.key,
             attempt=record.attempt,
             reserved_usd=share_usd,
-            command=job.cell.command,
-            overrides=list(job.cell.overrides),
+            command=job.spec.command,
+            overrides=list(job.spec.overrides),
             run_dir=job.request["run_dir"],
         )
-        call_id = sender.spawn(job.cell.command, request)
-        self.ledger.append(OPEN, record.cell, call_id=call_id, app_id=sender.app_id)
+        call_id = sender.spawn(job.spec.command, request)
+        self.ledger.append(OPEN, record.key, call_id=call_id, app_id=sender.app_id)
         return replace(job, record=replace(record, state=OPEN, call_id=call_id))
 
-    def follow(self, jobs: Sequence[Job], ended: Callable[[Job], None]) -> list[Job]:
-        """Wait until every job has ended; `ended` sees each as soon as it has."""
+    def follow(self, jobs: Sequence[SweepJob], ended: Callable[[SweepJob], None]) -> list[SweepJob]:
+        """Wait until every job has ended; `ended` gets each as soon as it has."""
         jobs = list(jobs)
         while True:
-            for place, job in enumerate(jobs):
-                if job.outcome is None:
-                    jobs[place] = self._looked(job)
-                    if jobs[place].outcome is not None:
-                        ended(jobs[place])
-            if all(job.outcome is not None for job in jobs):
+            for index, job in enumerate(jobs):
+                if job.result is None:
+                    jobs[index] = self._polled(job)
+                    if jobs[index].result is not None:
+                        ended(jobs[index])
+            if all(job.result is not None for job in jobs):
                 return jobs
             time.sleep(self.poll_s)
 
-    def _looked(self, job: Job) -> Job:
-        """The job after one look at its call."""
-        outcome = self.platform.poll(job.record.call_id)
-        if outcome is None:
+    def _polled(self, job: SweepJob) -> SweepJob:
+        """Return the job after one poll of its call."""
+        result = self.platform.poll(job.record.call_id)
+        if result is None:
             return job
-        if outcome.state == "duplicate":
-            # Another launch sent this job, and its client died or went elsewhere: it is followed.
-            self.ledger.append(OPEN, job.record.cell, call_id=outcome.call_id, app_id="")
-            return replace(job, record=replace(job.record, call_id=outcome.call_id))
+        if result.state == "duplicate":
+            # Another call has the claim: its client died before noting the id. Follow that call.
+            self.ledger.append(OPEN, job.record.key, call_id=result.call_id, app_id="")
+            return replace(job, record=replace(job.record, call_id=result.call_id))
         if not job.record.is_open:
-            return self._remembered(job, outcome)
-        usd = max(outcome.seconds / HOUR_S * job.usd_per_hour - job.record.spent_usd, 0.0)
-        if outcome.state in UNMETERED:
+            return self._ended_before(job, result)
+        usd = max(result.seconds / HOUR_S * job.usd_per_hour - job.record.spent_usd, 0.0)
+        if result.state in UNMETERED:
             usd = job.record.reserved_usd
         with self.ledger.locked():
-            now = self.ledger.records()[job.record.cell]
-            if now.is_open and now.call_id == job.record.call_id:
+            # Another launch may have noted this end, or sent the job again: count it once.
+            current = self.ledger.records()[job.record.key]
+            if current.is_open and current.call_id == job.record.call_id:
                 self.ledger.append(
                     "ended",
-                    job.record.cell,
+                    job.record.key,
                     call_id=job.record.call_id,
-                    state=outcome.state,
+                    state=result.state,
                     usd=usd,
-                    seconds=outcome.seconds,
+                    seconds=result.seconds,
                 )
-            record = self.ledger.records()[job.record.cell]
-        return replace(job, record=record, outcome=outcome)
+            record = self.ledger.records()[job.record.key]
+        return replace(job, record=record, result=result)
 
-    def _remembered(self, job: Job, outcome: Outcome) -> Job:
-        """A job that ended in a former launch: its result again, if it is still to be had."""
+    def _ended_before(self, job: SweepJob, result: CallResult) -> SweepJob:
+        """Return a job that ended in an earlier launch with its result, unless Modal dropped it."""
         record = job.record
-        if outcome.state == "expired":
-            self.ledger.append("expired", record.cell, call_id=record.call_id)
+        if result.state == "expired":
+            # The next launch sends it again; the container finds it finished in its folder.
+            self.ledger.append("expired", record.key, call_id=record.call_id)
             record = replace(record, state="expired")
-        return replace(job, record=record, outcome=outcome)
+        return replace(job, record=record, result=result)
 
-    def cancel(self, jobs: Sequence[Job]) -> list[Job]:
+    def cancel(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
         """End every call of these jobs that may be running."""
-        jobs = self.known(jobs)
+        jobs = self.with_records(jobs)
         for job in jobs:
             if job.record.is_open and job.record.call_id:
                 self.platform.cancel(job.record.call_id)
         return jobs
 
 
-def failures(jobs: Sequence[Job]) -> JobsFailed | None:
-    """The error that names the jobs which did not finish, or None where all did."""
+def failures(jobs: Sequence[SweepJob]) -> Failed | None:
+    """Return the error that names the jobs which did not finish, or None if all did."""
     failed = [job for job in jobs if job.state != FINISHED]
     if not failed:
         return None
-    told = "; ".join(f"job {job.cell.number} {job.state}" for job in failed)
-    return JobsFailed(
+    names = "; ".join(f"job {job.spec.number} {job.state}" for job in failed)
+    return Failed(
         f"{len(jobs)} finished jobs",
-        f"{len(jobs) - len(failed)} ({told})",
-        "See log.txt in their folders; the same command with sweep.again=true sends them anew.",
+        f"{len(jobs) - len(failed)} ({names})",
+        "See log.txt in their folders; the same command with sweep.again=true sends them again.",
     )

@@ -1,18 +1,21 @@
-"""One job of a sweep, known by what it would run: its overrides and the code."""
+"""One job of a sweep: what it runs, by which key it is known, what it costs, how it ended."""
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from brainbrr.sweeps.modal.ledger import Record
 
 LOCAL_ONLY = ("sweep.", "dry_run=", "run_dir=", "output=", "hydra.", "hydra/")
-"""Overrides that steer the sweep from here, or name a place here, and mean nothing to a job."""
+"""Overrides that steer the sweep from here, or name a path here, and mean nothing to a job."""
 CODE = ("*.py", "*.c", "*.h", "*.yaml", "*.json")
 
 
 @dataclass(frozen=True)
-class Cell:
+class JobSpec:
     """One command with its overrides.
 
     Attributes:
@@ -28,34 +31,80 @@ class Cell:
     code: str
 
     @property
-    def what(self) -> str:
-        """Digest of command and overrides, in whatever order they were typed."""
+    def work(self) -> str:
+        """Digest of command and overrides, in any order."""
         return digest([self.command, *sorted(self.overrides)])
 
     @property
     def key(self) -> str:
         """Name of the job in the ledger and of its run folder."""
-        return f"{self.what}-{self.code}"
+        return f"{self.work}-{self.code}"
+
+
+@dataclass(frozen=True)
+class CallResult:
+    """How a call ended.
+
+    Attributes:
+        state: a name of `brainbrr.sweeps.outcome.State`, or `duplicate`.
+        seconds: of a container's time, over all its attempts.
+        detail: the last lines of output, or the error.
+        call_id: of the call that has the job, if this one was a duplicate.
+        files: small files of the run folder, by name.
+        left_out: files of the run folder that were too large.
+    """
+
+    state: str
+    seconds: float = 0.0
+    exit_code: int | None = None
+    detail: str = ""
+    call_id: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """A job on its way.
+
+    Attributes:
+        request: what its container gets, except what depends on the attempt.
+        usd_per_hour: of the most expensive container it may get.
+        record: what the ledger knows.
+        result: how it ended; None until it has.
+    """
+
+    spec: JobSpec
+    request: Mapping[str, Any]
+    usd_per_hour: float
+    record: Record
+    result: CallResult | None = None
+
+    @property
+    def state(self) -> str:
+        """In one word, for a table."""
+        if self.result is not None:
+            return self.result.state
+        return "running" if self.record.is_open else self.record.state
 
 
 def job_overrides(overrides: Iterable[str]) -> tuple[str, ...]:
-    """Those overrides of a sweep's job that the job itself is to see."""
+    """Return those overrides of a sweep's job that the job itself gets."""
     return tuple(text for text in overrides if not text.lstrip("+~").startswith(LOCAL_ONLY))
 
 
 def code_digest(folders: Iterable[Path]) -> str:
-    """Of every file that decides what a job computes, by name and content; how jobs are launched
-    does not."""
-    found = hashlib.sha256()
+    """Digest every file that decides what a job computes, by name and content; how jobs are
+    launched does not."""
+    total = hashlib.sha256()
     for folder in folders:
-        found_here = {file for pattern in CODE for file in folder.rglob(pattern)}
-        files = {file for file in found_here if "launcher" not in file.parts}
-        for file in sorted(files):
+        files = {file for pattern in CODE for file in folder.rglob(pattern)}
+        for file in sorted(file for file in files if "launcher" not in file.parts):
             name = file.relative_to(folder.parent).as_posix()
-            found.update(digest([name]).encode() + hashlib.sha256(file.read_bytes()).digest())
-    return found.hexdigest()[:10]
+            total.update(digest([name]).encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:10]
 
 
 def digest(content: list[str]) -> str:
-    """A short name for a list of texts."""
+    """Return a short name for a list of texts."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -1,12 +1,11 @@
-"""Ends a run early whose course is worse than that of the other runs of its search."""
+"""Ends a run early if its search gives it up after a validation."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from lightning import Callback
 
 from brainbrr.errors import BrainbrrError
-from brainbrr.training.study import journal_storage, make_pruner, optuna
 
 
 class RunPruned(BrainbrrError):
@@ -14,30 +13,19 @@ class RunPruned(BrainbrrError):
 
 
 class Pruning(Callback):
-    """Reports each validation to the search's study and asks it whether to go on.
+    """Reports each validation and ends the run if the answer is to prune it.
 
     Args:
-        journal: the study's file, which this process must reach.
-        study: its name.
-        trial: number of this run in it.
-        pruner: `{name, ...}`, as for the search itself; None only reports.
+        is_hopeless: takes the metric's value and the epoch; whether to end the run.
         monitor: the metric to report; higher is better.
     """
 
-    def __init__(
-        self,
-        journal: str | Path,
-        study: str,
-        trial: int,
-        monitor: str,
-        pruner: dict[str, Any] | None = None,
-    ) -> None:
-        self.journal, self.study, self.number = Path(journal), study, trial
-        self.monitor, self.pruner = monitor, pruner
+    def __init__(self, is_hopeless: Callable[[float, int], bool], monitor: str) -> None:
+        self.is_hopeless, self.monitor = is_hopeless, monitor
         self._seen_step = -1.0
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """After a validation: report, and end the run where the pruner says so.
+        """Report a validation, and end the run if the search gives it up.
 
         Raises:
             RunPruned: in every process of the run.
@@ -47,22 +35,11 @@ class Pruning(Callback):
             return
         self._seen_step = step
         value, epoch = float(trainer.callback_metrics[self.monitor]), trainer.current_epoch + 1
-        hopeless = trainer.is_global_zero and self._hopeless(value, epoch)
+        # Rank 0 alone reports; the others must leave the loop at the same step as it does.
+        hopeless = trainer.is_global_zero and self.is_hopeless(value, epoch)
         if trainer.strategy.reduce_boolean_decision(hopeless, all=False):
             raise RunPruned(
                 f"{self.monitor} in keeping with the search's other runs",
                 f"{value:.4g} after epoch {epoch}",
-                "The search goes on without this run.",
+                "The search continues without this run.",
             )
-
-    def _hopeless(self, value: float, epoch: int) -> bool:
-        storage = journal_storage(self.journal)
-        study = optuna().load_study(
-            study_name=self.study, storage=storage, pruner=make_pruner(self.pruner)
-        )
-        known = next(trial for trial in study.get_trials() if trial.number == self.number)
-        trial = optuna().trial.Trial(study, known._trial_id)
-        # A run that was resumed meets epochs again that it has already reported.
-        if epoch not in known.intermediate_values:
-            trial.report(value, epoch)
-        return bool(trial.should_prune())

@@ -26,8 +26,8 @@ def request_of(tmp_path, monkeypatch):
         return {
             "program": LIGHT, "arguments": ["train", *arguments, f"run_dir={run_dir}"],
             "run_dir": run_dir, "claims": "", "claim": "", "volumes": [], "startup_s": 0.0,
-            "attempt_s": 60.0, "budget_s": 60.0, "bring_home": ["*.json", "done.txt"],
-            "bring_home_bytes": 1000,
+            "attempt_s": 60.0, "budget_s": 60.0, "download": ["*.json", "done.txt"],
+            "download_bytes": 1000,
         } | changes  # fmt: skip
 
     return make
@@ -124,7 +124,7 @@ def test_a_container_s_own_start_is_counted_once(monkeypatch):
 
 def test_one_that_saves_itself_without_being_asked_is_run_again(request_of):
     program = [sys.executable, "-c", "raise SystemExit(75)"]
-    with pytest.raises(Continues, match="asked to save by somebody else"):
+    with pytest.raises(Continues, match="asked to save by another process"):
         run_job(request_of(program=program))
 
 
@@ -139,6 +139,6 @@ def test_a_job_that_does_not_save_is_killed_with_all_it_started(request_of, monk
 
 
 def test_large_files_stay_and_are_named(request_of):
-    result = run_job(request_of("steps=1", "step_s=0.01", bring_home_bytes=6))
+    result = run_job(request_of("steps=1", "step_s=0.01", download_bytes=6))
     assert result["files"] == {"done.txt": b"done\n"}
     assert "scores.json" in result["left_out"]

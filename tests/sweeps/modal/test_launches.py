@@ -48,7 +48,7 @@ def test_jobs_outlive_the_laptop_and_the_same_command_comes_back_to_them(laptop,
     print(f"the client ended with {client.returncode}:\n{said}")
     if number == signal.SIGINT:
         assert client.returncode == 130
-        assert "The jobs go on without this computer" in said and "sweep.cancel=true" in said
+        assert "The jobs continue without this computer" in said and "sweep.cancel=true" in said
         assert "modal app stop ap-" in said
     assert {record.state for record in records(laptop).values()} == {"sent"}
     code, said = laptop.run(*command)
@@ -83,7 +83,12 @@ def test_changed_code_is_told_before_anything_is_sent(laptop, plane):
         event["cell"] = event["cell"].split("-")[0] + "-otherother"
     ledger.write_text("".join(json.dumps(event) + "\n" for event in former))
     code, said = laptop.run(*command)
-    assert code == 2 and "CodeChanged" in said and "sweep.code=keep" in said
+    assert (
+        code == 2
+        and "InUse" in said
+        and "other code for 1 of 1 jobs" in said
+        and "sweep.code=keep" in said
+    )
     code, said = laptop.run(*command, "sweep.code=keep")
     assert code == 0 and plane.count("FunctionMap") == 1, said
     code, said = laptop.run(*command, "sweep.code=new")
@@ -94,17 +99,17 @@ def test_changed_code_is_told_before_anything_is_sent(laptop, plane):
 def test_what_containers_would_miss_is_told_before_anything_is_sent(laptop, plane):
     command = laptop.light("train", CPU, "seed=1")
     code, said = laptop.run(*command, "data=chbmit")
-    assert code == 2 and "CorpusMissing" in said and "modal volume put brainbrr-corpora" in said
+    assert code == 2 and "NotFound" in said and "modal volume put brainbrr-corpora" in said
     code, said = laptop.run(*command, "data.root=/elsewhere")
-    assert code == 2 and "CorpusMissing" in said and "data.root=" in said
+    assert code == 2 and "NotFound" in said and "data.root=" in said
     code, said = laptop.run(*command, "hydra.launcher.secrets=[wandb]")
-    assert code == 2 and "MissingSecret" in said and "modal secret create wandb" in said
+    assert code == 2 and "NotFound" in said and "modal secret create wandb" in said
     del plane.world.volumes["vo-brainbrr-corpora"]
     code, said = laptop.run(*command)
-    assert code == 2 and "MissingVolume" in said and "modal volume create brainbrr-corpora" in said
+    assert code == 2 and "NotFound" in said and "modal volume create brainbrr-corpora" in said
     plane.world.tokens.clear()
     code, said = laptop.run(*command)
-    assert code == 2 and "NoToken" in said
+    assert code == 2 and "no Modal token configured" in said
     assert plane.count("AppCreate") == 0 and plane.count("FunctionMap") == 0
 
 

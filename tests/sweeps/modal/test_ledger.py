@@ -5,12 +5,13 @@ import sys
 
 import pytest
 
-from brainbrr.sweeps.modal.ledger import Ledger, LedgerBroken, Record
+from brainbrr.errors import InvalidFile
+from brainbrr.sweeps.modal.ledger import Ledger, Record
 
 
-def sent(ledger, cell="a", attempt=0, call="fc-1", reserved=2.0):
-    ledger.append("sending", cell, attempt=attempt, reserved_usd=reserved)
-    ledger.append("sent", cell, call_id=call, app_id="ap-1")
+def sent(ledger, key="a", attempt=0, call="fc-1", reserved=2.0):
+    ledger.append("sending", key, attempt=attempt, reserved_usd=reserved)
+    ledger.append("sent", key, call_id=call, app_id="ap-1")
 
 
 def test_replaying_gives_what_is_known(tmp_path):
@@ -55,7 +56,7 @@ def test_a_line_cut_short_by_a_crash_costs_that_line_alone(tmp_path, cut, caplog
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path):
     (tmp_path / "ledger.jsonl").write_text("[1]\n")
-    with pytest.raises(LedgerBroken, match=r"line 1 of .*ledger\.jsonl.*found again"):
+    with pytest.raises(InvalidFile, match=r"line 1 of .*ledger\.jsonl.*found again"):
         Ledger(tmp_path / "ledger.jsonl").events()
 
 

@@ -2,32 +2,47 @@ import json
 
 import pytest
 
-from brainbrr.sweeps.modal.platform import Outcome
-from brainbrr.sweeps.modal.results import bring_home, objective
+from brainbrr.sweeps.modal.ledger import Record
+from brainbrr.sweeps.modal.results import download_results, objective
+from brainbrr.sweeps.modal.sweep_job import CallResult, JobSpec, SweepJob
+from brainbrr.sweeps.outcome import read_outcome
 
 
-def test_files_words_and_end_come_home(tmp_path):
-    outcome = Outcome("finished", 3.5, 0, "words", files={"a/b.tsv": b"x"}, left_out=("c.html",))
-    bring_home(outcome, tmp_path / "0", usd=0.25)
+def ended(result):
+    record = Record("key", "finished", call_id="fc-1", spent_usd=0.25)
+    spec = JobSpec(0, "train", ("lr=1",), "c")
+    return SweepJob(spec, {"run_dir": "/runs/key"}, 1.0, record, result)
+
+
+def test_files_output_and_outcome_are_written(tmp_path):
+    result = CallResult("finished", 3.5, 0, "words", files={"a/b.tsv": b"x"}, left_out=("c.html",))
+    download_results(ended(result), tmp_path / "0")
     assert (tmp_path / "0" / "a" / "b.tsv").read_bytes() == b"x"
     assert (tmp_path / "0" / "log.txt").read_text() == "words"
-    told = json.loads((tmp_path / "0" / "outcome.json").read_text())
-    assert told == {
+    outcome = json.loads((tmp_path / "0" / "outcome.json").read_text())
+    assert outcome == {
         "state": "finished", "exit_code": 0, "seconds": 3.5, "left_out": ["c.html"], "usd": 0.25,
+        "call_id": "fc-1", "run_dir": "/runs/key", "overrides": ["lr=1"], "objective": None,
+        "error": None,
     }  # fmt: skip
+
+
+def test_the_error_of_a_job_is_its_last_line(tmp_path):
+    download_results(ended(CallResult("failed", detail="a\nValueError: x\n")), tmp_path / "0")
+    assert read_outcome(tmp_path / "0").error == "ValueError: x"
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "/tmp/brainbrr-out.txt"])
 def test_no_file_leaves_the_job_s_folder(tmp_path, name):
-    bring_home(Outcome("finished", files={name: b"x"}), tmp_path / "0")
+    download_results(ended(CallResult("finished", files={name: b"x"})), tmp_path / "0")
     assert sorted(path.name for path in tmp_path.rglob("*.txt")) == ["log.txt"]
 
 
 def test_the_objective_is_the_best_metric():
     def of(text):
-        return objective(Outcome("finished", files={"detector/detector.json": text}))
+        return objective(CallResult("finished", files={"detector/detector.json": text}))
 
     assert of(b'{"provenance": {"best_metric": {"val/event_f1": 0.75}}}') == 0.75
     assert of(b'{"provenance": {"best_metric": {"val/event_f1": NaN}}}') is None
     assert of(b'{"provenance": {}}') is None
-    assert objective(Outcome("failed")) is None
+    assert objective(CallResult("failed")) is None

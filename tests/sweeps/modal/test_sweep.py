@@ -4,10 +4,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from brainbrr.errors import Failed, InUse, InvalidOption
 from brainbrr.sweeps.modal.ledger import Ledger, Record
-from brainbrr.sweeps.modal.platform import Outcome
-from brainbrr.sweeps.modal.sweep import CodeChanged, Job, JobsFailed, OverBudget, Sweep, failures
-from brainbrr.sweeps.modal.sweep_job import Cell
+from brainbrr.sweeps.modal.sweep import Sweep, failures
+from brainbrr.sweeps.modal.sweep_job import CallResult, JobSpec, SweepJob
 
 
 class Shelf:
@@ -27,7 +27,7 @@ class Shelf:
         self.calls.append((call_id, command, dict(request)))
         owner = self.claims.setdefault(request["claim"], call_id)
         if owner != call_id:
-            self.ends[call_id] = Outcome("duplicate", call_id=owner)
+            self.ends[call_id] = CallResult("duplicate", call_id=owner)
         if call_id in self.dies:
             raise KeyboardInterrupt
         return call_id
@@ -36,14 +36,13 @@ class Shelf:
         return self.ends.get(call_id)
 
     def cancel(self, call_id):
-        self.ends[call_id] = Outcome("cancelled")
+        self.ends[call_id] = CallResult("cancelled")
 
 
-def jobs(n=2, code="c", hours=1.0, price=1.0):
-    cells = [Cell(number, "train", (f"seed={number}",), code) for number in range(n)]
+def jobs(n=2, code="c", price=1.0):
+    specs = [JobSpec(number, "train", (f"seed={number}",), code) for number in range(n)]
     return [
-        Job(cell, {"run_dir": f"/runs/{cell.key}"}, price, hours, Record(cell.key))
-        for cell in cells
+        SweepJob(spec, {"run_dir": f"/runs/{spec.key}"}, price, Record(spec.key)) for spec in specs
     ]
 
 
@@ -59,7 +58,7 @@ def sweep(tmp_path, shelf):
 
 def end(shelf, *states, seconds=1800.0):
     for number, state in enumerate(states):
-        shelf.ends[f"fc-{number}"] = Outcome(state, seconds)
+        shelf.ends[f"fc-{number}"] = CallResult(state, seconds)
 
 
 def test_each_job_is_sent_once_and_its_result_seen_once(sweep, shelf):
@@ -70,9 +69,9 @@ def test_each_job_is_sent_once_and_its_result_seen_once(sweep, shelf):
     seen = []
     ended = sweep.follow(sent, seen.append)
     assert [job.state for job in ended] == ["finished", "failed"]
-    assert [job.cell.number for job in seen] == [0, 1]
+    assert [job.spec.number for job in seen] == [0, 1]
     assert [job.record.spent_usd for job in ended] == [0.5, 0.5]
-    with pytest.raises(JobsFailed, match=r"2 finished jobs; got 1 \(job 1 failed\).*again=true"):
+    with pytest.raises(Failed, match=r"2 finished jobs; got 1 \(job 1 failed\).*again=true"):
         raise failures(ended)
     assert failures(ended[:1]) is None
 
@@ -134,7 +133,7 @@ def test_a_result_that_expired_is_fetched_from_its_folder_by_a_new_call(sweep, s
 
 def test_changed_code_is_told_and_asks_what_to_do(sweep, shelf):
     sweep.send(jobs(1))
-    with pytest.raises(CodeChanged, match=r"1 of 2 jobs \(0\).*code=keep.*code=new"):
+    with pytest.raises(InUse, match=r"1 of 2 jobs \(0\).*code=keep.*code=new"):
         sweep.send(jobs(2, code="d"))
     assert len(shelf.calls) == 1
     keep = Sweep(shelf, sweep.ledger, 10.0, code="keep")
@@ -146,7 +145,7 @@ def test_changed_code_is_told_and_asks_what_to_do(sweep, shelf):
 def test_the_cap_is_shared_and_held_against_what_is_spent_or_reserved(sweep, shelf):
     sweep.send(jobs(2))
     assert [call[2]["budget_s"] for call in shelf.calls] == [5 * 3600.0] * 2
-    with pytest.raises(OverBudget, match=r"max_usd=10\.00; got 1\.00 USD expected for 1 jobs, 10"):
+    with pytest.raises(InvalidOption, match=r"max_usd=10\.00; got 1 jobs to send, 10\.00 USD"):
         sweep.send(jobs(3))
     end(shelf, "finished", "finished")
     sweep.follow(sweep.send(jobs(2)), lambda _: None)
@@ -154,9 +153,10 @@ def test_the_cap_is_shared_and_held_against_what_is_spent_or_reserved(sweep, she
     assert shelf.calls[2][2]["budget_s"] == 9 * 3600.0
 
 
-def test_a_sweep_expected_to_cost_more_than_it_may_sends_nothing(sweep, shelf):
-    with pytest.raises(OverBudget, match="12.00 USD expected for 2 jobs"):
-        sweep.send(jobs(2, hours=6.0))
+def test_a_sweep_without_a_budget_sends_nothing(shelf, tmp_path):
+    sweep = Sweep(shelf, Ledger(tmp_path / "ledger.jsonl"), max_usd=0.0)
+    with pytest.raises(InvalidOption, match=r"max_usd=0\.00; got 2 jobs to send, 0\.00 USD"):
+        sweep.send(jobs(2))
     assert shelf.calls == [] and sweep.ledger.events() == []
 
 

@@ -1,17 +1,17 @@
-from brainbrr.sweeps.modal.sweep_job import Cell, code_digest, job_overrides
+from brainbrr.sweeps.modal.sweep_job import JobSpec, code_digest, job_overrides
 
 
-def test_a_cell_is_known_by_what_it_runs_in_any_order():
-    one = Cell(0, "train", ("seed=1", "model=v3"), "c")
-    assert one.key == Cell(7, "train", ("model=v3", "seed=1"), "c").key
+def test_a_job_is_known_by_what_it_runs_in_any_order():
+    one = JobSpec(0, "train", ("seed=1", "model=v3"), "c")
+    assert one.key == JobSpec(7, "train", ("model=v3", "seed=1"), "c").key
     others = [
-        Cell(0, "evaluate", ("seed=1", "model=v3"), "c"),
-        Cell(0, "train", ("seed=2", "model=v3"), "c"),
-        Cell(0, "train", ("seed=1", "model=v3", "x=1"), "c"),
-        Cell(0, "train", ("seed=1", "model=v3"), "d"),
+        JobSpec(0, "evaluate", ("seed=1", "model=v3"), "c"),
+        JobSpec(0, "train", ("seed=2", "model=v3"), "c"),
+        JobSpec(0, "train", ("seed=1", "model=v3", "x=1"), "c"),
+        JobSpec(0, "train", ("seed=1", "model=v3"), "d"),
     ]
     assert len({one.key, *(each.key for each in others)}) == 5
-    assert one.what == others[3].what
+    assert one.work == others[3].work
 
 
 def test_what_steers_the_sweep_is_not_the_job():

@@ -1,9 +1,9 @@
-"""A run that falls behind its search's other runs is given up after a validation."""
+"""A run that falls behind its search's other runs is pruned after a validation."""
 
 import pytest
 
-from brainbrr.training.callbacks.pruning import Pruning, RunPruned
-from brainbrr.training.study import drop_torn_line, journal_storage
+from brainbrr.sweeps.study import journal_storage, pruning_callback
+from brainbrr.training.callbacks.pruning import RunPruned
 from tests import tiny_corpus as tiny
 
 optuna = pytest.importorskip("optuna")
@@ -19,7 +19,7 @@ def study(tmp_path):
 
 def pruned_run(tmp_path, rows, cache, trial):
     spec = {"name": "median", "n_startup_trials": 1, "n_warmup_steps": 0}
-    pruning = Pruning(tmp_path / "journal", "s", trial, MONITOR, spec)
+    pruning = pruning_callback(tmp_path / "journal", "s", trial, MONITOR, spec)
     callbacks = tiny.callback_set(tmp_path / "run", MONITOR, pruning=pruning)
     return tiny.run(tmp_path / "run", rows, cache, callbacks=callbacks)
 
@@ -31,8 +31,8 @@ def test_behind_the_others_it_ends(tmp_path, rows, cache, study):
     number = study.ask().number
     with pytest.raises(RunPruned, match="after epoch 1"):
         pruned_run(tmp_path, rows, cache, number)
-    (told,) = study.get_trials()[number].intermediate_values.items()
-    assert told[0] == 1 and 0 <= told[1] <= 1
+    (reported,) = study.get_trials()[number].intermediate_values.items()
+    assert reported[0] == 1 and 0 <= reported[1] <= 1
 
 
 def test_ahead_of_the_others_it_ends_as_usual(tmp_path, rows, cache, study):
@@ -46,11 +46,3 @@ def test_ahead_of_the_others_it_ends_as_usual(tmp_path, rows, cache, study):
     reported = study.get_trials()[trial.number].intermediate_values
     assert reported[1] == 0.5
     assert sorted(reported) == [int(each["epoch"]) for each in result.history]
-
-
-def test_half_a_line_is_dropped_and_whole_ones_stay(tmp_path):
-    path = tmp_path / "journal"
-    assert not drop_torn_line(path)
-    path.write_text('{"a":1}\n{"b":')
-    assert drop_torn_line(path) and not drop_torn_line(path)
-    assert path.read_text() == '{"a":1}\n'

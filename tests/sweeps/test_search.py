@@ -1,27 +1,19 @@
-"""The search asks, launches, tells; killed, it goes on under the same numbers."""
+"""The search asks, launches, reports; killed, it resumes under the same numbers."""
 
 import json
 import subprocess
 import sys
 
 import pytest
-from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
+from rich.console import Console
 
-from brainbrr.cli.outcome import OUTCOME
-from brainbrr.cli.search import (
-    JOURNAL,
-    LOCK,
-    OtherStudy,
-    Search,
-    SearchFailed,
-    SearchOptions,
-    SearchRunning,
-    UnreachableStudy,
-)
+from brainbrr.cli.search_space import search_space
+from brainbrr.errors import Failed, InUse, InvalidOption
 from brainbrr.file_lock import lock
+from brainbrr.sweeps.outcome import OUTCOME
+from brainbrr.sweeps.search import JOURNAL, LOCK, Search, SearchOptions
 from brainbrr.training.callbacks.pruning import RunPruned
-from brainbrr.training.study import OptunaMissing, UnknownSearchPart, make_pruner, make_sampler
 
 optuna = pytest.importorskip("optuna")
 
@@ -36,19 +28,15 @@ class Launcher:
     def __init__(self, ends=None):
         self.ends, self.launched = ends or {}, []
 
-    def launch(self, batch, initial_job_idx):
-        self.launched.append((initial_job_idx, [list(overrides) for overrides in batch]))
-        return [self._job(number, each) for number, each in enumerate(batch, initial_job_idx)]
+    def __call__(self, batch, first):
+        self.launched.append((first, [list(overrides) for overrides in batch]))
+        return [self._result(number, each) for number, each in enumerate(batch, first)]
 
-    def _job(self, number, overrides):
+    def _result(self, number, overrides):
         end = self.ends.get(number)
         if end is Killed:
             raise Killed
-        job = JobReturn()
-        job.status = JobStatus.FAILED if end else JobStatus.COMPLETED
-        x = next(float(each[2:]) for each in overrides if each.startswith("x="))
-        job.return_value = end or x
-        return job
+        return end or next(float(each[2:]) for each in overrides if each.startswith("x="))
 
 
 def search(folder, launcher, *, target="basic", **changes):
@@ -62,7 +50,8 @@ def search(folder, launcher, *, target="basic", **changes):
             "hydra": {"sweep": {"dir": str(folder)}, "launcher": {"_target_": target}},
         }
     )
-    return Search(SearchOptions(**options), config, launcher, ["fixed=1"])
+    space = search_space(options["params"], ["fixed=1"])
+    return Search(SearchOptions(**options), space, config, launcher)
 
 
 def states(study):
@@ -78,7 +67,7 @@ def test_trials_have_the_numbers_of_their_runs(tmp_path):
     assert launcher.launched[0][1][0][0] == "fixed=1"
 
 
-def test_killed_under_way_the_same_trial_goes_on(tmp_path):
+def test_killed_in_progress_the_same_trial_resumes(tmp_path):
     first = Launcher({2: Killed})
     with pytest.raises(Killed):
         search(tmp_path, first).run()
@@ -92,7 +81,7 @@ def test_killed_under_way_the_same_trial_goes_on(tmp_path):
     assert len({trial.params["x"] for trial in study.get_trials()}) == 5
 
 
-def test_a_run_that_ended_before_the_study_was_told_is_not_repeated(tmp_path):
+def test_a_run_that_ended_before_it_was_reported_is_not_repeated(tmp_path):
     with pytest.raises(Killed):
         search(tmp_path, Launcher({1: Killed})).run()
     (tmp_path / "1").mkdir()
@@ -115,7 +104,7 @@ def test_several_at_a_time(tmp_path):
     assert [(first, len(batch)) for first, batch in launcher.launched] == [(0, 3), (3, 2)]
 
 
-def test_each_run_learns_where_its_study_is(tmp_path):
+def test_each_run_gets_the_file_of_its_study(tmp_path):
     launcher = Launcher()
     search(tmp_path, launcher, pruner={"name": "median", "n_warmup_steps": 2}).run()
     text = launcher.launched[1][1][0][-1]
@@ -125,18 +114,18 @@ def test_each_run_learns_where_its_study_is(tmp_path):
 
 def test_failures_in_a_row_end_the_search(tmp_path):
     launcher = Launcher(dict.fromkeys(range(5), ValueError("no")))
-    with pytest.raises(SearchFailed, match="2 that failed one after the other"):
+    with pytest.raises(Failed, match="2 runs failed in a row"):
         search(tmp_path, launcher).run()
     assert len(launcher.launched) == 2
 
 
 def test_another_space_in_the_same_study_is_refused(tmp_path):
     search(tmp_path, Launcher()).run()
-    with pytest.raises(OtherStudy, match="another space"):
+    with pytest.raises(InUse, match="another space"):
         search(tmp_path, Launcher(), params={"x": "interval(0,2)"}).run()
 
 
-def test_two_processes_at_one_study_are_refused(tmp_path):
+def test_a_second_process_at_one_study_is_refused(tmp_path):
     path = tmp_path / LOCK
     # A lock counts between processes only.
 
@@ -149,26 +138,25 @@ def test_two_processes_at_one_study_are_refused(tmp_path):
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline().strip() == "held"
-        with pytest.raises(SearchRunning, match="another one still at it"):
+        with pytest.raises(InUse, match="another process runs the search"):
             search(tmp_path, Launcher()).run()
         other.stdin.close()
     with lock(path, "s", wait=False) as claimed:
         assert claimed == "held"
 
 
-def test_pruning_where_the_study_cannot_be_seen_is_refused(tmp_path):
-    with pytest.raises(UnreachableStudy, match="pruner=null"):
+def test_pruning_is_refused_if_runs_cannot_see_the_study(tmp_path):
+    with pytest.raises(InvalidOption, match="pruner=null"):
         search(tmp_path, Launcher(), target="x.modal_launcher.M", pruner={"name": "median"})
 
 
-def test_without_optuna_the_remedy_is_told(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(OptunaMissing, match=r"pip install .brainbrr\[optuna\]"):
-        search(tmp_path, Launcher())
-
-
-def test_unknown_parts_are_refused():
-    with pytest.raises(UnknownSearchPart, match="a pruner of median"):
-        make_pruner({"name": "medium"})
-    with pytest.raises(UnknownSearchPart, match="values that the sampler tpe takes"):
-        make_sampler({"name": "tpe", "n_startup": 1}, seed=0)
+def test_the_summary_names_the_best_trial_and_how_all_ended(tmp_path):
+    launcher = Launcher({1: RunPruned("a", "b", "c"), 3: ValueError("no")})
+    finished = search(tmp_path, launcher)
+    study = finished.run()
+    console = Console(width=80, record=True)
+    console.print(finished.summary(study), soft_wrap=True)
+    text = console.export_text()
+    assert "5 trials: 3 finished, 1 pruned, 1 failed" in text
+    assert f"trial {study.best_trial.number}: val/m {study.best_value:.4g}" in text
+    assert f"sweep-table {tmp_path}" in text

@@ -3,12 +3,15 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from modal_proto import api_pb2
+from packaging.requirements import Requirement
 
-from brainbrr.sweeps.modal.app import UnknownProfile, image
+from brainbrr.errors import InvalidOption
+from brainbrr.sweeps.modal.app import image, requirements
 
 SEND = """
 import sys
@@ -88,8 +91,22 @@ def test_code_comes_last_as_mounts_and_gpus_fall_back(layers, plane):
     assert function.definition.definition_type == api_pb2.Function.DEFINITION_TYPE_FILE
 
 
+def test_requirements_are_those_of_the_package():
+    root = Path(__file__).parents[3]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    package = [text for text in project["dependencies"] if not text.startswith("torch>")]
+    assert len(package) == len(project["dependencies"]) - 1
+
+    def parsed(lines):
+        return {Requirement(line) for line in lines}
+
+    assert parsed(requirements()) == parsed(package)
+    train = project["optional-dependencies"]["train"]
+    assert parsed(requirements("train")) == parsed([*package, *train])
+
+
 def test_an_unknown_profile_is_refused():
-    with pytest.raises(UnknownProfile, match=r"latest, cu121; got cu999.*hydra\.launcher\.profile"):
+    with pytest.raises(InvalidOption, match=r"latest, cu121; got cu999.*hydra\.launcher\.profile"):
         image("cu999")
 
 
