@@ -1,4 +1,4 @@
-"""Detectors without learning, tuned and scored exactly as the learned one, to stand beside it."""
+"""Non-learned baselines, tuned and scored exactly as the trained detector."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.progress import track
 
 from brainbrr.data.corpora.cache import open_signal
 from brainbrr.data.corpora.manifest import ManifestRow
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.events.detection import detect
 from brainbrr.events.trace import Trace
 from brainbrr.inference.detector import TRACE_RATE_HZ
@@ -26,10 +26,6 @@ BASELINES: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]
 N_THRESHOLDS = 40
 
 
-class UnknownBaseline(BrainbrrError):
-    """A baseline that does not exist."""
-
-
 def score_baselines(
     names: Sequence[str],
     tuning_rows: Sequence[ManifestRow],
@@ -39,22 +35,22 @@ def score_baselines(
     tune: Callable[..., Any],
     score: Callable[..., Scores],
 ) -> dict[str, Scores]:
-    """Scores of each baseline, its thresholds the best on the validation recordings.
+    """Tune each baseline on the validation recordings and return its scores.
 
     Args:
         tuning_rows: validation recordings.
-        scored_rows: recordings of subjects that are neither in training nor in validation.
+        scored_rows: recordings of subjects of neither the training nor the validation split.
         tune: `brainbrr.scoring.tuning.tune` with its settings; its thresholds are replaced by
             quantiles of the baseline's own values.
         score: `brainbrr.scoring.corpus.score_corpus` with its settings.
 
     Raises:
-        UnknownBaseline: a name that is not in `BASELINES`.
+        InvalidOption: a name that is not in `BASELINES`.
     """
     scores = {}
     for name in names:
         if name not in BASELINES:
-            raise UnknownBaseline(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
+            raise InvalidOption(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
         tuning = _traces(name, tuning_rows, cache_folder)
         values = np.concatenate([trace.probability for trace in tuning.values()])
         thresholds = np.unique(np.quantile(values, np.linspace(0.5, 0.999, N_THRESHOLDS)))
@@ -66,10 +62,10 @@ def score_baselines(
             on_thresholds=thresholds.tolist(),
         )
         traces = _traces(name, scored_rows, cache_folder)
-        found = {key: detect(trace, tuned.detection) for key, trace in traces.items()}
+        events = {key: detect(trace, tuned.detection) for key, trace in traces.items()}
         scores[name] = score(
             _references(scored_rows),
-            found,
+            events,
             traces,
             subjects=_subjects(scored_rows),
             detection=tuned.detection,

@@ -32,7 +32,9 @@ RATE_HZ = 256
 def run(cfg: DictConfig) -> None:
     """Measure, show two tables, write the JSON."""
     device = choose_device(cfg.device)
-    apply_settings(**cfg.hardware)
+    apply_settings(
+        mps_memory_fraction=cfg.hardware.mps_memory_fraction, n_threads=cfg.hardware.n_threads
+    )
     network = build(cfg.model).to(device)
     rates = machine_rates(device)
     inputs = {

@@ -1,15 +1,41 @@
-"""`brainbrr evaluate`: predict, score and report on a labelled corpus."""
+"""`brainbrr evaluate`: predict, score and report on a labelled corpus, leaving a folder that any
+other scorer can check."""
 
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import track
 
 from brainbrr.cli.build import build, plain
 from brainbrr.cli.device import choose_device
-from brainbrr.cli.evaluation import about, evaluate_rows
 from brainbrr.cli.terminal import results_console
+from brainbrr.data.corpora.cache import open_signal
+from brainbrr.data.corpora.excerpt import read_excerpt
+from brainbrr.data.corpora.manifest import ManifestRow
+from brainbrr.data.windows.index import require_labels
+from brainbrr.events.annotation import Annotation
+from brainbrr.events.trace import Trace
+from brainbrr.events.trace_file import SUFFIX, save_trace
+from brainbrr.events.tsv import write_tsv
 from brainbrr.export.load import load_detector
+from brainbrr.inference.detector import Annotator
+from brainbrr.inference.event_graph import graph_during
+from brainbrr.reporting.cases import select_cases
+from brainbrr.reporting.published import published_scores
+from brainbrr.reporting.report import write_report
 from brainbrr.reporting.table import answer_table
+from brainbrr.scoring.scores_file import write_scores
+from brainbrr.scoring.summary import Scores
+from brainbrr.training.run_record import code_version
+
+Scorer = Callable[..., Scores]
 
 
 def run(cfg: DictConfig) -> None:
@@ -32,3 +58,158 @@ def run(cfg: DictConfig) -> None:
     console = results_console()
     console.print(answer_table(scores))
     console.print(f"{cfg.output}: report.html, scores.json, reference/, hypothesis/, traces/")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a detector said of recordings whose truth is known; all by recording id.
+
+    Attributes:
+        references: the annotators' events.
+        hypotheses: the detector's events.
+        traces: its probability over time.
+        subjects: whose recording it is.
+    """
+
+    references: Mapping[str, Annotation]
+    hypotheses: Mapping[str, Annotation]
+    traces: Mapping[str, Trace]
+    subjects: Mapping[str, str]
+
+
+def predict_rows(
+    detector: Annotator,
+    rows: Sequence[ManifestRow],
+    cache_folder: Path,
+    *,
+    what: str = "predicting",
+) -> Predictions:
+    """Run a detector over prepared recordings, with a progress bar."""
+    traces = {
+        row.recording_id: trace_row(detector, row, cache_folder)
+        for row in track(rows, what, console=Console(stderr=True))
+    }
+    return Predictions(
+        references={row.recording_id: row.annotation for row in rows},
+        hypotheses={name: detector.events(trace) for name, trace in traces.items()},
+        traces=traces,
+        subjects={row.recording_id: row.subject for row in rows},
+    )
+
+
+def trace_row(detector: Annotator, row: ManifestRow, cache_folder: Path) -> Trace:
+    """A detector's probability over one prepared recording."""
+    return detector.trace_prepared(
+        open_signal(row, cache_folder),
+        observed=row.observed_mask,
+        center_uv=np.asarray(row.center_uv, dtype=np.float32),
+        scale_uv=np.asarray(row.scale_uv, dtype=np.float32),
+        gaps=row.gap_intervals,
+        bad_spans=row.bad_spans,
+    )
+
+
+def write_predictions(predictions: Predictions, rows: Sequence[ManifestRow], output: Path) -> None:
+    """`reference/` and `hypothesis/` TSVs that mirror the corpus's tree, and `traces/`."""
+    for row in rows:
+        name = row.recording_id
+        place = Path(row.source).parent / (
+            Path(row.source).stem.removesuffix("_eeg") + "_events.tsv"
+        )
+        write_tsv(predictions.references[name], output / "reference" / place)
+        write_tsv(predictions.hypotheses[name], output / "hypothesis" / place)
+        save_trace(predictions.traces[name], output / "traces" / f"{name}{SUFFIX}")
+
+
+def evaluate_rows(
+    detector: Annotator,
+    rows: Sequence[ManifestRow],
+    cache_folder: Path,
+    output: Path,
+    *,
+    score: Scorer,
+    baselines: Mapping[str, Scores],
+    about: Mapping[str, Any],
+    n_cases: int,
+) -> Scores:
+    """Predict, score, and leave TSVs, traces, `report.html` and last of all `scores.json`.
+
+    Args:
+        rows: the recordings, which must be labelled.
+        score: `brainbrr.scoring.corpus.score_corpus` with its settings.
+        baselines: scores of other detectors on the same recordings, to stand beside.
+        about: corpus, split, command and what else the report names.
+        n_cases: events of each kind that the report pictures.
+    """
+    require_labels(rows, "scoring")
+    predictions = predict_rows(detector, rows, cache_folder)
+    write_predictions(predictions, rows, output)
+    scores = score(
+        predictions.references,
+        predictions.hypotheses,
+        predictions.traces,
+        subjects=predictions.subjects,
+        detection=detector.detection,
+        calibration=detector.calibration,
+    )
+    row_of = {row.recording_id: row for row in rows}
+    cases = select_cases(
+        predictions.references,
+        predictions.hypotheses,
+        predictions.traces,
+        lambda name, start_s, stop_s: read_excerpt(row_of[name], cache_folder, start_s, stop_s),
+        n_cases,
+        read_adjacency=lambda name, onset_s, offset_s: graph_during(
+            detector, row_of[name], cache_folder, onset_s, offset_s
+        ),
+    )
+    write_report(
+        output / "report.html",
+        title=f"{about['corpus']}, split {about['split']}",
+        scores=scores,
+        cases=cases,
+        provenance=about,
+        notes=substitutions(rows),
+        published=published_scores(about["corpus"], about["split"]),
+        baselines=baselines,
+        alarm_budget=detector.provenance.get("alarm_budget"),
+    )
+    write_scores(dict(baselines), output / "baselines.json")
+    write_scores(scores, output / "scores.json")
+    return scores
+
+
+def substitutions(rows: Sequence[ManifestRow]) -> list[str]:
+    """What preparation replaced or left out in these recordings, one sentence each."""
+    told = []
+    interpolated = [row for row in rows if row.interpolated]
+    if interpolated:
+        names = sorted({name for row in interpolated for name in row.interpolated})
+        told.append(f"{', '.join(names)} interpolated in {len(interpolated)} recordings.")
+    masked = [row for row in rows if not all(row.observed)]
+    if masked:
+        told.append(f"Electrodes absent and masked in {len(masked)} recordings.")
+    bad = sum(len(row.bad_spans) for row in rows)
+    if bad:
+        told.append(f"{bad} spans of single electrodes were marked bad.")
+    gaps = sum(len(row.gaps) for row in rows)
+    if gaps:
+        told.append(f"{gaps} gaps in the recordings; recorded time alone counts in rates.")
+    return told
+
+
+def about(
+    corpus: str, split: str, command: str, configuration: Mapping[str, Any]
+) -> dict[str, object]:
+    """What a reader needs to get the same result again."""
+    code = code_version()
+    text = json.dumps(configuration, sort_keys=True, default=str)
+    return {
+        "corpus": corpus,
+        "split": split,
+        "command": command,
+        "seed": configuration.get("seed"),
+        "version": code["version"],
+        "commit": f"{code['commit']}{' (changed)' if code['dirty'] else ''}",
+        "config_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }

@@ -7,8 +7,7 @@ from rich.table import Table
 
 from brainbrr.atomic_io import open_durable
 from brainbrr.cli.build import build
-from brainbrr.cli.corpus_tables import corpus_tables
-from brainbrr.cli.terminal import results_console
+from brainbrr.cli.terminal import corpus_tables, results_console
 from brainbrr.data.corpora.inspection import Examined, Inspection, inspect_corpus
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.atomic_io import open_durable
+from brainbrr.cli.renamed import REMOVED
 from brainbrr.errors import BrainbrrError
 from brainbrr.training.callbacks.pruning import RunPruned
 
@@ -20,8 +21,8 @@ OUTCOME = "outcome.json"
 CONFIGURATION = "config.yaml"
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 FINISHED, FAILED, PRUNED, UNFINISHED = "finished", "failed", "pruned", "unfinished"
-OWN_KEYS = ("resume", "run_dir")
-"""Options that say where and how a run is started, not what it computes."""
+OWN_KEYS = {"resume", "run_dir", "hardware.meant_for", *REMOVED}
+"""Options that do not change what a run computes."""
 
 
 class OtherRunHere(BrainbrrError):
@@ -101,7 +102,9 @@ def can_go_on(cfg: DictConfig, run_dir: Path) -> bool:
     mine = cfg.copy()
     # Paths inside the run's folder are the folder's, not the configuration's.
     mine.run_dir = str(run_dir)
-    different = _different(_values(stored), _values(mine))
+    different = [
+        name for name in _different(_values(stored), _values(mine)) if name not in OWN_KEYS
+    ]
     if different:
         raise OtherRunHere(
             "an empty run folder, or one of the same configuration",
@@ -114,7 +117,7 @@ def can_go_on(cfg: DictConfig, run_dir: Path) -> bool:
 def _values(cfg: Any) -> dict[str, Any]:
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key not in OWN_KEYS}
+    return {str(key): value for key, value in plain.items()}
 
 
 def _different(stored: Any, mine: Any, prefix: str = "") -> list[str]:

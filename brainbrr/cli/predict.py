@@ -7,8 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from brainbrr.cli.device import choose_device, use_threads
-from brainbrr.cli.eeg_progress import eeg_progress
-from brainbrr.cli.terminal import results_console
+from brainbrr.cli.terminal import eeg_progress, results_console
 from brainbrr.export.load import load_detector
 from brainbrr.inference.annotate import Annotating, Outcome, RecordingsFailed, Settings
 from brainbrr.inference.compiled import fast_form

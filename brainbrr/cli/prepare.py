@@ -4,8 +4,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from brainbrr.cli.build import build
-from brainbrr.cli.corpus_tables import corpus_tables
-from brainbrr.cli.terminal import results_console
+from brainbrr.cli.terminal import corpus_tables, results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.corpora.summary import summarise
 

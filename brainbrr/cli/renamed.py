@@ -36,3 +36,9 @@ TARGETS = {
     "brainbrr.training.validation_figures.ValidationFigures": "brainbrr.training.callbacks.validation_figures.ValidationFigures",
 }
 """`_target_` of runs trained before the package had its present rooms."""
+
+REMOVED = {
+    "model_settings",
+    "signal.n_electrodes",
+}
+"""Options that stored configurations still hold and nothing reads."""

@@ -3,7 +3,8 @@
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.cli.build import InvalidConfiguration, build
+from brainbrr.cli.build import build
+from brainbrr.errors import InvalidOption
 
 BUILT = ("loss", "dataloader", "augmentation", "trainer", "detect", "model")
 
@@ -45,7 +46,7 @@ class TrialBuild:
             optimizer.step()
             scheduler.step()
         except (TypeError, ValueError) as error:
-            raise InvalidConfiguration(
+            raise InvalidOption(
                 "values that the optimizer and its schedule take",
                 str(error),
                 "Compare with the comments in conf/.",
