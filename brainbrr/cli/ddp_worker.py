@@ -1,4 +1,4 @@
-"""What the further processes of a run do: train beside the first one, and write nothing.
+"""A further process of a distributed run: train, and write nothing.
 
 Started by `brainbrr train` with `trainer.devices` above 1:
 `python -m brainbrr.cli.ddp_worker RUN_DIR new|resumed RANK N_PROCESSES PORT`.
@@ -17,11 +17,11 @@ from brainbrr.errors import BrainbrrError
 from brainbrr.training.processes import Place, at_place, leave_group
 
 
-def companion(run_dir: Path, place: Place, *, resuming: bool) -> None:
-    """Train with the run's stored configuration, at this place among its processes."""
+def train_worker(run_dir: Path, place: Place, *, resuming: bool) -> None:
+    """Train with the run's stored configuration, as one of its processes."""
     cfg = OmegaConf.load(run_dir / CONFIGURATION)
     assert isinstance(cfg, DictConfig)
-    # Curves, tables and events are the first process's.
+    # The first process logs.
     cfg.logger = {}
     parts = built_parts(cfg)
     parts["trainer"] = at_place(parts["trainer"], place)
@@ -30,12 +30,12 @@ def companion(run_dir: Path, place: Place, *, resuming: bool) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Exit with 2 on a refusal, in one line."""
+    """Train; exit with 2 and one line on a user's error."""
     run_dir, start, *place = arguments
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     end_with_parent()
     try:
-        companion(Path(run_dir), Place(*map(int, place)), resuming=start == "resumed")
+        train_worker(Path(run_dir), Place(*map(int, place)), resuming=start == "resumed")
     except BrainbrrError as error:
         sys.stderr.write(f"process {place[0]}: {error}\n")
         raise SystemExit(2) from error

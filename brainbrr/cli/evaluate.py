@@ -62,13 +62,13 @@ def run(cfg: DictConfig) -> None:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a detector said of recordings whose truth is known; all by recording id.
+    """A detector's predictions for labelled recordings, by recording id.
 
     Attributes:
         references: the annotators' events.
         hypotheses: the detector's events.
         traces: its probability over time.
-        subjects: whose recording it is.
+        subjects: the subject of each recording.
     """
 
     references: Mapping[str, Annotation]
@@ -84,7 +84,7 @@ def predict_rows(
     *,
     what: str = "predicting",
 ) -> Predictions:
-    """Run a detector over prepared recordings, with a progress bar."""
+    """Apply a detector to prepared recordings, with a progress bar."""
     traces = {
         row.recording_id: trace_row(detector, row, cache_folder)
         for row in track(rows, what, console=Console(stderr=True))
@@ -98,7 +98,7 @@ def predict_rows(
 
 
 def trace_row(detector: Annotator, row: ManifestRow, cache_folder: Path) -> Trace:
-    """A detector's probability over one prepared recording."""
+    """Return a detector's probability over one prepared recording."""
     return detector.trace_prepared(
         open_signal(row, cache_folder),
         observed=row.observed_mask,
@@ -110,14 +110,14 @@ def trace_row(detector: Annotator, row: ManifestRow, cache_folder: Path) -> Trac
 
 
 def write_predictions(predictions: Predictions, rows: Sequence[ManifestRow], output: Path) -> None:
-    """`reference/` and `hypothesis/` TSVs that mirror the corpus's tree, and `traces/`."""
+    """Write `reference/` and `hypothesis/` TSVs that mirror the corpus's tree, and `traces/`."""
     for row in rows:
         name = row.recording_id
-        place = Path(row.source).parent / (
+        path = Path(row.source).parent / (
             Path(row.source).stem.removesuffix("_eeg") + "_events.tsv"
         )
-        write_tsv(predictions.references[name], output / "reference" / place)
-        write_tsv(predictions.hypotheses[name], output / "hypothesis" / place)
+        write_tsv(predictions.references[name], output / "reference" / path)
+        write_tsv(predictions.hypotheses[name], output / "hypothesis" / path)
         save_trace(predictions.traces[name], output / "traces" / f"{name}{SUFFIX}")
 
 
@@ -132,14 +132,14 @@ def evaluate_rows(
     about: Mapping[str, Any],
     n_cases: int,
 ) -> Scores:
-    """Predict, score, and leave TSVs, traces, `report.html` and last of all `scores.json`.
+    """Predict and score; write TSVs, traces, `report.html` and, last, `scores.json`.
 
     Args:
         rows: the recordings, which must be labelled.
         score: `brainbrr.scoring.corpus.score_corpus` with its settings.
-        baselines: scores of other detectors on the same recordings, to stand beside.
-        about: corpus, split, command and what else the report names.
-        n_cases: events of each kind that the report pictures.
+        baselines: scores of other detectors on the same recordings, for comparison.
+        about: corpus, split, command and other provenance shown in the report.
+        n_cases: missed seizures and false alarms shown in the report, each.
     """
     require_labels(rows, "scoring")
     predictions = predict_rows(detector, rows, cache_folder)
@@ -180,28 +180,28 @@ def evaluate_rows(
 
 
 def substitutions(rows: Sequence[ManifestRow]) -> list[str]:
-    """What preparation replaced or left out in these recordings, one sentence each."""
-    told = []
+    """List what preparation replaced or omitted in these recordings, one sentence each."""
+    notes = []
     interpolated = [row for row in rows if row.interpolated]
     if interpolated:
         names = sorted({name for row in interpolated for name in row.interpolated})
-        told.append(f"{', '.join(names)} interpolated in {len(interpolated)} recordings.")
+        notes.append(f"{', '.join(names)} interpolated in {len(interpolated)} recordings.")
     masked = [row for row in rows if not all(row.observed)]
     if masked:
-        told.append(f"Electrodes absent and masked in {len(masked)} recordings.")
+        notes.append(f"Electrodes absent and masked in {len(masked)} recordings.")
     bad = sum(len(row.bad_spans) for row in rows)
     if bad:
-        told.append(f"{bad} spans of single electrodes were marked bad.")
+        notes.append(f"{bad} spans of single electrodes were marked bad.")
     gaps = sum(len(row.gaps) for row in rows)
     if gaps:
-        told.append(f"{gaps} gaps in the recordings; recorded time alone counts in rates.")
-    return told
+        notes.append(f"{gaps} gaps in the recordings; rates count recorded time only.")
+    return notes
 
 
 def about(
     corpus: str, split: str, command: str, configuration: Mapping[str, Any]
 ) -> dict[str, object]:
-    """What a reader needs to get the same result again."""
+    """Return what is needed to reproduce a result."""
     code = code_version()
     text = json.dumps(configuration, sort_keys=True, default=str)
     return {

@@ -1,7 +1,6 @@
-"""A command that ends with the process that started it:
-`python -m brainbrr.cli.parent_watchdog train ...`
+"""Run a command that stops with its parent: `python -m brainbrr.cli.parent_watchdog train ...`
 
-A sweep's launcher that is killed outright leaves no run behind that nobody follows.
+The runs of a sweep stop even if its launcher is killed by SIGKILL.
 """
 
 import os
@@ -13,13 +12,13 @@ from brainbrr.cli.main import main
 
 
 def end_with_parent() -> None:
-    """Ask this process to save and go once its standard input closes, as the end of the process at
-    the other side closes it."""
+    """Send SIGTERM to this process, which then saves a checkpoint, when its standard input closes,
+    which the end of the parent process does."""
     threading.Thread(target=_wait, daemon=True).start()
 
 
 def _wait() -> None:
-    # Without Python's buffer, whose lock a thread still waiting would hold at exit.
+    # sys.stdin would hold the lock of its buffer at exit while this thread waits.
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
