@@ -38,12 +38,9 @@ class WatchDisplay:
     def __enter__(self) -> "WatchDisplay":
         stream = self._stream
         self._console.print(
-            f"alarms at most {stream.look_latency_s:.1f} s after their cause"
-            f", events final at most {stream.event_latency_s:.1f} s after their end"
-            + (
-                f"; the mains is detected in the first {stream.settling_s:g} s"
-                * (stream.settling_s > 0)
-            )
+            f"alarms within {stream.look_latency_s:.1f} s"
+            f", events final within {stream.event_latency_s:.1f} s of their end"
+            + (f"; mains detected in the first {stream.settling_s:g} s" * (stream.settling_s > 0))
         )
         if self._resumes_s:
             self._console.print(f"resuming after {clock(self._resumes_s)}")
