@@ -36,7 +36,7 @@ INSTEAD = {
     r"\bshares? of (?:the |a |an |its |all |their )?"
     r"(?:time|samples|steps|subjects|windows|epoch|loss|power|memory|recordings)\b": "fraction of",
     r"\boptimis(?:e|er|ers|ed|ation)\b|\bcolours?\b|\bcentred?\b|\bneighbours?\b|"
-    r"\b(?:normal|summar|standard|quant|synthes|recogn|initial)is(?:e|es|ed|ers?|ing|ation)\b":
+    r"\bsummaris\w+|\b(?:normal|standard|quant|synthes|recogn|initial)is(?:e|es|ed|ers?|ing|ation)\b":
         "the American spelling",
 }  # fmt: skip
 """Phrase, and what to write instead."""
