@@ -41,23 +41,24 @@ demo: $(READY) ## synthetic EEG in, trained detector, scored events and a report
 test: $(READY) ## the fast suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-all: $(READY) ## every test that this machine can run
+test-all: $(READY) ## every test this machine can run
 	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile
 
-lint: $(READY) ## format, lint, types, layers, spelling
+lint: $(READY) ## format, lint, types, layers, wording, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/test_prose.py
 	$(BIN)/codespell brainbrr conf tests benchmarks experiments README.md CHANGELOG.md CONTRIBUTING.md
 
-format: $(READY) ## rewrite the code in the house's format
+format: $(READY) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## speed and memory in ten minutes, appended to benchmarks/results
 	$(BIN)/python benchmarks/run_all.py
 
-clean: ## remove what make and the tools made (never data, caches or runs)
+clean: ## remove build products and tool caches (never data, caches or runs)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

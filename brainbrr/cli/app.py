@@ -1,4 +1,4 @@
-"""Every command as a Hydra application, with refusals in one line instead of a traceback."""
+"""Run a command as a Hydra application, reporting a user's error in one line."""
 
 import os
 import sys
@@ -14,20 +14,23 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.cli.arguments import prepare_arguments
-from brainbrr.cli.override_check import InvalidOverride, check_overrides
+from brainbrr.cli.override_check import check_overrides
 from brainbrr.cli.renamed import rename_arguments
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import BrainbrrError, InvalidFile, InvalidOption, NotFound, Unavailable
 
 USER_ERROR = 2
 INTERRUPTED = 130
 FULL_ERROR = "HYDRA_FULL_ERROR"
 MULTIRUN = {"-m", "--multirun"}
+INFORMS = {"--help", "-h", "--hydra-help", "--info", "-i"}
+"""Flags with which Hydra prints something and runs nothing."""
 LAUNCHER_EXTRAS = {"hydra_plugins.hydra_submitit_launcher": "slurm"}
 """Packages that some launchers need, with the extra that installs them."""
 COMPUTES = {"train", "predict", "evaluate", "benchmark"}
-"""Commands that run a network over and over, and gain from memory that stays warm."""
+"""Commands that run a network repeatedly, and are faster if freed memory is kept."""
+WANTS_HARDWARE = {"train", "benchmark"}
+FINISHED = "scores.json"
 
 
 def run_command(name: str, arguments: list[str]) -> None:
@@ -40,14 +43,14 @@ def run_command(name: str, arguments: list[str]) -> None:
     arguments = rename_arguments(arguments)
     try:
         arguments = prepare_arguments(name, arguments)
-        # Hydra's parser knows the flag before or behind all options, not between them.
+        # Hydra's parser accepts the flag before or after all options, not between them.
         arguments = sorted(arguments, key=lambda argument: argument not in MULTIRUN)
         composed = check_overrides(name, arguments)
         if composed is not None:
             _refuse_missing(name, composed)
             _refuse_absent_launcher(str(composed.hydra.launcher.get("_target_")))
     except BrainbrrError as error:
-        _tell(error)
+        _report(error)
     if name in COMPUTES:
         import_module("brainbrr.kernels.allocator").keep_freed_memory()
     command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
@@ -56,11 +59,11 @@ def run_command(name: str, arguments: list[str]) -> None:
     given = os.environ.get(FULL_ERROR)
     trace = given not in {None, "0"}
     app = hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=name)
-    # A sweep keeps what one of its jobs raises, goes on, and raises it at the end.
+    # A sweep continues after a failed job and raises its error at the end.
     sweeps = MULTIRUN & set(arguments)
     task = command if sweeps else lambda cfg: _refusing(lambda: command(cfg), trace=trace)
     run = app(task)
-    # Hydra then lets errors through instead of ending the program with its own words.
+    # With this Hydra raises errors instead of printing them and exiting.
     os.environ[FULL_ERROR] = "1"
     try:
         _refusing(run, trace=trace)
@@ -69,30 +72,98 @@ def run_command(name: str, arguments: list[str]) -> None:
         os.environ.update({} if given is None else {FULL_ERROR: given})
 
 
+def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
+    """Expand `resume=` to the stored run, and add the detected hardware profile if none is given.
+
+    Raises:
+        NotFound: there is no run to resume.
+        InvalidOption: other options next to `resume=`.
+    """
+    if INFORMS & set(arguments):
+        return arguments
+    if name == "sweep_table" and arguments and "=" not in arguments[0]:
+        arguments = [f"folder={_quoted(arguments[0])}", *arguments[1:]]
+    values = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    if name == "train" and values.get("resume", "null") != "null":
+        return _resumed(arguments, values)
+    elsewhere = values.get("hydra/launcher") == "modal"
+    if name in WANTS_HARDWARE and "hardware" not in values and not elsewhere:
+        from brainbrr.training.hardware import detect_hardware
+
+        return [*arguments, f"hardware={detect_hardware()}"]
+    return arguments
+
+
+def _quoted(path: str) -> str:
+    """Return a path as one value of Hydra's grammar."""
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _resumed(arguments: list[str], values: dict[str, str]) -> list[str]:
+    run = Path(values["resume"])
+    if values["resume"] == "auto":
+        run = newest_unfinished(Path(values.get("paths.runs", "runs")))
+    if not (run / "config.yaml").is_file():
+        raise NotFound(
+            f"{run} is not a run folder: it has no config.yaml",
+            "Give the folder written by train, or resume=auto.",
+        )
+    others = [text for text in arguments if not text.startswith(("resume=", "run_dir="))]
+    if others:
+        raise InvalidOption(
+            "resume= alone: a run resumes with its stored configuration",
+            " ".join(others),
+            "Start a new run to change options (init_from=DETECTOR keeps the weights).",
+        )
+    # Without the subfolder the record of the original command stays.
+    return [f"resume={run}", f"run_dir={run}", "hydra.output_subdir=null"]
+
+
+def newest_unfinished(runs: Path) -> Path:
+    """Return the most recent run folder under `runs` that has a configuration but no scores.
+
+    Raises:
+        NotFound: there is no unfinished run.
+    """
+    candidates = [
+        file.parent
+        for file in runs.rglob("config.yaml")
+        if file.parent.name != ".hydra" and not (file.parent / FINISHED).exists()
+    ]
+    if not candidates:
+        raise NotFound(
+            f"there is no unfinished run under {runs}", "Start one, or name a run: resume=DIR."
+        )
+    return max(candidates, key=lambda folder: (folder / "config.yaml").stat().st_mtime)
+
+
 def _refusing(action: Callable[[], None], *, trace: bool) -> None:
-    """Do something, and end the program in one line where the user has to change something."""
+    """Call an action, and exit with one line if the user has to change something."""
     try:
         action()
     except BrainbrrError as error:
-        _tell(error, trace=trace)
+        _report(error, trace=trace)
     except HydraException as error:
-        _tell(InvalidOverride("a run that composes", str(error).splitlines()[0], "See --help."))
+        _report(InvalidOption(str(error).splitlines()[0], "See --help."))
     except OSError as error:
         if error.errno is None:
             raise
-        _tell(UnusablePath.from_os(error), trace=trace)
+        path = Path(str(error.filename)) if error.filename is not None else Path()
+        remedy = "Use another path, or check its permissions and the free space."
+        _report(InvalidFile(f"{error.strerror} ({path})", remedy), trace=trace)
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. What was finished is kept; the same command goes on.\n")
+        sys.stderr.write("Interrupted. Finished work is kept; the same command resumes.\n")
         raise SystemExit(INTERRUPTED) from None
 
 
 def _let_idle_threads_sleep() -> None:
-    """Ask OpenMP and numpy's algebra, before they load, not to spin while they wait.
+    """Set OpenMP and OpenBLAS, before they load, not to spin while they wait.
 
-    Beside one other busy process on two cores, spinning made a training step 6.8 times slower; on
-    an idle machine it gains nothing. Preparation multiplies matrices too small to share: with one
-    thread it took 8.1 s instead of 13.5 s in two processes on two cores. torch keeps its own
-    threads. A choice of the user's own stands.
+    With one other busy process on two cores, spinning made a training step 6.8 times slower; on an
+    idle machine it gains nothing. Preparation multiplies matrices too small for several threads:
+    with one thread it took 8.1 s instead of 13.5 s in two processes on two cores. torch has its own
+    thread pool. Values set by the user are kept.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -102,9 +173,8 @@ def _refuse_missing(name: str, composed: DictConfig) -> None:
     values = OmegaConf.to_container(composed, resolve=False)
     missing = [key for key in sorted(_missing(values)) if not key.startswith("hydra.")]
     if missing:
-        raise MissingOption(
-            f"a value for {' '.join(f'{key}=' for key in missing)}",
-            "none",
+        raise InvalidOption(
+            f"{' '.join(f'{key}=' for key in missing)} missing",
             f"`brainbrr {name} --help` shows examples.",
         )
 
@@ -118,33 +188,13 @@ def _missing(node: Any, prefix: str = "") -> list[str]:
 def _refuse_absent_launcher(target: str) -> None:
     package = ".".join(target.split(".")[:2])
     if package in LAUNCHER_EXTRAS and find_spec(package) is None:
-        raise LauncherMissing(
-            f"the package behind {package}, for this hydra/launcher",
-            "none",
+        raise Unavailable(
+            f"this hydra/launcher needs the package {package}, which is not installed",
             f'Install it: pip install "brainbrr[{LAUNCHER_EXTRAS[package]}]"',
         )
 
 
-class LauncherMissing(BrainbrrError):
-    """A launcher was asked for whose package is not installed."""
-
-
-class MissingOption(BrainbrrError):
-    """An option without a default was not given."""
-
-
-class UnusablePath(BrainbrrError):
-    """The operating system refused a file or folder."""
-
-    @classmethod
-    def from_os(cls, error: OSError) -> "UnusablePath":
-        """The refusal for an error of the operating system."""
-        where = Path(str(error.filename)) if error.filename is not None else Path()
-        remedy = "Name another place, or make room and grant access there."
-        return cls("a usable file or folder", f"{error.strerror} ({where})", remedy)
-
-
-def _tell(error: BrainbrrError, *, trace: bool = False) -> None:
+def _report(error: BrainbrrError, *, trace: bool = False) -> None:
     if trace:
         traceback.print_exc()
     sys.stderr.write(f"{error}\n")

@@ -1,4 +1,4 @@
-"""Detectors without learning, tuned and scored exactly as the learned one, to stand beside it."""
+"""Non-learned baselines, tuned and scored exactly as the trained detector."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.progress import track
 
 from brainbrr.data.corpora.cache import open_signal
 from brainbrr.data.corpora.manifest import ManifestRow
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import InvalidOption
 from brainbrr.events.detection import detect
 from brainbrr.events.trace import Trace
 from brainbrr.scoring.summary import Scores
@@ -25,10 +25,6 @@ BASELINES: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]
 N_THRESHOLDS = 40
 
 
-class UnknownBaseline(BrainbrrError):
-    """A baseline that does not exist."""
-
-
 def score_baselines(
     names: Sequence[str],
     tuning_rows: Sequence[ManifestRow],
@@ -39,23 +35,23 @@ def score_baselines(
     score: Callable[..., Scores],
     trace_rate_hz: float,
 ) -> dict[str, Scores]:
-    """Scores of each baseline, its thresholds the best on the validation recordings.
+    """Tune each baseline on the validation recordings and return its scores.
 
     Args:
         tuning_rows: validation recordings.
-        scored_rows: recordings of subjects that are neither in training nor in validation.
+        scored_rows: recordings of subjects of neither the training nor the validation split.
         tune: `brainbrr.scoring.tuning.tune` with its settings; its thresholds are replaced by
             quantiles of the baseline's own values.
         score: `brainbrr.scoring.corpus.score_corpus` with its settings.
         trace_rate_hz: values per second of the traces.
 
     Raises:
-        UnknownBaseline: a name that is not in `BASELINES`.
+        InvalidOption: a name that is not in `BASELINES`.
     """
     scores = {}
     for name in names:
         if name not in BASELINES:
-            raise UnknownBaseline(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
+            raise InvalidOption(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
         tuning = _traces(name, tuning_rows, cache_folder, trace_rate_hz)
         values = np.concatenate([trace.probability for trace in tuning.values()])
         thresholds = np.unique(np.quantile(values, np.linspace(0.5, 0.999, N_THRESHOLDS)))
@@ -67,10 +63,10 @@ def score_baselines(
             on_thresholds=thresholds.tolist(),
         )
         traces = _traces(name, scored_rows, cache_folder, trace_rate_hz)
-        found = {key: detect(trace, tuned.detection) for key, trace in traces.items()}
+        events = {key: detect(trace, tuned.detection) for key, trace in traces.items()}
         scores[name] = score(
             _references(scored_rows),
-            found,
+            events,
             traces,
             subjects=_subjects(scored_rows),
             detection=tuned.detection,

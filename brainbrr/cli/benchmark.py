@@ -1,4 +1,4 @@
-"""`brainbrr benchmark`: windows a second, latency, peak memory, part by part."""
+"""`brainbrr benchmark`: windows per second, latency, peak memory, part by part."""
 
 import functools
 import json
@@ -30,9 +30,11 @@ RATE_HZ = 256
 
 
 def run(cfg: DictConfig) -> None:
-    """Measure, show two tables, write the JSON."""
+    """Measure a model, show two tables, write the JSON."""
     device = choose_device(cfg.device)
-    apply_settings(**cfg.hardware)
+    apply_settings(
+        mps_memory_fraction=cfg.hardware.mps_memory_fraction, n_threads=cfg.hardware.n_threads
+    )
     network = build(cfg.model).to(device)
     rates = machine_rates(device)
     inputs = {
@@ -62,7 +64,7 @@ def run(cfg: DictConfig) -> None:
 def _measure(
     network: torch.nn.Module, eeg: torch.Tensor, train: bool, cfg: DictConfig
 ) -> dict[str, Any]:
-    """One row of the second table."""
+    """Return one row of the second table."""
     call = (training_step if train else forward_pass)(network, eeg)
     timing = take_turns({"call": call}, cfg.rounds)["call"]
     return {
@@ -86,8 +88,8 @@ def _peak(eeg: torch.Tensor, train: bool, cfg: DictConfig) -> float | None:
 
 
 def parts_table(parts: dict[str, Part], batch: int) -> Table:
-    """Each part beside its floor."""
-    title = f"by part, batch {batch}: least milliseconds of each part run by itself"
+    """Tabulate each part with the time the hardware needs at least."""
+    title = f"by part, batch {batch}: minimum milliseconds of each part alone"
     table = Table("part", "GFLOP", "floor", "forward", "/ floor", "training step", title=title)
     for name, part in parts.items():
         forward_ms, floor_ms = 1e3 * part.forward.clock_s, 1e3 * part.floor_s
@@ -100,8 +102,8 @@ def parts_table(parts: dict[str, Part], batch: int) -> Table:
 
 
 def whole_table(rows: list[dict[str, Any]]) -> Table:
-    """The whole network at each batch size."""
-    names = ("pass", "batch", "latency ms", "windows/s", "EEG h a minute", "processor ms")
+    """Tabulate the network at each batch size."""
+    names = ("pass", "batch", "latency ms", "windows/s", "EEG h/min", "CPU ms")
     table = Table(*names, "peak GB", title="the whole model, medians")
     for row in rows:
         peak = "-" if row["peak_gbyte"] is None else f"{row['peak_gbyte']:.2f}"

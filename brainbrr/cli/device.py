@@ -1,17 +1,13 @@
-"""Which device a command computes on."""
+"""The device a command computes on."""
 
-from brainbrr.errors import BrainbrrError
-
-
-class NoSuchDevice(BrainbrrError):
-    """A device this machine does not have."""
+from brainbrr.errors import Unavailable
 
 
 def choose_device(name: str) -> str:
-    """`auto` as the best device there is; any other name checked to exist.
+    """Return the best available device for `auto`, otherwise the name if it is available.
 
     Raises:
-        NoSuchDevice: torch cannot use the device here.
+        Unavailable: torch cannot use the device here.
     """
     import torch
 
@@ -23,13 +19,13 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if available[device])
     if not available.get(name.split(":", maxsplit=1)[0], False):
-        usable = ", ".join(device for device, there in available.items() if there)
-        raise NoSuchDevice(f"one of auto, {usable}", name, "Leave device=auto to let it be found.")
+        usable = ", ".join(device for device, exists in available.items() if exists)
+        raise Unavailable(f"one of auto, {usable}", name, "Use device=auto.")
     return name
 
 
 def use_threads(n_threads: int | None) -> None:
-    """Compute on that many processor threads; None leaves torch's own choice."""
+    """Compute with that many CPU threads; None keeps torch's default."""
     import torch
 
     if n_threads is not None:

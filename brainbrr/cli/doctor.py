@@ -1,11 +1,11 @@
-"""`brainbrr doctor`: is this machine fit?"""
+"""`brainbrr doctor`: check this machine."""
 
 from itertools import chain
 
 from omegaconf import DictConfig
 from rich.table import Table
 
-from brainbrr.cli import health_checks as checkup
+from brainbrr.cli import health_checks
 from brainbrr.cli.device import choose_device
 from brainbrr.cli.terminal import results_console
 
@@ -13,22 +13,22 @@ STATES = {True: "[green]ok", None: "[dim]-", False: "[red]broken"}
 
 
 def run(cfg: DictConfig) -> None:
-    """Show every finding; exit 1 where something is broken."""
+    """Show every finding; exit 1 if something is broken."""
     device = choose_device(cfg.device)
     findings = list(
         chain(
-            checkup.check_versions(),
-            checkup.check_scans(device),
-            checkup.check_fused_layer(device),
-            checkup.check_corpora(list(cfg.corpora)),
-            checkup.check_caches(cfg.paths.cache, verify=cfg.verify_cache),
-            checkup.check_detector(cfg.detector, device),
-            checkup.measure_ways(cfg.detector, cfg.input, device),
-            checkup.check_szcore(cfg.szcore),
-            checkup.check_modal(),
+            health_checks.check_versions(),
+            health_checks.check_scans(device),
+            health_checks.check_fused_layer(device),
+            health_checks.check_corpora(list(cfg.corpora)),
+            health_checks.check_caches(cfg.paths.cache, verify=cfg.verify_cache),
+            health_checks.check_detector(cfg.detector, device),
+            health_checks.measure_ways(cfg.detector, cfg.input, device),
+            health_checks.check_szcore(cfg.szcore),
+            health_checks.check_modal(),
         )
     )
-    table = Table("what", "state", "found", box=None)
+    table = Table("check", "state", "finding", box=None)
     for finding in findings:
         table.add_row(finding.what, STATES[finding.healthy], finding.detail)
         if finding.healthy is False:

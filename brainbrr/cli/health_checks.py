@@ -1,4 +1,4 @@
-"""What `doctor` looks at: each check says what it found, and the remedy where it is broken."""
+"""The checks of `brainbrr doctor`: each reports a finding, with a remedy if something is broken."""
 
 import importlib.util
 import platform
@@ -33,10 +33,10 @@ class Finding:
     """The outcome of one check.
 
     Attributes:
-        what: what was looked at.
-        healthy: False where it is broken; None where it is absent and not needed, or a measure.
-        detail: what was found.
-        remedy: what to do; empty where nothing is.
+        what: the subject of the check.
+        healthy: False if it is broken; None if it is absent and not needed, or a measurement.
+        detail: the finding.
+        remedy: what to do if it is broken.
     """
 
     what: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 def check_versions() -> Iterator[Finding]:
-    """This package, Python, torch and the processor or GPU."""
+    """Report the versions of this package, Python and torch, and the device."""
     yield Finding("brainbrr", True, f"{__version__}, Python {platform.python_version()}")
     device = "no GPU"
     if torch.cuda.is_available():
@@ -59,7 +59,7 @@ def check_versions() -> Iterator[Finding]:
 
 
 def check_scans(device: str) -> Iterator[Finding]:
-    """Each form of the Mamba-2 scan against the plain recurrence, forward and backward."""
+    """Compare each form of the Mamba-2 scan with the plain recurrence, forward and backward."""
     expected = _scan_and_gradients("reference", device)
     for mode in ("chunked", "c", "mamba_ssm"):
         what = f"scan {mode}"
@@ -72,7 +72,7 @@ def check_scans(device: str) -> Iterator[Finding]:
 
 
 def check_fused_layer(device: str) -> Iterator[Finding]:
-    """The narrow layer's own CUDA kernels against the plain recurrence, forward and backward."""
+    """Compare the fused edge layer with the plain recurrence, forward and backward."""
     what = "fused edge layer"
     try:
         layer, inputs = _narrow_layer("triton", device)
@@ -84,7 +84,7 @@ def check_fused_layer(device: str) -> Iterator[Finding]:
 
 
 def _compared(what: str, found: list[Tensor], expected: list[Tensor]) -> Finding:
-    """A result and its gradients beside those of the recurrence."""
+    """Compare a result and its gradients with those of the recurrence."""
     differences = [
         float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6))
         for ours, theirs in zip(found, expected, strict=True)
@@ -98,7 +98,7 @@ def _compared(what: str, found: list[Tensor], expected: list[Tensor]) -> Finding
 
 
 def _narrow_layer(scan: str, device: str) -> tuple[ResidualBiMamba2, Tensor]:
-    """A layer of V3's edge stream, the same in each form, and its input."""
+    """Return a layer of V3's edge stream, with the same weights in each form, and its input."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layer = ResidualBiMamba2(16, BiMamba2(16, d_state=8, headdim=4, scan=scan), dropout=0.0)
@@ -130,26 +130,26 @@ def _scan_and_gradients(mode: str, device: str) -> list[Tensor]:
 
 
 def check_corpora(folders: list[str]) -> Iterator[Finding]:
-    """Whether each folder exists and can be listed."""
+    """Check that each folder exists and can be listed."""
     for folder in folders:
         path = Path(folder)
-        there = path.is_dir() and next(path.iterdir(), None) is not None
-        detail = "readable" if there else "missing or empty"
-        yield Finding(f"corpus {folder}", there, detail, "Mount it, or correct its path.")
+        readable = path.is_dir() and next(path.iterdir(), None) is not None
+        detail = "readable" if readable else "missing or empty"
+        yield Finding(f"corpus {folder}", readable, detail, "Mount it, or correct its path.")
 
 
 def check_caches(cache_root: str, *, verify: bool) -> Iterator[Finding]:
-    """Every manifest under the cache: its rows readable, its signals what their digests say."""
+    """Check every manifest under the cache: rows are readable, signals match their digests."""
     manifests = sorted(Path(cache_root).rglob("manifest.jsonl"))
     if not manifests:
-        yield Finding("cache", None, f"none yet in {cache_root}")
+        yield Finding("cache", None, f"nothing cached in {cache_root}")
     for manifest in manifests:
         rows = read_manifest(manifest)
         stale = _refusals(lambda row, at=manifest.parent: open_signal(row, at, verify=verify), rows)
         yield Finding(
             f"cache {manifest.parent}",
             not stale,
-            stale[0] if stale else f"{len(rows)} recordings{', digests right' if verify else ''}",
+            stale[0] if stale else f"{len(rows)} recordings{', digests match' if verify else ''}",
             "Run `brainbrr prepare prepare.rebuild=true` on that corpus.",
         )
 
@@ -165,7 +165,7 @@ def _refusals(check: Callable[..., object], rows: list) -> list[str]:  # type: i
 
 
 def check_detector(folder: str | None, device: str) -> Iterator[Finding]:
-    """A detector's self-test: does this machine give the probabilities its maker got?"""
+    """Run a detector's self-test: compare its probabilities with those it was released with."""
     if folder is None:
         return
     try:
@@ -182,7 +182,7 @@ def check_detector(folder: str | None, device: str) -> Iterator[Finding]:
 
 
 def measure_ways(folder: str | None, source: str | None, device: str) -> Iterator[Finding]:
-    """What the faster ways to use a detector change on recordings, beside float32 windows."""
+    """Measure how bf16 and encode_once change the results on recordings."""
     if folder is None or source is None:
         return
     try:
@@ -202,7 +202,7 @@ def measure_ways(folder: str | None, source: str | None, device: str) -> Iterato
 
 
 def check_szcore(folder: str | None) -> Iterator[Finding]:
-    """A benchmark entry, run as the benchmark would run it."""
+    """Run a benchmark entry as the benchmark would."""
     if folder is None:
         return
     try:
@@ -214,12 +214,12 @@ def check_szcore(folder: str | None) -> Iterator[Finding]:
 
 
 def check_modal() -> Iterator[Finding]:
-    """Whether sweeps on Modal could start from here."""
+    """Check whether sweeps on Modal can start from here."""
     if importlib.util.find_spec("modal") is None:
         yield Finding("modal", None, "not installed (needed only for sweeps on Modal)")
         return
     from brainbrr.sweeps.modal.client import has_token
 
-    there = has_token()
-    detail = "token found" if there else "installed, no token (needed only for sweeps on Modal)"
-    yield Finding("modal", True if there else None, detail)
+    token = has_token()
+    detail = "token found" if token else "installed, no token (needed only for sweeps on Modal)"
+    yield Finding("modal", True if token else None, detail)

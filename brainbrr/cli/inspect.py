@@ -1,4 +1,4 @@
-"""`brainbrr inspect`: the look before training."""
+"""`brainbrr inspect`: check recordings before training."""
 
 import json
 
@@ -7,32 +7,34 @@ from rich.table import Table
 
 from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.build import build
-from brainbrr.cli.corpus_tables import corpus_tables
-from brainbrr.cli.terminal import results_console
+from brainbrr.cli.terminal import corpus_tables, results_console
 from brainbrr.data.corpora.inspection import Examined, Inspection, inspect_corpus
 
 
 def run(cfg: DictConfig) -> None:
-    """Look at every recording and at the corpus as a whole; write what was found."""
+    """Inspect every recording and the corpus; write the findings."""
     corpus, preparation = build(cfg.data), build(cfg.signal.preparation)
-    found = inspect_corpus(corpus, preparation, workers=cfg.workers)
+    inspection = inspect_corpus(corpus, preparation, workers=cfg.workers)
     with atomic_write(cfg.output) as file:
-        json.dump(found.as_dict(), file, indent=1, allow_nan=False)
+        json.dump(inspection.as_dict(), file, indent=1, allow_nan=False)
         file.write("\n")
     console = results_console()
-    for table in (_recordings(found, cfg.rows_shown), *corpus_tables(found.corpus, found.summary)):
+    for table in (
+        _recordings(inspection, cfg.rows_shown),
+        *corpus_tables(inspection.corpus, inspection.summary),
+    ):
         console.print(table)
-    for line in _findings(found):
+    for line in _findings(inspection):
         console.print(line, soft_wrap=True)
-    console.print(f"in full: {cfg.output}", soft_wrap=True)
+    console.print(f"details: {cfg.output}", soft_wrap=True)
 
 
-def _recordings(found: Inspection, n_shown: int) -> Table:
+def _recordings(inspection: Inspection, n_shown: int) -> Table:
     table = Table("recording", "split", "min", "Hz", "reference", "missing", "mains", "uV", "bad",
-                  "seizures", "what to look at")  # fmt: skip
-    # Those with something to look at come first.
+                  "seizures", "notes")  # fmt: skip
+    # Recordings with a note come first.
     ordered = sorted(
-        found.recordings, key=lambda r: (not r.reason, not r.label_warnings, r.recording_id)
+        inspection.recordings, key=lambda r: (not r.reason, not r.label_warnings, r.recording_id)
     )
     for recording in ordered[:n_shown]:
         table.add_row(*_cells(recording))
@@ -51,21 +53,21 @@ def _cells(recording: Examined) -> list[str]:
         f"{recording.duration_s / 60:.1f}",
         f"{recording.source_rate_hz:g}",
         recording.reference,
-        f"{sum(not seen for seen in recording.observed)}" if recording.observed else "",
+        f"{sum(not observed for observed in recording.observed)}" if recording.observed else "",
         "" if recording.mains_hz is None else f"{recording.mains_hz:g}",
         "" if recording.spread_uv is None else f"{recording.spread_uv:.3g}{unit}",
-        f"{sum(share for _, share in recording.bad):.0%}" if recording.observed else "",
+        f"{sum(fraction for _, fraction in recording.bad):.0%}" if recording.observed else "",
         "?" if recording.events is None else str(len(recording.events)),
         "; ".join(notes),
     ]
 
 
-def _findings(found: Inspection) -> list[str]:
-    lines = [f"split leak: {leak}" for leak in found.leaks]
-    for pair in found.copies:
+def _findings(inspection: Inspection) -> list[str]:
+    lines = [f"split leak: {leak}" for leak in inspection.leaks]
+    for pair in inspection.copies:
         first, second = pair["recordings"]
-        where = " and ".join(dict.fromkeys(split or "no split" for split in pair["splits"]))
+        splits = " and ".join(dict.fromkeys(split or "no split" for split in pair["splits"]))
         lines.append(
-            f"the same signal: {first} and {second}, {pair['channels']} channels ({where})"
+            f"the same signal: {first} and {second}, {pair['channels']} channels ({splits})"
         )
     return lines

@@ -7,8 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from brainbrr.cli.device import choose_device, use_threads
-from brainbrr.cli.eeg_progress import eeg_progress
-from brainbrr.cli.terminal import results_console
+from brainbrr.cli.terminal import eeg_progress, results_console
 from brainbrr.errors import Failed
 from brainbrr.export.load import load_detector
 from brainbrr.inference.annotate import Annotating, Outcome, Settings
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> None:
-    """Annotate every recording that `input` names."""
+    """Annotate every recording in `input`."""
     settings = Settings(
         check_formats(cfg.format), cfg.traces, cfg.evidence, cfg.batch_size, cfg.workers
     )
@@ -34,7 +33,7 @@ def run(cfg: DictConfig) -> None:
     sources = list(cfg.input) if isinstance(cfg.input, ListConfig) else cfg.input
     output = Path(cfg.output)
     jobs = find_jobs(sources, output)
-    ledger = Ledger(output, _maker(detector, cfg), overwrite=cfg.overwrite)
+    ledger = Ledger(output, _settings(detector, cfg), overwrite=cfg.overwrite)
     dataset = bids_root(sources)
     if dataset is not None:
         write_bids_description(output, dataset)
@@ -43,10 +42,11 @@ def run(cfg: DictConfig) -> None:
         for outcome in Annotating(detector, output, ledger, settings, backend, advance).run(jobs):
             outcomes.append(outcome)
             skip(outcome.state != "done")
-    _tell(outcomes, output)
+    _report(outcomes, output)
 
 
-def _maker(detector: Annotator, cfg: DictConfig) -> dict[str, Any]:
+def _settings(detector: Annotator, cfg: DictConfig) -> dict[str, Any]:
+    """Return what the results in an output folder depend on."""
     return {
         "detector": detector.identity,
         "stride_s": detector.windowing.stride_s,
@@ -56,19 +56,18 @@ def _maker(detector: Annotator, cfg: DictConfig) -> dict[str, Any]:
     }
 
 
-def _tell(outcomes: list[Outcome], output: Path) -> None:
+def _report(outcomes: list[Outcome], output: Path) -> None:
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     kept = sum(outcome.state == "kept" for outcome in outcomes)
     n_events = sum(outcome.n_events for outcome in outcomes)
-    told = f"{len(outcomes) - len(failed)} of {len(outcomes)} recordings annotated in {output}"
-    told += f", {kept} of them before" if kept else ""
-    results_console().print(f"{told}; {n_events} events found now")
+    summary = f"{len(outcomes) - len(failed)} of {len(outcomes)} recordings annotated in {output}"
+    summary += f", {kept} of them before" if kept else ""
+    results_console().print(f"{summary}; {n_events} new events")
     if failed:
         names = "; ".join(
             f"{outcome.job.source.name} ({type(outcome.error).__name__})" for outcome in failed[:5]
         )
         raise Failed(
-            f"{len(outcomes)} readable recordings",
-            f"{len(failed)} refused: {names}",
-            "The rest is written; the same command tries these again.",
+            f"{len(failed)} of {len(outcomes)} recordings could not be annotated: {names}",
+            "The others are written; the same command tries these again.",
         )

@@ -1,11 +1,10 @@
-"""`brainbrr prepare`: a corpus to 19 electrodes and 256 Hz, once, into a cache."""
+"""`brainbrr prepare`: convert a corpus to 19 electrodes and 256 Hz, once, into a cache."""
 
 from omegaconf import DictConfig
 from rich.table import Table
 
 from brainbrr.cli.build import build
-from brainbrr.cli.corpus_tables import corpus_tables
-from brainbrr.cli.terminal import results_console
+from brainbrr.cli.terminal import corpus_tables, results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.corpora.summary import summarize
 
@@ -13,7 +12,7 @@ QUARANTINED_SHOWN = 20
 
 
 def run(cfg: DictConfig) -> None:
-    """Prepare what the cache lacks and show what it holds."""
+    """Prepare what the cache lacks and show a summary of the corpus."""
     corpus, preparation = build(cfg.data), build(cfg.signal.preparation)
     splits = () if cfg.split is None else (cfg.split,)
     prepared: PreparedCorpus = build(cfg.prepare)(corpus, preparation, splits=splits)
@@ -23,9 +22,9 @@ def run(cfg: DictConfig) -> None:
         console.print(table)
     if prepared.quarantine:
         console.print(_quarantine_table(prepared))
-    n_held = len(prepared.rows) - prepared.n_prepared
+    n_cached = len(prepared.rows) - prepared.n_prepared
     console.print(
-        f"{prepared.n_prepared} prepared now, {max(n_held, 0)} held already: {prepared.folder}",
+        f"{prepared.n_prepared} prepared now, {max(n_cached, 0)} already cached: {prepared.folder}",
         soft_wrap=True,
     )
 

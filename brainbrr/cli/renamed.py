@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from brainbrr.errors import InvalidOption
 from brainbrr.models.registry import FORMER_SCANS
 
 TARGETS = {
@@ -47,28 +48,65 @@ TARGETS = {
 OPTIONS = {
     "reading": "tiling",
     "spike_watch": "loss_spike_monitor",
+    "quantise": "quantize",
+    "licence": "license",
+    "bring_home": "download",
+    "bring_home_mb": "download_mb",
 }
-"""Options by their former name."""
-
-REMOVED: dict[tuple[Any, Any], Any] = {
-    ("brainbrr.training.validation.Validation", "trace_rate_hz"): 16.0,
-}
-"""Arguments of a target that went, and the only value that they may still have."""
+"""Former names of options, without the groups they are in."""
 
 VALUES: dict[str, dict[str, str]] = {
     "_target_": TARGETS,
     "scan": FORMER_SCANS,
     "tiling": {"encode_once": "long"},
 }
-"""Values of options, by the option's present name."""
-ARGUMENTS = {
-    "quantise": "quantize",
-    "szcore.licence": "szcore.license",
+"""Former values of options, by the option's present name."""
+
+REMOVED_ARGUMENTS: dict[tuple[Any, str], Any] = {
+    ("brainbrr.training.validation.Validation", "trace_rate_hz"): 16.0,
 }
-"""Options of previous versions on the command line."""
+"""Arguments that a target no longer takes, and the only value they may have had."""
+
+REMOVED_OPTIONS = frozenset({"model_settings", "signal.n_electrodes", "hardware.meant_for"})
+"""Options that do not change what a run computes, in configurations of some version."""
+
+
+def current(node: Any) -> Any:
+    """Return plain values of a stored configuration under their present names.
+
+    Raises:
+        InvalidOption: an argument that was removed, with another value than the one still computed.
+    """
+    if isinstance(node, list):
+        return [current(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    target = TARGETS.get(str(node.get("_target_")), node.get("_target_"))
+    renamed = {}
+    for former, value in node.items():
+        key = OPTIONS.get(former, former)
+        if (target, key) in REMOVED_ARGUMENTS:
+            _require_only_value(target, key, value)
+            continue
+        renamed[key] = VALUES[key].get(value, value) if key in VALUES else current(value)
+    return renamed
+
+
+def _require_only_value(target: Any, key: str, value: Any) -> None:
+    only = REMOVED_ARGUMENTS[target, key]
+    if value != only:
+        raise InvalidOption(
+            f"{key}={only} of {target}", f"{value}", "The option was removed: leave it out."
+        )
 
 
 def rename_arguments(arguments: list[str]) -> list[str]:
-    """Replace previous names of options on the command line by their present names."""
-    pairs = [argument.partition("=") for argument in arguments]
-    return [ARGUMENTS.get(name, name) + sign + value for name, sign, value in pairs]
+    """Replace former names of options and values on the command line by their present names."""
+    return [_rename_argument(argument) for argument in arguments]
+
+
+def _rename_argument(argument: str) -> str:
+    option, equals, value = argument.partition("=")
+    option = ".".join(OPTIONS.get(part, part) for part in option.split("."))
+    values = VALUES.get(option.rpartition(".")[2], {})
+    return option + equals + ",".join(values.get(each, each) for each in value.split(","))

@@ -1,4 +1,4 @@
-"""`brainbrr score`: two folders of annotations, both scoring worlds."""
+"""`brainbrr score`: score a folder of events with SzCORE and NEDC metrics."""
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -36,8 +36,8 @@ def run(cfg: DictConfig) -> None:
 
 
 def difference_table(differences: Scores) -> Table:
-    """How far this system lies above the other on the same patients, with paired intervals."""
-    table = Table("above the other system", "difference", "95 % interval", "p")
+    """Tabulate the difference to another system on the same patients, with paired intervals."""
+    table = Table("difference to the other system", "difference", "95 % interval", "p")
     rows = {
         "SzCORE event F1, subject mean": differences["szcore"]["event"]["subject_mean"]["f1"],
         "SzCORE event F1, pooled": differences["szcore"]["event"]["pooled"]["f1"],
@@ -47,10 +47,10 @@ def difference_table(differences: Scores) -> Table:
     }
     for name, row in rows.items():
         low, high = row["interval_95"] or (None, None)
-        spread = f"{_told(low, 3)} to {_told(high, 3)}"
-        table.add_row(name, _told(row["difference"], 3), spread, _told(row["p"], 3))
+        interval = f"{_rounded(low)} to {_rounded(high)}"
+        table.add_row(name, _rounded(row["difference"]), interval, _rounded(row["p"]))
     return table
 
 
-def _told(number: float | None, digits: int) -> str:
-    return "-" if number is None else f"{number:.{digits}f}"
+def _rounded(number: float | None) -> str:
+    return "-" if number is None else f"{number:.3f}"

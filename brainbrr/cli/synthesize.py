@@ -1,4 +1,4 @@
-"""`brainbrr synthesize output=DIR`: a corpus of synthetic EEG with planted seizures."""
+"""`brainbrr synthesize`: make a corpus of synthetic EEG with planted seizures."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +11,7 @@ from brainbrr.synthesis import SynthesisParameters, synthesize_corpus
 
 
 def run(cfg: DictConfig) -> None:
-    """Make the corpus, or complete one that was begun with the same parameters.
+    """Make the corpus, or complete one with the same parameters.
 
     Raises:
         InvalidOption: parameters that no corpus can have.
@@ -24,7 +24,7 @@ def run(cfg: DictConfig) -> None:
     )
     output = Path(cfg.output)
     with progress_bar() as bar:
-        task = bar.add_task("Synthesising", total=None)
+        task = bar.add_task("Synthesizing", total=None)
         recordings = synthesize_corpus(
             output,
             parameters,

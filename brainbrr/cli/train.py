@@ -1,8 +1,11 @@
 """`brainbrr train`: prepare what is missing, train, test on unseen subjects, release."""
 
+import csv
+import io
 import logging
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,8 @@ from torch import nn
 from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.baselines import score_baselines
 from brainbrr.cli.build import build, build_each, plain
-from brainbrr.cli.evaluation import about, evaluate_rows
-from brainbrr.cli.lab_book import add_result, result_row
-from brainbrr.cli.renamed import TARGETS
+from brainbrr.cli.evaluate import about, evaluate_rows
+from brainbrr.cli.renamed import REMOVED_OPTIONS, current
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.preparation.preparation import Preparation
@@ -47,27 +49,30 @@ from brainbrr.training.run_record import run_record, write_run_record
 log = logging.getLogger(__name__)
 
 PARTS = ("loss", "optimizer", "scheduler", "trainer", "dataloader", "callbacks")
-"""Groups whose objects go to `train` under their own names."""
+"""Groups whose objects are arguments of `brainbrr.training.fit.train` under the same names."""
+LAB_BOOK = Path("experiments")
 
 
 def run(cfg: DictConfig) -> float | None:
-    """Train, test and release; the run folder alone is enough to go on from.
+    """Train, test and release; the run can be resumed from its folder alone.
 
     Returns:
-        the best value of the monitored validation metric, for whoever searches for a high one.
+        the best value of the monitored validation metric, which a search maximizes.
     """
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     resuming = cfg.resume is not None
     # A sweep that is launched again in its folder resumes its runs.
     if not resuming and HydraConfig.get().mode == RunMode.MULTIRUN:
-        resuming = can_resume(cfg, run_dir, TARGETS)
+        resuming = can_resume(cfg, run_dir, current=current, ignored=REMOVED_OPTIONS)
         before = read_outcome(run_dir)
         if before.state == State.FINISHED:
             log.info("%s is finished; nothing to do", run_dir)
             return before.objective
+    if not resuming:
+        warn_of_model(HydraConfig.get().runtime.choices, cfg.hardware.meant_for)
     cfg = _configuration(cfg, run_dir, resuming=resuming)
     with recorded_outcome(run_dir) as outcome:
-        # Before the corpus is prepared, so that hours do not pass before a mistake in them is told.
+        # Invalid options are reported now, not after hours of preparing the corpus.
         parts = built_parts(cfg)
         prepared = prepared_corpus(cfg)
         write_run_record(run_record(plain(cfg), data_digest(prepared.rows)), run_dir)
@@ -83,13 +88,24 @@ def run(cfg: DictConfig) -> float | None:
     return read_outcome(run_dir).objective
 
 
+def warn_of_model(choices: Mapping[str, str], meant_for: Sequence[str] | None) -> None:
+    """Log a warning if the chosen model is not among those the hardware profile is meant for."""
+    if meant_for is not None and choices["model"] not in meant_for:
+        log.warning(
+            "hardware=%s is meant for model=%s; model=%s will be slow on it",
+            choices["hardware"],
+            ", ".join(meant_for),
+            choices["model"],
+        )
+
+
 def built_parts(cfg: DictConfig) -> dict[str, Any]:
-    """What `brainbrr.training.fit.train` takes from the configuration as it is."""
+    """Build the arguments of `brainbrr.training.fit.train` that need nothing but configuration."""
     return {name: build(cfg[name]) for name in PARTS} | {"loggers": build_each(cfg.logger)}
 
 
 def prepared_corpus(cfg: DictConfig) -> PreparedCorpus:
-    """The corpus of a run in its cache, prepared where it is not."""
+    """Return the corpus of a run, preparing what the cache lacks."""
     prepared: PreparedCorpus = build(cfg.prepare)(build(cfg.data), build(cfg.signal.preparation))
     return prepared
 
@@ -102,7 +118,7 @@ def fit(
     *,
     resuming: bool,
 ) -> tuple[nn.Module, FitResult]:
-    """Train as a configuration says, in this process; the network and what the run left."""
+    """Train in this process and return the network and the result."""
     apply_settings(
         mps_memory_fraction=cfg.hardware.mps_memory_fraction,
         n_threads=cfg.hardware.n_threads,
@@ -135,7 +151,7 @@ def fit(
 
 
 def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir: Path) -> None:
-    """Score the release on subjects that neither trained nor tuned it."""
+    """Score the release on subjects of neither the training nor the validation split."""
     score, tune = build(cfg.scoring), build(cfg.detect)
     test = prepared.of_split("test")
     baselines = score_baselines(
@@ -147,7 +163,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
         score=score,
         trace_rate_hz=detector.windowing.trace_rate_hz,
     )
-    told = about(cfg.data.name, "test", _command(run_dir), plain(cfg))
+    provenance = about(cfg.data.name, "test", _command(run_dir), plain(cfg))
     scores = evaluate_rows(
         detector,
         test,
@@ -155,11 +171,11 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
         run_dir,
         score=score,
         baselines=baselines,
-        about=told,
+        about=provenance,
         n_cases=cfg.report_cases,
     )
     add_card(run_dir / "detector", scores)
-    add_result(cfg.experiment_name, result_row(scores, baselines, told))
+    add_result(cfg.experiment_name, result_row(scores, baselines, provenance))
     console = results_console()
     console.print(answer_table(scores, baselines))
     console.print(
@@ -168,7 +184,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
 
 
 def _configuration(cfg: DictConfig, run_dir: Path, *, resuming: bool) -> DictConfig:
-    """The run's own configuration: stored when it starts, read back when it goes on."""
+    """Return the run's configuration: stored when it starts, read back when it resumes."""
     if resuming:
         stored = OmegaConf.load(run_dir / CONFIGURATION)
         assert isinstance(stored, DictConfig)
@@ -180,7 +196,7 @@ def _configuration(cfg: DictConfig, run_dir: Path, *, resuming: bool) -> DictCon
 
 
 def _command(run_dir: Path) -> str:
-    """What was typed to start the run, however often it was resumed since."""
+    """Return the command that started the run, which resuming does not change."""
     overrides = OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")
     typed = [str(text) for text in overrides if not str(text).startswith("run_dir=")]
     return shlex.join(["brainbrr", "train", *typed])
@@ -191,7 +207,7 @@ def _released(
     cfg: DictConfig,
     result: FitResult,
 ) -> Detector:
-    """The network with the weights of its best epoch, and the thresholds tuned there."""
+    """Return the detector with the weights and the tuned thresholds of the best epoch."""
     preparation: Preparation = build(cfg.signal.preparation)
     network.load_state_dict(released_weights(result.best_checkpoint))
     provenance = {
@@ -211,3 +227,44 @@ def _released(
         provenance,
         result.calibration,
     )
+
+
+def add_result(name: str | None, row: Mapping[str, object], lab_book: Path = LAB_BOOK) -> None:
+    """Append a row to `experiments/NAME/results.csv`, if that folder exists.
+
+    Columns that earlier rows lack are added; those that this row lacks stay empty.
+    """
+    folder = lab_book / name if name else None
+    if folder is None or not folder.is_dir():
+        return
+    table = folder / "results.csv"
+    rows: list[Mapping[str, object]] = []
+    if table.exists():
+        rows.extend(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))))
+    rows.append(row)
+    columns = list(dict.fromkeys(column for each in rows for column in each))
+    with atomic_write(table) as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def result_row(
+    scores: Mapping[str, Any], baselines: Mapping[str, Any], about: Mapping[str, Any]
+) -> dict[str, object]:
+    """Return one row of a results table: what was run, and the event score with its interval."""
+    event = scores["szcore"]["event"]["subject_mean"]
+    interval = scores.get("intervals_95", {}).get("szcore", {}).get("event", {})
+    low, high = interval.get("subject_mean", {}).get("f1") or (None, None)
+    return {
+        **{key: about[key] for key in ("version", "commit", "config_digest", "seed", "corpus")},
+        "event_f1": event["f1"],
+        "event_f1_low": low,
+        "event_f1_high": high,
+        "event_sensitivity": event["sensitivity"],
+        "fp_per_day": event["fp_per_day"],
+        **{
+            f"{name}_event_f1": other["szcore"]["event"]["subject_mean"]["f1"]
+            for name, other in baselines.items()
+        },
+    }

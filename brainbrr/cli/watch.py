@@ -1,4 +1,4 @@
-"""`brainbrr watch`: seizures told while they happen."""
+"""`brainbrr watch`: live seizure detection."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ LSL = "lsl:"
 
 
 def run(cfg: DictConfig) -> None:
-    """Listen to `input` until it falls silent or Ctrl-C; then finish the table."""
+    """Read `input` until it times out or Ctrl-C, then complete the table."""
     detector = load_detector(cfg.detector, device=choose_device(cfg.device))
     source = _open(cfg)
     stream = open_stream(
@@ -36,7 +36,7 @@ def run(cfg: DictConfig) -> None:
     )
     table = EventTable(Path(cfg.output) if cfg.output else None, stream.event_latency_s)
     with stop_signals() as stopped:
-        heard = listen(
+        updates = listen(
             stream,
             source,
             follow=cfg.follow,
@@ -45,7 +45,7 @@ def run(cfg: DictConfig) -> None:
             stopped=stopped,
         )
         with WatchDisplay(stream, resumes_s=table.resumes_s) as display:
-            for update in heard:
+            for update in updates:
                 table.add(update, source.start)
                 display.show(update)
         display.summary(table.events, cfg.output)
@@ -63,9 +63,9 @@ def _open(cfg: DictConfig) -> LiveSource:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and a request to terminate set a mark instead of breaking off a computation.
+    """Let SIGINT and SIGTERM set a flag instead of interrupting a computation.
 
-    A second one breaks off.
+    A second signal interrupts.
     """
     caught: list[int] = []
 
@@ -74,9 +74,11 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         caught.append(number)
 
-    former = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {
+        number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield lambda: bool(caught)
     finally:
-        for number, handler in former.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What `brainbrr watch` shows: one live line, and a line for each alarm and each event."""
+"""The display of `brainbrr watch`: a status line, and a line per alarm and event."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -15,17 +15,17 @@ _STYLES = {"seizure": "bold red", "no signal": "yellow", "waiting": "dim", "back
 
 
 def clock(time_s: float) -> str:
-    """Hours, minutes and seconds."""
-    whole = int(time_s)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    """Format seconds as hours, minutes and seconds."""
+    total_s = int(time_s)
+    return f"{total_s // 3600:02d}:{total_s // 60 % 60:02d}:{total_s % 60:02d}"
 
 
 class WatchDisplay:
-    """Alarms and events on standard output; on a terminal, below them, how it stands now.
+    """Print alarms and events to standard output, and on a terminal a status line below them.
 
     Args:
-        stream: what is watched.
-        resumes_s: length of the table that is taken up; what lies before it is not told again.
+        stream: the stream that is shown.
+        resumes_s: end of the table that is resumed; alarms and events before it are not repeated.
     """
 
     def __init__(self, stream: DetectorStream, *, resumes_s: float) -> None:
@@ -38,12 +38,12 @@ class WatchDisplay:
     def __enter__(self) -> "WatchDisplay":
         stream = self._stream
         self._console.print(
-            f"alarms within {stream.look_latency_s:.1f} s of what they show"
-            f", events certain within {stream.event_latency_s:.1f} s of their end"
-            + (f"; the first {stream.settling_s:g} s wait for the mains" * (stream.settling_s > 0))
+            f"alarms within {stream.look_latency_s:.1f} s"
+            f", events final within {stream.event_latency_s:.1f} s of their end"
+            + (f"; mains detected in the first {stream.settling_s:g} s" * (stream.settling_s > 0))
         )
         if self._resumes_s:
-            self._console.print(f"taking up a table of {clock(self._resumes_s)}")
+            self._console.print(f"resuming after {clock(self._resumes_s)}")
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -57,7 +57,7 @@ class WatchDisplay:
         self._live.stop()
 
     def show(self, update: StreamUpdate) -> None:
-        """Tell what is new."""
+        """Print new alarms and events."""
         for event in update.suspected:
             if event.onset_s > self._alarmed_until_s and update.time_s >= self._resumes_s:
                 self._print(f"alarm    {clock(event.onset_s)}  seizure suspected")
@@ -75,9 +75,9 @@ class WatchDisplay:
             self._live.update(self._line(update), refresh=True)
 
     def summary(self, events: Sequence[Event], output: str | None) -> None:
-        """The last line."""
-        kept = f", in {output}" if output else ""
-        self._print(f"{clock(self._stream.time_s)} heard, {len(events)} events{kept}")
+        """Print the last line."""
+        target = f", written to {output}" if output else ""
+        self._print(f"{clock(self._stream.time_s)} read, {len(events)} events{target}")
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False)
@@ -94,5 +94,5 @@ class WatchDisplay:
             f" {self._level:.2f}  ",
             (update.state + since, style),
             f"  {update.n_electrodes} electrodes",
-            (f"  looked at up to {clock(update.scored_s)}", "dim"),
+            (f"  scored up to {clock(update.scored_s)}", "dim"),
         )

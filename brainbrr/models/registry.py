@@ -5,6 +5,8 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -53,10 +55,17 @@ def read_model(name: str) -> tuple[str, dict[str, Any]]:
             repr(name),
             _suggestion(name, names, "Choose one of them."),
         )
-    entry = OmegaConf.to_container(OmegaConf.load(folder / f"{name}.yaml"), resolve=True)
-    assert isinstance(entry, dict)
-    numbers = {str(key): value for key, value in entry.items()}
+    numbers = _read_entry(folder, name)
     return family_of(str(numbers.pop("_target_", ""))), numbers
+
+
+def _read_entry(folder: Path, name: str) -> dict[str, Any]:
+    """Return an entry merged over the entries its `defaults` list names, as Hydra composes it."""
+    entry = OmegaConf.to_container(OmegaConf.load(folder / f"{name}.yaml"))
+    assert isinstance(entry, dict)
+    bases = [base for base in entry.pop("defaults", []) if base != "_self_"]
+    inherited = [_read_entry(folder, base).items() for base in bases]
+    return dict(chain(*inherited, entry.items()))
 
 
 def describe_model(entry: Mapping[str, Any]) -> dict[str, Any]:

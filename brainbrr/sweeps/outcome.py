@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -157,11 +157,18 @@ def _ended_by(error: BaseException) -> Outcome:
     return Outcome(State.UNFINISHED, error=type(error).__name__)
 
 
-def can_resume(cfg: DictConfig, run_dir: Path, renamed: Mapping[str, str]) -> bool:
+def can_resume(
+    cfg: DictConfig,
+    run_dir: Path,
+    *,
+    current: Callable[[Any], Any] = lambda values: values,
+    ignored: Collection[str] = (),
+) -> bool:
     """Return whether the run in this folder can be resumed from a checkpoint.
 
     Args:
-        renamed: current names of values in a stored configuration.
+        current: brings a stored configuration to the present names.
+        ignored: options that do not change what a run computes.
 
     Raises:
         InUse: the folder holds a run with another configuration.
@@ -172,7 +179,11 @@ def can_resume(cfg: DictConfig, run_dir: Path, renamed: Mapping[str, str]) -> bo
     wanted = cfg.copy()
     # Paths inside the run's folder follow the folder; they are no part of the configuration.
     wanted.run_dir = str(run_dir)
-    different = _different(_values(stored), _values(wanted), renamed)
+    different = [
+        name
+        for name in _different(current(_values(stored)), _values(wanted))
+        if name not in ignored
+    ]
     if different:
         raise InUse(
             "an empty run folder, or one of the same configuration",
@@ -188,12 +199,11 @@ def _values(cfg: Any) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items() if key not in START_KEYS}
 
 
-def _different(stored: Any, wanted: Any, renamed: Mapping[str, str], prefix: str = "") -> list[str]:
+def _different(stored: Any, wanted: Any, prefix: str = "") -> list[str]:
     if isinstance(stored, dict) and isinstance(wanted, dict):
         return [
             name
             for key in sorted({*stored, *wanted})
-            for name in _different(stored.get(key), wanted.get(key), renamed, f"{prefix}{key}.")
+            for name in _different(stored.get(key), wanted.get(key), f"{prefix}{key}.")
         ]
-    current = renamed.get(stored, stored) if isinstance(stored, str) else stored
-    return [] if current == wanted else [prefix.removesuffix(".")]
+    return [] if stored == wanted else [prefix.removesuffix(".")]

@@ -1,4 +1,4 @@
-"""The largest batch that fits the device, for the same effective batch."""
+"""Find the largest batch that fits the device, for the same effective batch."""
 
 import logging
 from collections.abc import Callable
@@ -11,29 +11,25 @@ import torch
 from torch import nn
 
 from brainbrr.data.windows.loader import LoaderOptions
-from brainbrr.errors import BrainbrrError
+from brainbrr.errors import Failed
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.training.trainer_options import TrainerOptions
 
 log = logging.getLogger(__name__)
 
 
-class NothingFits(BrainbrrError):
-    """A device on which not even one window can be learnt from."""
-
-
 def largest_batch(fits: Callable[[int], bool], effective: int) -> int:
-    """The largest divisor of the effective batch for which a real step succeeds.
+    """Return the largest divisor of the effective batch for which a training step succeeds.
 
-    Only divisors are tried, so that batch times accumulation stays what it was; from below, so that
-    a device short of memory is not driven far beyond it.
+    Only divisors are tried, so that batch times accumulation stays the same; in ascending order, so
+    that a device with little memory is not overloaded.
 
     Args:
-        fits: takes a training step with that many windows; whether memory sufficed.
-        effective: windows of one step of the optimiser.
+        fits: takes a training step with that many windows and returns whether memory sufficed.
+        effective: windows per optimizer step.
 
     Raises:
-        NothingFits: not even one window does.
+        Failed: not even one window fits.
     """
     best = 0
     for size in (size for size in range(1, effective + 1) if effective % size == 0):
@@ -41,12 +37,11 @@ def largest_batch(fits: Callable[[int], bool], effective: int) -> int:
             break
         best = size
     if best == 0:
-        raise NothingFits(
-            "memory for a batch of one window",
-            "too little",
+        raise Failed(
+            "there is not enough memory for a batch of one window",
             "Choose a smaller model, or trainer.checkpoint_gradients=true.",
         )
-    log.info("Batch of %d windows, gathered %d times", best, effective // best)
+    log.info("Batch size %d, accumulation %d", best, effective // best)
     return best
 
 
@@ -57,11 +52,11 @@ def with_fitting_batch(
     n_samples: int,
     stored: dict[str, Any] | None,
 ) -> tuple[TrainerOptions, LoaderOptions]:
-    """The options with the largest batch that fits, their product as it was.
+    """Return the options with the largest batch that fits and the same effective batch.
 
     Args:
         n_samples: length of a window.
-        stored: the checkpoint to be continued, whose batch is taken without a trial; or None.
+        stored: the checkpoint to resume, whose batch size is used without a trial; or None.
     """
     effective = loader.batch_size * options.accumulate_grad_batches
     if stored is not None:
@@ -90,13 +85,13 @@ def step_fits(
     autocast: Callable[[], AbstractContextManager[object]],
     reserve: float = 1.1,
 ) -> Callable[[int], bool]:
-    """A test for `largest_batch`: forward and backward on random EEG, weights left as they are.
+    """Return a test for `largest_batch`: forward and backward on random EEG, weights unchanged.
 
     Args:
         network: `network(eeg, observed) -> logits`, on the device.
         n_samples: length of a window.
-        autocast: makes the context of reduced precision.
-        reserve: factor of the windows that must fit, for optimiser states and fragmentation.
+        autocast: returns the context of reduced precision.
+        reserve: factor on the windows that must fit, for optimizer states and fragmentation.
     """
 
     def fits(size: int) -> bool:
@@ -110,7 +105,7 @@ def step_fits(
         except (torch.cuda.OutOfMemoryError, MemoryError):
             return False
         except RuntimeError as error:
-            # Apple GPUs and the processor have no class of their own for want of memory.
+            # MPS and the CPU raise no class of their own if memory runs out.
             if "out of memory" in str(error) or "allocate memory" in str(error):
                 return False
             raise

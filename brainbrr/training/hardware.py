@@ -1,4 +1,4 @@
-"""Which of the hardware profiles in conf/hardware fits this machine."""
+"""Choose the hardware profile in conf/hardware for this machine, and apply its settings."""
 
 import logging
 import os
@@ -13,16 +13,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Machine:
-    """What the choice of a profile depends on.
+    """The properties a profile is chosen by.
 
     Attributes:
         gpu: name of the first CUDA device, or None.
         capability: its compute capability, e.g. (8, 6).
         memory_gb: its memory.
-        mps: whether Apple's GPU is there.
-        wsl2: whether this is Linux inside Windows, where pinned memory and worker processes
-            misbehave.
-        cores: processor cores this process may use.
+        mps: whether there is an Apple GPU.
+        wsl2: whether this is WSL2, where pinned memory and worker processes can hang.
+        cores: CPU cores available to this process.
     """
 
     gpu: str | None = None
@@ -34,7 +33,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Look at the machine; on CUDA this starts the driver."""
+    """Inspect this machine; with CUDA this initializes the driver."""
     mps = torch.backends.mps.is_available()
     wsl2 = "microsoft" in platform.uname().release.lower()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -52,7 +51,7 @@ def this_machine() -> Machine:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What a measurement's reader must know of where it was taken; no name of machine or user."""
+    """Describe this machine for a measurement, without the name of the machine or the user."""
     return {
         **asdict(this_machine()),
         "processor": platform.processor() or platform.machine(),
@@ -72,11 +71,11 @@ PROFILES = (
     ("turing", (7, 1), 0.0),
     ("v100", (0, 0), 0.0),
 )
-"""CUDA profiles, with the least compute capability and memory in GiB; the first that fits."""
+"""CUDA profiles with their minimum compute capability and memory in GiB; the first match wins."""
 
 
 def profile_for(machine: Machine) -> str:
-    """Name of the profile, by capability and memory: cards' names have too many spellings."""
+    """Return the name of the profile, by capability and memory: names of cards vary too much."""
     if machine.gpu is None:
         return "mps" if machine.mps else "cpu"
     name = next(
@@ -88,7 +87,7 @@ def profile_for(machine: Machine) -> str:
 
 
 def detect_hardware() -> str:
-    """Name of the profile in conf/hardware for this machine, and why, in the log."""
+    """Return the name of the profile for this machine, and log the reason."""
     machine = this_machine()
     profile = profile_for(machine)
     log.info("Hardware profile %s for %s", profile, machine)
@@ -98,12 +97,12 @@ def detect_hardware() -> str:
 def apply_settings(
     *, mps_memory_fraction: float | None = None, n_threads: int | None = None
 ) -> None:
-    """Set what a profile says about torch itself, before anything is computed.
+    """Apply a profile's settings of torch itself, before anything is computed.
 
     Args:
-        mps_memory_fraction: share of the recommended memory of Apple's GPU that torch may take;
-            else it is exceeded until the system stalls.
-        n_threads: threads on the processor; None takes one for each core this process may use.
+        mps_memory_fraction: fraction of the recommended memory of an Apple GPU that torch may use;
+            without a limit the system starts to swap.
+        n_threads: CPU threads; None: one per core available to this process.
     """
     torch.set_num_threads(n_threads or this_machine().cores)
     if mps_memory_fraction is not None and torch.backends.mps.is_available():

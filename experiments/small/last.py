@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.build import build
-from brainbrr.cli.evaluation import predict_rows
+from brainbrr.cli.evaluate import predict_rows
 from brainbrr.events.detection import Detection
 from brainbrr.release.artifact import load_release
 from brainbrr.training.callbacks.checkpoint_file import LAST, read_checkpoint

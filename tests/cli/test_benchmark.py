@@ -43,4 +43,4 @@ def test_a_model_is_measured_whole_and_by_part(tmp_path, capsys, monkeypatch):
 def test_the_model_and_the_profile_can_be_chosen():
     cfg = configuration("model=v3_electrode", "hardware=h200", "train=false")
     assert cfg.model.encoder == "electrode"
-    assert cfg.model.semi_dynamic_interval == 1
+    assert cfg.hardware.n_threads is None

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.build import build, build_each
 from brainbrr.conf_folder import CONF_FOLDER
+from brainbrr.models.registry import FAMILIES, read_model
 
 BUILT = (
     "data", "model", "loss", "optimizer", "scheduler", "dataloader", "augmentation", "trainer",
@@ -52,6 +53,21 @@ def test_every_profile_keeps_the_effective_batch(hardware: str) -> None:
 def test_every_profile_composes_with_every_model(hardware: str, model: str) -> None:
     cfg = composed(f"hardware={hardware}", f"model={model}")
     assert cfg.model._target_.startswith("brainbrr.models.")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_read_without_hydra_is_the_same(model: str) -> None:
+    composed_model = OmegaConf.to_container(composed(f"model={model}").model)
+    family, numbers = read_model(model)
+    assert composed_model == {"_target_": FAMILIES[family], **numbers}
+
+
+def test_a_model_states_only_what_differs_from_the_one_it_inherits() -> None:
+    for name in ("v3_interval5", "v3_small", "v3_tiny", "v3_electrode"):
+        stated = OmegaConf.load(CONF_FOLDER / "model" / f"{name}.yaml")
+        assert stated.pop("defaults") == ["v3", "_self_"]
+        _, usual = read_model("v3")
+        assert not [key for key, value in stated.items() if value == usual[str(key)]]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -12,7 +12,7 @@ def test_a_corpus_is_prepared_and_told(command, arguments, bids_root, tmp_path):
     next(bids_root.rglob("sub-04*_eeg.edf")).write_bytes(b"broken")
     code, out, err = command("prepare", *arguments)
     assert code == 0, err
-    assert "5 prepared now, 0 held already" in out
+    assert "5 prepared now, 0 already cached" in out
     assert "sz_foc_ia 3" in out
     assert "NotAnEdf" in out
     assert "ETA" in err
@@ -20,7 +20,7 @@ def test_a_corpus_is_prepared_and_told(command, arguments, bids_root, tmp_path):
     assert len(read_manifest(manifest)) == 5
     code, out, err = command("prepare", *arguments)
     assert code == 0, err
-    assert "0 prepared now, 5 held already" in out
+    assert "0 prepared now, 5 already cached" in out
 
 
 def test_one_split_alone(command, arguments):

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import get_class, instantiate
 
-from brainbrr.cli.arguments import prepare_arguments
+from brainbrr.cli.app import prepare_arguments
 from brainbrr.cli.override_check import check_overrides
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.sweeps.study import make_pruner, make_sampler
@@ -74,7 +74,7 @@ def test_a_launcher_without_its_package_is_refused(command, monkeypatch):
     monkeypatch.setattr("brainbrr.cli.app.find_spec", without_submitit)
     code, _, told = command("train", "-m", "hydra/launcher=slurm", "seed=1,2")
     assert code == 2
-    assert "LauncherMissing" in told and 'pip install "brainbrr[slurm]"' in told
+    assert "Unavailable" in told and 'pip install "brainbrr[slurm]"' in told
 
 
 def test_the_flag_of_a_sweep_may_stand_anywhere(command, monkeypatch):

@@ -44,11 +44,9 @@ def test_the_clock():
 
 def test_latencies_come_first_and_the_sum_last(told):
     lines = told().splitlines()
-    assert lines[0].startswith("alarms within 14.0 s of what they show")
-    assert (
-        "events certain within 80.0 s of their end; the first 30 s wait for the mains" in lines[0]
-    )
-    assert lines[-1] == "01:01:40 heard, 1 events, in events.tsv"
+    assert lines[0].startswith("alarms within 14.0 s, ")
+    assert "events final within 80.0 s of their end; mains detected in the first 30 s" in lines[0]
+    assert lines[-1] == "01:01:40 read, 1 events, written to events.tsv"
 
 
 def test_an_alarm_once_and_its_event_when_certain(told):
@@ -63,12 +61,12 @@ def test_a_second_seizure_is_a_second_alarm(told):
     assert text.count("alarm") == 3  # the first line names alarms too
 
 
-def test_what_a_table_taken_up_holds_is_not_told_again(told):
+def test_what_a_resumed_table_holds_is_not_repeated(told):
     text = told(
         update(60.0, suspected=(Event(50.0, 5.0),), events=(Event(20.0, 5.0),)), resumes_s=100.0
     )
     assert "seizure" not in text
-    assert "taking up a table of 00:01:40" in text
+    assert "resuming after 00:01:40" in text
 
 
 def test_a_terminal_has_a_live_line(told):

@@ -146,7 +146,7 @@ def test_a_growing_file_gives_the_events_of_the_whole(recording, expected, folde
     same(annotation, expected[1])
     assert stdout.count("seizure  ") == len(expected[1])
     assert "alarm    " in stdout
-    assert f"00:01:30 heard, {len(expected[1])} events, in" in stdout
+    assert f"00:01:30 read, {len(expected[1])} events, written to" in stdout
 
 
 def test_ctrl_c_finishes_the_table_and_the_next_watch_takes_it_up(
@@ -169,7 +169,7 @@ def test_ctrl_c_finishes_the_table_and_the_next_watch_takes_it_up(
     again = watch(*options, "follow=false")
     stdout, stderr = again.communicate(timeout=60)
     assert again.returncode == 0, stderr
-    assert "taking up a table of 00:01:00" in stdout
+    assert "resuming after 00:01:00" in stdout
     same(read_tsv(output), expected[1])
 
 

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 import brainbrr
 from brainbrr.errors import InvalidOption
@@ -46,7 +45,7 @@ def test_each_entry_explains_its_numbers(name):
 
 
 def test_every_size_of_v3_has_the_same_numbers():
-    keys = {name: list(OmegaConf.load(CONF / f"{name}.yaml")) for name in ENTRIES if "v3" in name}
+    keys = {name: list(read_model(name)[1]) for name in ENTRIES if "v3" in name}
     assert all(found == keys["v3"] for found in keys.values())
 
 

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainbrr.errors import Failed
 from brainbrr.training import batch_size
-from brainbrr.training.batch_size import NothingFits, largest_batch, step_fits
+from brainbrr.training.batch_size import largest_batch, step_fits
 from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 from brainbrr.training.trainer_options import TrainerOptions
 from tests import tiny_corpus as tiny
@@ -27,7 +28,7 @@ def test_the_largest_divisor_that_fits_is_found_from_below(room, effective):
 
 
 def test_where_nothing_fits_it_says_so():
-    with pytest.raises(NothingFits, match="memory for a batch of one window"):
+    with pytest.raises(Failed, match="memory for a batch of one window"):
         largest_batch(lambda size: False, 64)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from lightning.pytorch.loggers import Logger
+from omegaconf import OmegaConf
 
 from brainbrr.cli.build import build, build_each
 from brainbrr.data.windows.loader import LoaderOptions
@@ -81,7 +82,7 @@ def test_every_profile_has_the_same_effective_batch(hardware):
     assert isinstance(loader, LoaderOptions) and isinstance(trainer, TrainerOptions)
     assert loader.batch_size * trainer.accumulate_grad_batches == EFFECTIVE_BATCH
     assert trainer.precision in {"32-true", "bf16-mixed", "16-mixed"}
-    assert set(cfg.hardware) == {"fit", "mps_memory_fraction", "n_threads"}
+    assert set(cfg.hardware) == {"fit", "meant_for", "mps_memory_fraction", "n_threads"}
     assert not trainer.fit_batch
 
 
@@ -108,12 +109,38 @@ def test_the_batch_is_fitted_where_the_hardware_is_told_to():
     assert fitted.dataloader.batch_size == 8
 
 
-def test_a_profile_sets_the_graph_s_interval_and_the_user_has_the_last_word():
-    def interval(*overrides):
-        return composed("model=v3", *overrides).model.semi_dynamic_interval
+PROFILE_OPTIONS = {
+    "trainer": {"accelerator", "precision", "accumulate_grad_batches", "matmul_precision",
+                "benchmark"},
+    "dataloader": {"batch_size", "eval_batch_size", "num_workers", "pin_memory",
+                   "persistent_workers", "prefetch_factor"},
+    "hardware": {"meant_for", "mps_memory_fraction", "n_threads"},
+}  # fmt: skip
 
-    assert interval("hardware=h200") == 1 and interval("hardware=rtx3080") == 5
-    assert interval("hardware=h200", "model.semi_dynamic_interval=7") == 7
+
+@pytest.mark.parametrize("hardware", options("hardware"))
+def test_a_profile_sets_precision_batch_and_memory_alone(hardware):
+    """The same command on another card trains the same network with the same loss."""
+    cfg, usual = (
+        OmegaConf.to_container(composed(f"hardware={name}"), resolve=True)
+        for name in (hardware, "cpu")
+    )
+    for group, allowed in PROFILE_OPTIONS.items():
+        for values in (cfg, usual):
+            values[group] = {k: v for k, v in values[group].items() if k not in allowed}
+    assert cfg == usual
+    file = OmegaConf.load(CONF / "hardware" / f"{hardware}.yaml")
+    stated = {group: set(values) for group, values in file.items() if group != "defaults"}
+    assert all(keys <= PROFILE_OPTIONS.get(group, set()) for group, keys in stated.items())
+
+
+def test_the_exact_model_and_its_variant_for_small_cards():
+    def interval(*overrides):
+        return composed(*overrides).model.semi_dynamic_interval
+
+    assert interval("model=v3", "hardware=rtx3080") == interval("model=v3", "hardware=h200") == 1
+    assert interval("model=v3_interval5", "hardware=h200") == 5
+    assert interval("model=v3", "model.semi_dynamic_interval=7") == 7
 
 
 @pytest.mark.parametrize("debug", options("debug"))

@@ -1,0 +1,73 @@
+"""`brainbrr train`: stored configurations, the warning about the model, the lab book."""
+
+import csv
+import logging
+
+import pytest
+import torch
+from brainbrr.cli.outcome import OtherRunHere, can_go_on
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from brainbrr.cli.build import build
+from brainbrr.cli.train import _configuration, add_result, built_parts, warn_of_model
+from brainbrr.conf_folder import CONF_FOLDER
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A run folder whose configuration is of a version in which profiles set the interval."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_FOLDER)):
+        cfg = compose("train", ["experiment=tiny", "data.root=x", f"run_dir={tmp_path}"])
+    before = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
+    before.model_settings = {"semi_dynamic_interval": 5}
+    before.signal.n_electrodes = 19
+    before.model.semi_dynamic_interval = 5
+    del before.hardware.meant_for
+    OmegaConf.save(before, tmp_path / "config.yaml")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    return tmp_path, cfg
+
+
+def test_a_stored_configuration_with_model_settings_resumes(stored):
+    run_dir, cfg = stored
+    resumed = _configuration(cfg, run_dir, resuming=True)
+    assert set(built_parts(resumed)) >= {"trainer", "callbacks", "loggers"}
+    network = build(resumed.model)
+    assert network.semi_dynamic_interval == 5
+    assert network(torch.randn(1, 19, 320)).shape == (1, 320)
+
+
+def test_a_run_is_the_same_without_options_that_nothing_reads(stored):
+    run_dir, cfg = stored
+    with pytest.raises(OtherRunHere, match=r"with another model.semi_dynamic_interval\."):
+        can_go_on(cfg, run_dir)
+    cfg.model.semi_dynamic_interval = 5
+    assert can_go_on(cfg, run_dir)
+
+
+def test_a_model_the_profile_is_not_meant_for_is_warned_of(caplog):
+    choices = {"model": "v3", "hardware": "cpu"}
+    with caplog.at_level(logging.WARNING):
+        warn_of_model(choices, ["v3_tiny", "v3_small"])
+    assert "hardware=cpu is meant for model=v3_tiny, v3_small; model=v3 will be" in caplog.text
+
+
+@pytest.mark.parametrize("meant_for", [None, ["v3_tiny", "v3"]])
+def test_any_other_model_is_not(caplog, meant_for):
+    with caplog.at_level(logging.WARNING):
+        warn_of_model({"model": "v3", "hardware": "h100"}, meant_for)
+    assert not caplog.text
+
+
+def test_a_result_is_a_row_of_the_experiment_s_table(tmp_path):
+    (tmp_path / "name").mkdir()
+    add_result("name", {"seed": 1, "f1": 0.5}, tmp_path)
+    add_result("name", {"seed": 2, "fp": 3}, tmp_path)
+    add_result("unknown", {"seed": 3}, tmp_path)
+    add_result(None, {"seed": 4}, tmp_path)
+    with (tmp_path / "name" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [{"seed": "1", "f1": "0.5", "fp": ""}, {"seed": "2", "f1": "", "fp": "3"}]
+    assert [path.name for path in tmp_path.iterdir()] == ["name"]
