@@ -135,14 +135,14 @@ def _article(index: int, case: Case, picture: Html) -> Html:
 
 
 def _facts(case: Case) -> str:
-    said = "highest probability" if case.kind == "missed seizure" else "confidence"
+    measure = "highest probability" if case.kind == "missed seizure" else "confidence"
     facts = [
         f"{case.duration_s:.1f} s long",
-        f"{said} {rounded(case.confidence, 2)}",
-        f"electrodes that mattered: {', '.join(case.channels) or 'not known'}",
+        f"{measure} {rounded(case.confidence, 2)}",
+        f"contributing electrodes: {', '.join(case.channels) or 'not known'}",
     ]
     if case.eeg_uv is not None and case.offset_s > case.stop_s + 0.05:
-        facts.append(f"goes on {case.offset_s - case.stop_s:.0f} s beyond the excerpt")
+        facts.append(f"continues {case.offset_s - case.stop_s:.0f} s beyond the excerpt")
     return "; ".join(facts) + "."
 
 

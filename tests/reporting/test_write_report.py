@@ -199,8 +199,8 @@ def test_each_case_has_its_picture_facts_and_place_in_the_list(page, cases):
     for body in queue.split("<tbody>")[1:]:
         uncertainty = [float(x) for x in re.findall(r'data-uncertainty="([^"]*)"', body)]
         assert uncertainty == sorted(uncertainty, reverse=True)
-    assert "electrodes that mattered: F7" in page
-    assert "goes on 50 s beyond the excerpt" in page
+    assert "contributing electrodes: F7" in page
+    assert "continues 50 s beyond the excerpt" in page
 
 
 def test_the_review_holds_on_to_its_own_events_only(tmp_path, scores, cases):

@@ -1,4 +1,4 @@
-"""How the graph of electrodes moves through a seizure, as one figure."""
+"""The graph of electrodes over the edge of a seizure, as one figure."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -20,8 +20,11 @@ N_MOMENTS = 4
 
 
 def edge_of_the_longest_seizure(validation: Validation) -> tuple[WindowBatch, str]:
-    """The window that holds most evenly seizure and background of the longest validation seizure's
-    recording, as a batch of one, and the recording's name.
+    """Find the window with the most even mix of seizure and background in the recording of the
+    longest validation seizure.
+
+    Returns:
+        the window as a batch of one, and the recording's name.
 
     The same one after every epoch, so that figures can be compared.
     """
@@ -47,14 +50,14 @@ def adjacency_figure(
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Figure | None:
-    """Ties between electrodes at the edge of a seizure; None where the network has no graph, or
-    the window no electrode.
+    """Draw the ties between electrodes at the edge of a seizure; None if the network has no graph
+    or the window no electrode.
 
     Args:
-        network: with `explain(eeg, observed)` where it has a graph; put into evaluation mode
+        network: with `explain(eeg, observed)` if it has a graph; put into evaluation mode
             meanwhile.
-        validation: tells the recordings.
-        device: where the network is.
+        validation: holds the recordings.
+        device: the device of the network.
         autocast: makes the context of reduced precision the network runs in.
     """
     if not hasattr(network, "explain"):
@@ -83,7 +86,7 @@ def adjacency_figure(
 
 
 def _draw_moments(figure: Any, adjacency: NDArray[np.float32], time_s: NDArray[np.float64]) -> None:
-    """The mean matrix of each part of the window."""
+    """Draw the mean matrix of each part of the window."""
     parts = np.array_split(adjacency, N_MOMENTS)
     edges_s = np.linspace(time_s[0], time_s[-1], N_MOMENTS + 1)
     highest = max(float(part.mean(0).max()) for part in parts)
@@ -103,7 +106,7 @@ def _draw_course(
     probability: NDArray[np.float32],
     label: NDArray[np.bool_],
 ) -> None:
-    """All ties of each electrode over time, with probability and annotation below."""
+    """Draw all ties of each electrode over time, with probability and annotation below."""
     ties, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     extent = (time_s[0], time_s[-1], len(ELECTRODES) - 0.5, -0.5)
     picture = ties.imshow(adjacency.sum(2).T, aspect="auto", extent=extent, interpolation="nearest")
