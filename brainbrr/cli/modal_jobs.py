@@ -9,7 +9,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from brainbrr.cli.build import InvalidConfiguration, build, plain
+from brainbrr.cli.build import build, plain
 from brainbrr.cli.terminal import results_console
 from brainbrr.errors import BrainbrrError, InvalidOption
 from brainbrr.sweeps.modal.launch import (
@@ -110,7 +110,7 @@ def _step(cfg: DictConfig) -> None:
         optimizer.step()
         scheduler.step()
     except (TypeError, ValueError) as error:
-        raise InvalidConfiguration(
+        raise InvalidOption(
             "values that the optimizer and its schedule take",
             str(error),
             "Compare with the comments in conf/.",

@@ -62,7 +62,7 @@ VALUES: dict[str, dict[str, str]] = {
 }
 """Former values of options, by the option's present name."""
 
-REMOVED_ARGUMENTS: dict[tuple[Any, str], Any] = {
+REMOVED_ARGUMENTS: dict[tuple[Any, Any], Any] = {
     ("brainbrr.training.validation.Validation", "trace_rate_hz"): 16.0,
 }
 """Arguments that a target no longer takes, and the only value they may have had."""
@@ -92,7 +92,7 @@ def current(node: Any) -> Any:
     return renamed
 
 
-def _require_only_value(target: Any, key: str, value: Any) -> None:
+def _require_only_value(target: Any, key: Any, value: Any) -> None:
     only = REMOVED_ARGUMENTS[target, key]
     if value != only:
         raise InvalidOption(

@@ -27,7 +27,6 @@ from brainbrr.errors import Failed, InUse, InvalidInput, InvalidOption, Unavaila
 from brainbrr.export.onnx_detector import INPUTS, INSTALL, METADATA_KEY, OnnxWindows, open_session
 from brainbrr.export.parity import difference_on_windows
 from brainbrr.inference.detector import Detector
-from brainbrr.kernels.scan import select_scan
 from brainbrr.models.detector import V3Detector
 from brainbrr.models.graph import GeometricConvolution
 from brainbrr.models.mamba2 import Mamba2
@@ -179,7 +178,7 @@ def traceable(detector: Detector) -> StoredWindows:
                 "Train with model.graph_convolution=ssg to export.",
             )
         if isinstance(module, Mamba2):
-            module.scan = select_scan("chunked")
+            module.scan = "chunked"
         if isinstance(module, V3Detector):
             # One operator, which `onnx_eigh` translates.
             module.eigensolver = "eigh"

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from brainbrr.data.preparation.preparation import ImplausibleAmplitude, Preparation
 from brainbrr.signal.causal_resampling import CausalResampler
-from brainbrr.signal.filters import design_filter
-from brainbrr.signal.fixed_lag import FixedLagFilter
+from brainbrr.signal.filters import FixedLagFilter, design_filter
 from brainbrr.signal.labels import derivations
 from brainbrr.signal.mains import find_mains
 from brainbrr.signal.montage import useful_channels

@@ -96,5 +96,5 @@ def test_an_option_that_went_is_dropped_with_its_only_value_and_refused_with_ano
     node = {"_target_": "brainbrr.training.validation.Validation", "_partial_": True}
     stored = OmegaConf.create({**node, "every_n_epochs": 2, "trace_rate_hz": 16.0})
     assert build(stored).keywords == {"every_n_epochs": 2}
-    with pytest.raises(InvalidConfiguration, match="expected trace_rate_hz=16.0 .* got 8.0"):
+    with pytest.raises(InvalidOption, match="expected trace_rate_hz=16.0 .* got 8.0"):
         build(OmegaConf.create({**node, "trace_rate_hz": 8.0}))

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 import brainbrr
 from brainbrr.errors import InvalidOption
