@@ -5,13 +5,15 @@ import logging
 
 import pytest
 import torch
-from brainbrr.cli.outcome import OtherRunHere, can_go_on
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from brainbrr.cli.build import build
+from brainbrr.cli.renamed import REMOVED_OPTIONS, current
 from brainbrr.cli.train import _configuration, add_result, built_parts, warn_of_model
 from brainbrr.conf_folder import CONF_FOLDER
+from brainbrr.errors import InUse
+from brainbrr.sweeps.outcome import can_resume
 
 
 @pytest.fixture
@@ -41,10 +43,11 @@ def test_a_stored_configuration_with_model_settings_resumes(stored):
 
 def test_a_run_is_the_same_without_options_that_nothing_reads(stored):
     run_dir, cfg = stored
-    with pytest.raises(OtherRunHere, match=r"with another model.semi_dynamic_interval\."):
-        can_go_on(cfg, run_dir)
+    options = {"current": current, "ignored": REMOVED_OPTIONS}
+    with pytest.raises(InUse, match=r"with another model.semi_dynamic_interval\."):
+        can_resume(cfg, run_dir, **options)
     cfg.model.semi_dynamic_interval = 5
-    assert can_go_on(cfg, run_dir)
+    assert can_resume(cfg, run_dir, **options)
 
 
 def test_a_model_the_profile_is_not_meant_for_is_warned_of(caplog):

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from brainbrr.cli.evaluation import predict_rows
 from numpy.typing import NDArray
 
+from brainbrr.cli.evaluate import predict_rows
 from brainbrr.data.corpora.cache import file_sha256
 from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.windows.loader import LoaderOptions

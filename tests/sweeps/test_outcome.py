@@ -57,16 +57,16 @@ def test_attempts_add_up(tmp_path):
 
 def test_the_same_run_resumes_and_another_is_refused(tmp_path):
     cfg = OmegaConf.create({"lr": 0.1, "run_dir": "x", "resume": None, "logs": "${run_dir}/logs"})
-    assert not can_resume(cfg, tmp_path, {})
+    assert not can_resume(cfg, tmp_path)
     stored = OmegaConf.create({**cfg, "run_dir": str(tmp_path), "logs": f"{tmp_path}/logs"})
     OmegaConf.save(stored, tmp_path / "config.yaml")
-    assert not can_resume(cfg, tmp_path, {})
+    assert not can_resume(cfg, tmp_path)
     (tmp_path / CHECKPOINT).parent.mkdir()
     (tmp_path / CHECKPOINT).touch()
-    assert can_resume(cfg, tmp_path, {})
+    assert can_resume(cfg, tmp_path)
     cfg.lr = 0.2
     with pytest.raises(InUse, match="with another lr"):
-        can_resume(cfg, tmp_path, {})
+        can_resume(cfg, tmp_path)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -115,6 +115,6 @@ def test_a_run_that_was_begun_under_earlier_names_resumes(tmp_path):
     (tmp_path / CHECKPOINT).parent.mkdir()
     (tmp_path / CHECKPOINT).touch()
     cfg = OmegaConf.create({**stored, "a": {"_target_": "new.A", "b": [1]}})
-    assert can_resume(cfg, tmp_path, {"old.A": "new.A"})
+    assert can_resume(cfg, tmp_path, current=lambda values: {**values, "a": cfg.a})
     with pytest.raises(InUse, match="with another a._target_"):
-        can_resume(cfg, tmp_path, {})
+        can_resume(cfg, tmp_path)

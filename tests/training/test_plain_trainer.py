@@ -6,12 +6,12 @@ from textwrap import dedent
 import lightning
 import pytest
 import torch
-from brainbrr.training.prediction import predict_traces
 
 import brainbrr
 import brainbrr.training
 from brainbrr.data.corpora.manifest import write_manifest
 from brainbrr.errors import NotFound
+from brainbrr.training.validation import Validation
 from tests import tiny_corpus as tiny
 
 # Lightning's own use of torch, and its advice.
@@ -80,24 +80,21 @@ def test_the_schedule_spans_the_steps_of_the_trainer(data):
     assert rates[-1] == pytest.approx(0.01 * full)
 
 
-def test_the_mean_loss_is_that_of_the_whole_recordings_samples(data, corpus):
+def test_the_mean_loss_is_that_of_the_recordings_samples(data, corpus):
     module = seizure_module(data)
     trainer = lightning.Trainer(**QUIET)
     (validated,) = trainer.validate(module, data, verbose=False)
-    total, count = 0.0, 0.0
-
-    def add(logits, batch):
-        nonlocal total, count
-        n_samples = float(batch.valid.sum())
-        total += float(module.loss(logits, batch.label, batch.valid.float())) * n_samples
-        count += n_samples
-
-    rows = [row for row in data.rows if row.split == "val"]
-    predicted = predict_traces(
-        module.network, rows, corpus, windowing=tiny.WINDOWING, options=OPTIONS, on_batch=add
+    validation = Validation(
+        [row for row in data.rows if row.split == "val"],
+        corpus,
+        windowing=tiny.WINDOWING,
+        options=OPTIONS,
+        score=lambda traces, references: None,
+        loss=module.loss,
+        scratch=corpus / "scratch",
     )
-    assert len(list(predicted)) == len(rows)
-    assert validated["val/loss"] == pytest.approx(total / count, rel=1e-5)
+    _, loss = validation.predict(trainer, module)
+    assert validated["val/loss"] == pytest.approx(loss, rel=1e-5)
 
 
 def test_a_split_without_recordings_is_refused(corpus):
