@@ -32,7 +32,7 @@ INSTEAD = {
         "accumulated",
     r"\bmended\b|\brepairs of\b": "repaired",
     r"\bare nought\b|\bis nought\b": "zero",
-    r"\b(?:is|are|be) none\b": "is not one, does not exist, invalid",
+    r"(?<!there )\b(?:is|are|be) (?-i:none)\b": "is not one, does not exist, invalid",
     r"\bshares? of (?:the |a |an |its |all |their )?"
     r"(?:time|samples|steps|subjects|windows|epoch|loss|power|memory|recordings)\b": "fraction of",
     r"\boptimis(?:e|er|ers|ed|ation)\b|\bcolours?\b|\bcentred?\b|\bneighbours?\b|"

@@ -30,7 +30,7 @@ class Detector(Annotator):
     """A network with everything that must go with it for the same numbers anywhere.
 
     Attributes:
-        network: `(batch, 19, samples)` standardised EEG to `(batch, samples)` logits.
+        network: `(batch, 19, samples)` standardized EEG to `(batch, samples)` logits.
         model and all that follows: see `Annotator`.
     """
 

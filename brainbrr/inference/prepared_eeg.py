@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Samples(Protocol):
-    """int16 `(19, samples)` at 0.1 uV a step, an array or something that is sliced like one."""
+    """int16 `(19, samples)` at 0.1 uV per step, an array or something that is sliced like one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,7 +63,7 @@ class PreparedEeg:
     """One recording as a detector sees it.
 
     Attributes:
-        eeg: int16 `(19, samples)`, 0.1 uV a step.
+        eeg: int16 `(19, samples)`, 0.1 uV per step.
         observed: `(19,)`, which electrodes hold signal.
         center_uv, scale_uv: `(19,)` microvolts.
         gaps: `(n, 2)` seconds without signal.

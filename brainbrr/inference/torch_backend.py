@@ -19,7 +19,7 @@ class TorchBackend:
     """A network as a `Backend`; its parameters decide on which device the work is done.
 
     Attributes:
-        network: in evaluation mode, `(batch, electrodes, samples)` standardised EEG to logits.
+        network: in evaluation mode, `(batch, electrodes, samples)` standardized EEG to logits.
         autocast: makes the context of reduced precision that the network runs in.
     """
 

@@ -36,7 +36,7 @@ from brainbrr.kernels.triton import layer as triton
 SCAN_FORMS = ("auto", "reference", "chunked", "c", "mamba_ssm", "triton")
 EIGENSOLVERS = ("auto", "eigh", "jacobi")
 MOST_NODES = 32
-"""Bits of a choice of neighbours in C."""
+"""Bits of a choice of neighbors in C."""
 
 _log = logging.getLogger(__name__)
 _library: Any = torch.library.Library("brainbrr", "DEF")  # type: ignore[no-untyped-call]
@@ -68,7 +68,7 @@ def select_scan(form: str) -> str:
             kernel per layer if a stream is narrow).
 
     Raises:
-        InvalidOption: the name is none of these.
+        InvalidOption: the name is not one of these.
         Unavailable: `c`, `mamba_ssm` or `triton` cannot run here; they are never replaced quietly.
     """
     if form not in SCAN_FORMS:
@@ -622,7 +622,7 @@ def select_eigensolver(name: str) -> str:
     """Return the name if there is such an eigensolver.
 
     Raises:
-        InvalidOption: it is none of `EIGENSOLVERS`.
+        InvalidOption: it is not one of `EIGENSOLVERS`.
     """
     if name not in EIGENSOLVERS:
         raise InvalidOption(

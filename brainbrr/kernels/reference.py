@@ -296,7 +296,7 @@ def nearest_neighbours(matrices: Tensor, observed: Tensor, n_neighbours: int) ->
     candidates = matrices.detach().masked_fill(~possible, -torch.inf)
     chosen = candidates.topk(min(n_neighbours, n - 1), -1).indices
     either = torch.zeros_like(matrices, dtype=torch.bool).scatter(-1, chosen, True)
-    # An electrode with fewer neighbours than it may choose picks impossible ones as well.
+    # An electrode with fewer neighbors than it may choose picks impossible ones as well.
     either = (either | either.transpose(-1, -2)) & possible
     return torch.where(either, matrices, 0.0)
 

@@ -41,7 +41,7 @@ class Case:
         probability_rate_hz: its samples a second.
         truth: `(n, 2)` annotated seizures inside the excerpt, in seconds.
         detected: `(n, 2)` detected seizures inside the excerpt, in seconds.
-        channels: electrodes that mattered to the detector; empty where unknown.
+        channels: contributing electrodes; empty if unknown.
         adjacency: `(19, 19)` weights of the learned graph during the event, or None.
     """
 

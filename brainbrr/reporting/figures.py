@@ -59,7 +59,7 @@ def curve_figure(
     Args:
         curves: points with the keys `sensitivity` and `fa_per_24h`, by name of the definition;
             points where either is None are left out.
-        operating_points: where this detector stands, filled, in the order and colours of the
+        operating_points: where this detector stands, filled, in the order and colors of the
             curves.
         published: other systems, as hollow dots.
     """
@@ -116,7 +116,7 @@ def reliability_figure(sets: Mapping[str, Sequence[Mapping[str, float]]]) -> Htm
             samples) and `n` (samples), by name of what was done to the probabilities; bins without
             samples are left out.
     """
-    drawn = [*_share_axis("share of samples that are seizure"), *_linear_axis("probability")]
+    drawn = [*_share_axis("fraction of samples that are seizure"), *_linear_axis("probability")]
     drawn.append(svg.line(LEFT, BOTTOM, RIGHT, TOP, "ideal"))
     for index, (name, bins) in enumerate(sets.items()):
         shown = [b for b in bins if b["n"] and b["confidence"] is not None]

@@ -1,6 +1,6 @@
 """Drawing primitives: SVG elements as text, coordinates in user units, y downwards.
 
-Colours come as classes (`s1`, `truth`, ...) that the report's style sheet resolves for light, dark
+Colors come as classes (`s1`, `truth`, ...) that the report's style sheet resolves for light, dark
 and paper; the attribute beside each class is what a viewer without the sheet shows.
 """
 

@@ -38,7 +38,7 @@ class MontageSolution:
         weights: `(19, channels)`; `weights @ channels` are the electrodes in average reference.
             Rows of absent electrodes are 0.
         observed: `(19,)` recorded or interpolated; False is absent and must be masked.
-        interpolated: electrodes that were interpolated from their neighbours.
+        interpolated: electrodes that were interpolated from their neighbors.
         parts: sets of electrodes that no channel links; a single set if all is determined.
         reference: `average`, `linked_ears`, `common`, `ears`, an electrode's name, `bipolar` or
             `mixed`.
@@ -146,7 +146,7 @@ def _join(potentials: Matrix, parts: Sequence[Sequence[int]]) -> Matrix:
 def interpolable(
     observed: NDArray[np.bool_], max_interpolated: int, min_neighbours: int, neighbour_deg: float
 ) -> NDArray[np.bool_]:
-    """Select the absent electrodes to interpolate: those with neighbours, if few are absent."""
+    """Select the absent electrodes to interpolate: those with neighbors, if few are absent."""
     missing = ~observed
     if not 0 < missing.sum() <= max_interpolated:
         return np.zeros(N_ELECTRODES, dtype=bool)
@@ -166,7 +166,7 @@ def solve_montage(
 
     An electrode that no channel links to another of the 19 is absent: its potential would be
     nothing but the smooth guess. Absent electrodes are interpolated by spherical splines if they
-    are few and have neighbours; otherwise they are left out of the average and masked.
+    are few and have neighbors; otherwise they are left out of the average and masked.
 
     Args:
         channels: derivation of each channel, None if it is not EEG.

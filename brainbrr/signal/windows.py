@@ -13,7 +13,7 @@ class UncoveredSamples(BrainbrrError):
 
 
 def recorded_spans(n_samples: int, rate_hz: float, gaps: Intervals) -> NDArray[np.int64]:
-    """`(n, 2)` first and last-plus-one samples of the stretches that hold signal."""
+    """`(n, 2)` first and last-plus-one samples of the segments that hold signal."""
     spans = np.rint(complement(gaps, 0.0, n_samples / rate_hz) * rate_hz).astype(np.int64)
     return spans[spans[:, 1] > spans[:, 0]]
 

@@ -15,7 +15,7 @@ TOP, BOTTOM = 46.0, 350.0
 LOG_RANGE = 10.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 LOW, HIGH = (150, 190, 225), (176, 74, 16)
-"""Colours of the lowest and the highest score: pale blue and dark orange, distinct in grayscale."""
+"""Colors of the lowest and the highest score: pale blue and dark orange, distinct in grayscale."""
 
 
 @dataclass(frozen=True)

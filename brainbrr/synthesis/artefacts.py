@@ -53,7 +53,7 @@ def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: 
 def electrode_tremor(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
-    """Make one electrode (and faintly its neighbours) shaken at a constant 3-7 Hz."""
+    """Make one electrode (and faintly its neighbors) shaken at a constant 3-7 Hz."""
     centre = int(generator.integers(N_ELECTRODES))
     phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
     wave = np.cos(phase) + generator.uniform(0, 0.15) * np.cos(2 * phase + 1.0)

@@ -209,7 +209,7 @@ def _missing_electrodes(
         f"channels that determine {required} or more of the 19 electrodes",
         f"{n_recovered} from {len(labels)} channels"
         + f", {n_bad} of them bad most of the time" * (n_bad > 0)
-        + ", and Laplacians, whose neighbours are unknown" * laplacian,
+        + ", and Laplacians, whose neighbors are unknown" * laplacian,
         "Name them after the 10-20 system, against one reference or as a chain (Fp1-REF, Fp1-F7)."
         if n_bad == 0
         else "Check the recording's amplifier.",

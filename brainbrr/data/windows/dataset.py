@@ -40,7 +40,7 @@ class WindowBatch(NamedTuple):
         valid: True where the recording has signal, `(batch, samples)`.
         weight: how much each sample counts in the loss, float32 `(batch, samples)`.
         observed: electrodes that are usable in this window, `(batch, electrodes)`.
-        center_uv, scale_uv: each electrode's robust centre and scale in microvolts, float32
+        center_uv, scale_uv: each electrode's robust center and scale in microvolts, float32
             `(batch, electrodes)`.
         recording: position of the recording in the list of rows, int64 `(batch,)`.
         start: first sample of the window in its recording, int64 `(batch,)`.

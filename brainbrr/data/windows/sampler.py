@@ -1,4 +1,4 @@
-"""Which windows an epoch holds: every seizure's edge, some of its middle, a share of background.
+"""Draw the windows of an epoch: every seizure's edge, some of its middle, some background.
 
 The ratios follow SeizureTransformer (Wu et al., 2025): all windows with part of a seizure, 0.3
 times as many inside one, 2.5 times as many without.

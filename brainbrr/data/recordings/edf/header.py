@@ -122,7 +122,7 @@ def _start(date: str, time: str) -> datetime | None:
 
 
 def _count_repairs(declared: int | None, n_complete: int, rest: int, stamped: bool) -> list[str]:
-    """List the repairs of the number of records.
+    """List how the number of records was repaired.
 
     Args:
         declared: the header's number, negative or None if it has none.
