@@ -58,6 +58,7 @@ def test_the_digest_depends_on_the_events_and_not_on_how_they_are_drawn():
 
     assert digest(EVENT) == digest(replace(EVENT, eeg_uv=None, confidence=0.1))
     assert digest(EVENT) != digest(replace(EVENT, onset_s=1.5))
+    assert digest(EVENT) != digest(replace(EVENT, duration_s=2.5))
     assert digest(EVENT) != digest(EVENT, EVENT)
 
 
