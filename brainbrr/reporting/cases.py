@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from brainbrr.events.trace import Trace
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 Kind = Literal["missed seizure", "false alarm", "hit", "unjudged event"]
-KINDS: tuple[Kind, ...] = ("missed seizure", "false alarm", "hit", "unjudged event")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 ReadEeg = Callable[[str, float, float], NDArray[np.float32]]
 ReadAdjacency = Callable[[str, float, float], NDArray[np.float32] | None]

@@ -89,13 +89,9 @@ def eeg_figure(case: Case) -> Html:
     for time_s in svg.ticks(case.start_s, case.stop_s, 8):
         drawn.append(svg.line(x_of(time_s), TOP - 6, x_of(time_s), floor, "grid"))
         drawn.append(svg.text(x_of(time_s), floor + 15, clock(time_s), "middle", "tick"))
-    event = fill(
-        '<rect class="event" x="$x" y="$y" width="$w" height="$h" fill="#c2571a" '
-        'fill-opacity="0.12"/>',
-        x=svg.number(x_of(case.onset_s)),
-        y=svg.number(TOP - 6),
-        w=svg.number(max(x_of(case.offset_s) - x_of(case.onset_s), 1.0)),
-        h=svg.number(floor - TOP + 6),
+    onset, end = x_of(case.onset_s), x_of(case.offset_s)
+    event = svg.rectangle(
+        onset, TOP - 6, end - onset, floor - TOP + 6, css_class="event", color="#c2571a1f"
     )
     return svg.figure(
         WIDTH,

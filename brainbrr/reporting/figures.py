@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from brainbrr.reporting import svg
 from brainbrr.reporting.markup import Html, fill
 from brainbrr.signal.electrodes import ELECTRODES
+from brainbrr.signal.positions import POSITIONS
 
 WIDTH, HEIGHT = 520.0, 340.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 508.0, 14.0, 296.0
@@ -17,16 +18,8 @@ LEAST_PER_24H, MOST_PER_24H = 0.1, 300.0
 TARGETS_PER_24H = (1.0, 2.5, 5.0, 10.0)
 COLORS = ("#1f5fa8", "#c2571a", "#2a7d4f", "#7a4fa3")
 
-POSITIONS = {
-    "Fp1": (-0.27, -0.83), "Fp2": (0.27, -0.83),
-    "F7": (-0.71, -0.52), "F3": (-0.36, -0.44), "Fz": (0.0, -0.41),
-    "F4": (0.36, -0.44), "F8": (0.71, -0.52),
-    "T3": (-0.87, 0.0), "C3": (-0.43, 0.0), "Cz": (0.0, 0.0), "C4": (0.43, 0.0), "T4": (0.87, 0.0),
-    "T5": (-0.71, 0.52), "P3": (-0.36, 0.44), "Pz": (0.0, 0.41),
-    "P4": (0.36, 0.44), "T6": (0.71, 0.52),
-    "O1": (-0.27, 0.83), "O2": (0.27, 0.83),
-}  # fmt: skip
-"""Seen from above, nose up: right and down positive, 1 at the rim of the head."""
+RIM_DEG = 105.0
+"""Angle from the vertex to the rim of a drawn head."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +142,7 @@ def head_figure(
     """
     size, radius = 260.0, 105.0
     center = size / 2
-
-    def position(name: str) -> tuple[float, float]:
-        right, down = POSITIONS[name]
-        return center + radius * right, center + radius * down
-
+    points = center + radius * _flat_positions()
     drawn = [
         fill(
             '<path class="head" fill="none" stroke="#8889" d="M$l ${t}l$w -14l$w 14"/>'
@@ -168,7 +157,7 @@ def head_figure(
     edges = _strongest(adjacency, n_edges)
     strongest = edges[0][0] if edges else 1.0
     for weight, first, second in reversed(edges):
-        (x1, y1), (x2, y2) = position(ELECTRODES[first]), position(ELECTRODES[second])
+        (x1, y1), (x2, y2) = points[[first, second]]
         drawn.append(
             fill(
                 '<path class="edge" fill="none" stroke="#1f5fa8" stroke-width="$w" '
@@ -182,8 +171,7 @@ def head_figure(
                 hint=f"{ELECTRODES[first]} to {ELECTRODES[second]}: {weight:.3f}",
             )
         )
-    for name in ELECTRODES:
-        x, y = position(name)
+    for name, (x, y) in zip(ELECTRODES, points, strict=True):
         drawn.append(svg.circle(x, y, 10, "electrode matters" if name in channels else "electrode"))
         drawn.append(svg.text(x, y + 3, name, "middle", "electrode-name"))
     names = ", ".join(f"{ELECTRODES[i]} to {ELECTRODES[j]}" for _, i, j in edges[:3]) or "none"
@@ -195,6 +183,13 @@ def head_figure(
         drawn,
         css_class="headplot",
     )
+
+
+def _flat_positions() -> NDArray[np.float64]:
+    """Project the electrodes on a plane, to the right and down, 1 at the rim of the head."""
+    angle = np.arccos(POSITIONS[:, 2:])
+    right_and_down = POSITIONS[:, :2] * (1, -1) / np.maximum(np.sin(angle), 1e-9)
+    return np.asarray(np.rad2deg(angle) / RIM_DEG * right_and_down)
 
 
 def _strongest(adjacency: NDArray[np.float32] | None, n_edges: int) -> list[tuple[float, int, int]]:

@@ -1,6 +1,7 @@
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 
 from brainbrr.reporting.figures import (
     OperatingPoint,
@@ -72,3 +73,16 @@ def test_the_head_shows_connections_and_marks_electrodes():
     assert len(elements(drawing, "circle", "electrode")) == len(ELECTRODES)
     assert len(elements(drawing, "circle", "matters")) == 1
     assert not elements(head_figure(None), "path", "edge")
+
+
+def test_electrodes_lie_on_the_head_as_seen_from_above():
+    circles = elements(head_figure(None), "circle", "electrode")
+    points = {
+        name: (float(circle.get("cx")), float(circle.get("cy")))
+        for name, circle in zip(ELECTRODES, circles, strict=True)
+    }
+    # BESA's angles in degrees are the distances from Cz, in units of the figure.
+    assert points["Cz"] == (130.0, 130.0)
+    assert points["T3"] == (38.0, 130.0) and points["T4"] == (222.0, 130.0)
+    assert points["Fz"] == (130.0, 84.0)
+    assert points["Fp1"] == pytest.approx((130 - 92 * 0.309, 130 - 92 * 0.951), abs=0.1)
