@@ -1,8 +1,8 @@
-"""Which events a reader of results should look at, with the EEG around them."""
+"""The events that a reader of results should look at, with the EEG around them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from brainbrr.events.trace import Trace
 from brainbrr.signal.electrodes import N_ELECTRODES
 
 Kind = Literal["missed seizure", "false alarm", "hit", "unjudged event"]
-KINDS: tuple[Kind, ...] = ("missed seizure", "false alarm", "hit", "unjudged event")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 ReadEeg = Callable[[str, float, float], NDArray[np.float32]]
 ReadAdjacency = Callable[[str, float, float], NDArray[np.float32] | None]
@@ -29,19 +29,19 @@ class Case:
         recording_id: the recording's name in the manifest.
         kind: `missed seizure` (annotated, not detected), `false alarm` (detected, not annotated),
             `hit` (both), `unjudged event` (detected in a recording without annotation).
-        onset_s, duration_s: the event on the recording's clock: the annotated one where it was
-            missed, otherwise the detected one.
+        onset_s, duration_s: the event, in seconds since the start of the recording: the
+            annotated one if it was missed, otherwise the detected one.
         event_type: HED-SCORE code.
         confidence: the detector's, 0 to 1; for a missed seizure the highest probability inside it.
         start_s: time of the excerpt's first sample.
         eeg_uv: excerpt `(19, samples)`, average reference, NaN where an electrode is absent or
-            nothing was recorded; None where no EEG is at hand.
-        rate_hz: samples of `eeg_uv` a second.
-        probability: excerpt of the probability trace, from `start_s` on; empty without one.
-        probability_rate_hz: its samples a second.
+            nothing was recorded; None without EEG.
+        rate_hz: sampling rate of `eeg_uv`.
+        probability: excerpt of the probability trace, from `start_s`; empty without a trace.
+        probability_rate_hz: its sampling rate.
         truth: `(n, 2)` annotated seizures inside the excerpt, in seconds.
         detected: `(n, 2)` detected seizures inside the excerpt, in seconds.
-        channels: contributing electrodes; empty if unknown.
+        channels: electrodes that contributed to the detection; empty if unknown.
         adjacency: `(19, 19)` weights of the learned graph during the event, or None.
     """
 
@@ -76,19 +76,19 @@ class Case:
 
     @property
     def offset_s(self) -> float:
-        """First second after the event."""
+        """Return the end of the event."""
         return self.onset_s + self.duration_s
 
     @property
     def stop_s(self) -> float:
-        """End of the excerpt; that of the event where there is neither EEG nor probability."""
+        """Return the end of the excerpt; that of the event without EEG and probability."""
         n_eeg = 0 if self.eeg_uv is None else self.eeg_uv.shape[1]
         length_s = max(n_eeg / self.rate_hz, len(self.probability) / self.probability_rate_hz)
         return self.start_s + length_s if length_s else self.offset_s
 
     @property
     def uncertainty(self) -> float:
-        """1 where the detector was undecided (confidence 0.5 or unknown), 0 where it was sure."""
+        """Return 1 if the detector was undecided (confidence 0.5 or unknown), 0 if it was sure."""
         return 1.0 if self.confidence is None else 1.0 - abs(2.0 * self.confidence - 1.0)
 
 
@@ -103,34 +103,34 @@ def select_cases(
     max_excerpt_s: float = 60.0,
     read_adjacency: ReadAdjacency | None = None,
 ) -> list[Case]:
-    """The events most worth a look: missed seizures, the surest false alarms, and those the
-    detector was least sure of.
+    """Select the events most worth a look: missed seizures, the surest false alarms, and those of
+    which the detector was least sure.
 
     Args:
         references, hypotheses, traces: by recording; a recording without reference gives
             `unjudged event`s, one without trace no probability.
         read_eeg: `(recording_id, start_s, stop_s)` to microvolts `(19, samples)`, NaN where absent.
-        limit: at most so many of each of the three groups.
+        limit: maximum number of events in each of the three groups.
         margin_s: shown before and after each event.
         max_excerpt_s: longer events are shown from their onset for this long.
-        read_adjacency: `(recording_id, onset_s, offset_s)` to the graph `(19, 19)` of an event; it
-            may give None.
+        read_adjacency: `(recording_id, onset_s, offset_s)` to the graph `(19, 19)` of an event, or
+            None.
 
     Returns:
         missed seizures (longest first), false alarms (surest first), then uncertain ones; no event
         twice.
     """
-    found = list(_judged(references, hypotheses, traces))
+    candidates = list(_judged(references, hypotheses, traces))
     missed = sorted(
-        (case for case in found if case.kind == "missed seizure"),
+        (case for case in candidates if case.kind == "missed seizure"),
         key=lambda case: (-case.duration_s, case.recording_id, case.onset_s),
     )[:limit]
     alarms = sorted(
-        (case for case in found if case.kind == "false alarm"),
+        (case for case in candidates if case.kind == "false alarm"),
         key=lambda case: (-(case.confidence or 0.0), case.recording_id, case.onset_s),
     )
     rest = sorted(
-        alarms[limit:] + [case for case in found if case.kind in {"hit", "unjudged event"}],
+        alarms[limit:] + [case for case in candidates if case.kind in {"hit", "unjudged event"}],
         key=lambda case: (-case.uncertainty, case.recording_id, case.onset_s),
     )[:limit]
     chosen = [*missed, *alarms[:limit], *rest]

@@ -1,5 +1,4 @@
-"""EEG as a neurologist reads it: longitudinal bipolar rows, negative up, truth and probability
-below."""
+"""The EEG of an event in bipolar rows, negative up, with annotation and probability below."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -27,11 +26,11 @@ DERIVATIONS = tuple(pair for chain in CHAINS for pair in pairwise(chain))
 WIDTH, LEFT, RIGHT, TOP = 1000.0, 76.0, 974.0, 36.0
 ROW, CHAIN_GAP, PROBABILITY_HEIGHT, BAR = 25.0, 7.0, 52.0, 10.0
 N_COLUMNS = 560
-"""Columns of the picture; each shows the lowest and the highest sample that fall into it."""
+"""Columns of the figure; each shows the lowest and the highest sample inside it."""
 
 
 def double_banana(eeg_uv: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Longitudinal bipolar derivations of an excerpt.
+    """Compute the longitudinal bipolar derivations of an excerpt.
 
     Args:
         eeg_uv: `(19, samples)` in SzCORE's order under any common reference, NaN where absent.
@@ -46,11 +45,11 @@ def double_banana(eeg_uv: NDArray[np.float32]) -> NDArray[np.float32]:
 def envelope(
     values: NDArray[np.float32], n_columns: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """A signal thinned for the screen without losing a peak: of each column the lowest and highest
-    sample, in their order of time.
+    """Thin a signal for the screen and keep its peaks: the lowest and the highest sample of each
+    column, in order of time.
 
     Returns:
-        positions as fractions of the excerpt, and the values there; all samples where they are few.
+        positions as fractions of the excerpt, and the values there; all samples if they are few.
     """
     n_samples = len(values)
     if n_samples <= 2 * n_columns:
@@ -61,22 +60,22 @@ def envelope(
     known = np.isfinite(columns)
     lowest = np.where(known, columns, np.inf).argmin(axis=1)
     highest = np.where(known, columns, -np.inf).argmax(axis=1)
-    # A column with a hole shows the hole: the line breaks there.
-    holes = ~known.all(axis=1)
-    lowest[holes] = (~known[holes]).argmax(axis=1)
+    # A column with a gap keeps one missing sample, so that the line breaks there.
+    gaps = ~known.all(axis=1)
+    lowest[gaps] = (~known[gaps]).argmax(axis=1)
     within = np.sort(np.stack([lowest, highest], axis=1), axis=1)
     picked = (within + width * np.arange(n_full)[:, None]).ravel().clip(max=n_samples - 1)
     return (picked + 0.5) / n_samples, values[picked]
 
 
 def eeg_figure(case: Case) -> Html:
-    """The EEG around one event in the double banana, what was annotated and detected, and the
-    probability of seizure, over the recording's clock."""
+    """Draw the EEG around an event in the double banana, the annotated and detected seizures and
+    the probability, over seconds since the start of the recording."""
     length_s = case.stop_s - case.start_s
 
     def x_of(time_s: float) -> float:
-        share = (time_s - case.start_s) / max(length_s, 1e-9)
-        return LEFT + (RIGHT - LEFT) * min(max(share, 0.0), 1.0)
+        fraction = (time_s - case.start_s) / max(length_s, 1e-9)
+        return LEFT + (RIGHT - LEFT) * min(max(fraction, 0.0), 1.0)
 
     drawn, bottom = _rows(case)
     drawn += _spans(
@@ -90,13 +89,9 @@ def eeg_figure(case: Case) -> Html:
     for time_s in svg.ticks(case.start_s, case.stop_s, 8):
         drawn.append(svg.line(x_of(time_s), TOP - 6, x_of(time_s), floor, "grid"))
         drawn.append(svg.text(x_of(time_s), floor + 15, clock(time_s), "middle", "tick"))
-    event = fill(
-        '<rect class="event" x="$x" y="$y" width="$w" height="$h" fill="#c2571a" '
-        'fill-opacity="0.12"/>',
-        x=svg.number(x_of(case.onset_s)),
-        y=svg.number(TOP - 6),
-        w=svg.number(max(x_of(case.offset_s) - x_of(case.onset_s), 1.0)),
-        h=svg.number(floor - TOP + 6),
+    onset, end = x_of(case.onset_s), x_of(case.offset_s)
+    event = svg.rectangle(
+        onset, TOP - 6, end - onset, floor - TOP + 6, css_class="event", color="#c2571a1f"
     )
     return svg.figure(
         WIDTH,
@@ -115,7 +110,7 @@ def eeg_figure(case: Case) -> Html:
 
 
 def clock(time_s: float) -> str:
-    """Time since the start of the recording as `h:mm:ss`, with tenths where they are not zero."""
+    """Format the time since the start of the recording as `h:mm:ss`, with tenths unless zero."""
     tenths = round(time_s * 10)
     hours, minutes, seconds = tenths // 36000, tenths // 600 % 60, tenths % 600 / 10
     shown = f"{seconds:04.1f}" if tenths % 10 else f"{seconds:02.0f}"
@@ -123,10 +118,12 @@ def clock(time_s: float) -> str:
 
 
 def row_scale_uv(rows: NDArray[np.float32]) -> float:
-    """Microvolts between two rows: a round value that keeps most of the signal in its row."""
-    known = np.abs(rows[np.isfinite(rows)])
-    wanted = 2.0 * float(np.percentile(known, 97)) if known.size else 100.0
-    return next((scale for scale in (20, 50, 70, 100, 150, 200, 300, 500) if scale >= wanted), 1000)
+    """Choose the microvolts between two rows: a round value that keeps most of the signal in its
+    row."""
+    amplitude_uv = np.abs(rows[np.isfinite(rows)])
+    least_uv = 2.0 * float(np.percentile(amplitude_uv, 97)) if amplitude_uv.size else 100.0
+    scales_uv = (20, 50, 70, 100, 150, 200, 300, 500)
+    return next((scale_uv for scale_uv in scales_uv if scale_uv >= least_uv), 1000)
 
 
 def _rows(case: Case) -> tuple[list[Html], float]:
@@ -194,7 +191,7 @@ def _probability(case: Case, top: float) -> list[Html]:
     if case.probability.size:
         position, values = envelope(case.probability, N_COLUMNS // 2)
         length_s = case.probability.size / case.probability_rate_hz
-        share = length_s / max(case.stop_s - case.start_s, 1e-9)
-        x = LEFT + (RIGHT - LEFT) * position * share
+        fraction = length_s / max(case.stop_s - case.start_s, 1e-9)
+        x = LEFT + (RIGHT - LEFT) * position * fraction
         drawn.append(svg.polyline(x, base - values * PROBABILITY_HEIGHT, "probability", "#1f5fa8"))
     return drawn

@@ -1,4 +1,4 @@
-"""Pictures of scores: sensitivity against false alarms, calibration, the graph on a head."""
+"""Figures of scores: sensitivity against false alarms, calibration, the graph on a head."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from brainbrr.reporting import svg
 from brainbrr.reporting.markup import Html, fill
 from brainbrr.signal.electrodes import ELECTRODES
+from brainbrr.signal.positions import POSITIONS
 
 WIDTH, HEIGHT = 520.0, 340.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 508.0, 14.0, 296.0
@@ -17,16 +18,8 @@ LEAST_PER_24H, MOST_PER_24H = 0.1, 300.0
 TARGETS_PER_24H = (1.0, 2.5, 5.0, 10.0)
 COLORS = ("#1f5fa8", "#c2571a", "#2a7d4f", "#7a4fa3")
 
-POSITIONS = {
-    "Fp1": (-0.27, -0.83), "Fp2": (0.27, -0.83),
-    "F7": (-0.71, -0.52), "F3": (-0.36, -0.44), "Fz": (0.0, -0.41),
-    "F4": (0.36, -0.44), "F8": (0.71, -0.52),
-    "T3": (-0.87, 0.0), "C3": (-0.43, 0.0), "Cz": (0.0, 0.0), "C4": (0.43, 0.0), "T4": (0.87, 0.0),
-    "T5": (-0.71, 0.52), "P3": (-0.36, 0.44), "Pz": (0.0, 0.41),
-    "P4": (0.36, 0.44), "T6": (0.71, 0.52),
-    "O1": (-0.27, 0.83), "O2": (0.27, 0.83),
-}  # fmt: skip
-"""Seen from above, nose up: right and down positive, 1 at the rim of the head."""
+RIM_DEG = 105.0
+"""Angle from the vertex to the rim of a drawn head."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +27,9 @@ class OperatingPoint:
     """One detector at one threshold.
 
     Attributes:
-        label: what the picture calls it.
-        sensitivity: share of seizures found, 0 to 1.
-        fa_per_24h: false alarms in 24 hours.
+        label: its name in the figure.
+        sensitivity: fraction of seizures found, 0 to 1.
+        fa_per_24h: false alarms per 24 hours.
     """
 
     label: str
@@ -45,8 +38,8 @@ class OperatingPoint:
 
     @property
     def hint(self) -> str:
-        """What hovering over the point says."""
-        return f"{self.label}: {self.sensitivity:.3f} at {self.fa_per_24h:.2f} alarms in 24 h"
+        """Return the text shown when hovering over the point."""
+        return f"{self.label}: {self.sensitivity:.3f} at {self.fa_per_24h:.2f} alarms per 24 h"
 
 
 def curve_figure(
@@ -54,20 +47,19 @@ def curve_figure(
     operating_points: Sequence[OperatingPoint] = (),
     published: Sequence[OperatingPoint] = (),
 ) -> Html:
-    """Sensitivity against false alarms per 24 h, the rate on a logarithmic axis from 0.1 on.
+    """Draw sensitivity against false alarms per 24 h, the rate on a logarithmic axis from 0.1 on.
 
     Args:
         curves: points with the keys `sensitivity` and `fa_per_24h`, by name of the definition;
-            points where either is None are left out.
-        operating_points: where this detector stands, filled, in the order and colors of the
-            curves.
+            points with None in either are left out.
+        operating_points: those of this detector, filled, in the order and colors of the curves.
         published: other systems, as hollow dots.
     """
     drawn = [*_rate_axis(), *_share_axis("sensitivity")]
     for index, (name, points) in enumerate(curves.items()):
         rates, shares = _curve_points(points)
         x, y = np.array([_x_of_rate(rate) for rate in rates]), _y_of_share(shares)
-        # Between two thresholds nothing changes: the curve is a staircase, rate first.
+        # Between two thresholds the counts are constant: the curve is a staircase, rate first.
         x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
         drawn.append(svg.polyline(x, y, f"curve s{index + 1}", COLORS[index % len(COLORS)]))
         drawn += _key(name, index)
@@ -109,26 +101,26 @@ def precision_figure(
 
 
 def reliability_figure(sets: Mapping[str, Sequence[Mapping[str, float]]]) -> Html:
-    """How often there was a seizure where the detector said so with a given probability.
+    """Draw the frequency of seizure against the predicted probability.
 
     Args:
-        sets: bins with the keys `confidence` (mean probability), `frequency` (share of seizure
-            samples) and `n` (samples), by name of what was done to the probabilities; bins without
-            samples are left out.
+        sets: bins with the keys `confidence` (mean probability), `frequency` (fraction of
+            seizure samples) and `n` (samples), by name of the calibration; bins without samples
+            are left out.
     """
     drawn = [*_share_axis("fraction of samples that are seizure"), *_linear_axis("probability")]
     drawn.append(svg.line(LEFT, BOTTOM, RIGHT, TOP, "ideal"))
     for index, (name, bins) in enumerate(sets.items()):
         shown = [b for b in bins if b["n"] and b["confidence"] is not None]
         drawn += [*_amounts(shown, index), *_reliability(name, shown, index), *_key(name, index)]
-    note = f"{'; '.join(sets)}; on the diagonal where right; bars: amount of samples, logarithmic"
+    note = f"{'; '.join(sets)}; calibrated on the diagonal; bars: number of samples, logarithmic"
     return svg.figure(
         WIDTH, HEIGHT, "Reliability of the probabilities", note, drawn, css_class="plot"
     )
 
 
 def _amounts(bins: Sequence[Mapping[str, float]], index: int) -> list[Html]:
-    """How many samples each dot stands for, side by side with those of other curves."""
+    """Draw the number of samples of each dot, next to those of other curves."""
     most = max((b["n"] for b in bins), default=1)
     bars = []
     for b in bins:
@@ -153,34 +145,30 @@ def _reliability(name: str, bins: Sequence[Mapping[str, float]], index: int) -> 
 def head_figure(
     adjacency: NDArray[np.float32] | None, channels: Sequence[str] = (), n_edges: int = 24
 ) -> Html:
-    """The strongest connections of the learned graph on a head seen from above, nose up.
+    """Draw the strongest connections of the learned graph on a head seen from above, nose up.
 
     Args:
-        adjacency: `(19, 19)` weights; of each pair the larger direction is drawn, absent ones not.
+        adjacency: `(19, 19)` weights; of each pair the larger direction is drawn, zeros are not.
         channels: electrodes to mark.
     """
     size, radius = 260.0, 105.0
-    centre = size / 2
-
-    def place(name: str) -> tuple[float, float]:
-        right, down = POSITIONS[name]
-        return centre + radius * right, centre + radius * down
-
+    center = size / 2
+    points = center + radius * _flat_positions()
     drawn = [
         fill(
             '<path class="head" fill="none" stroke="#8889" d="M$l ${t}l$w -14l$w 14"/>'
             '<circle class="head" cx="$m" cy="$m" r="$r" fill="none" stroke="#8889"/>',
-            l=svg.number(centre - 12),
-            t=svg.number(centre - radius + 2),
+            l=svg.number(center - 12),
+            t=svg.number(center - radius + 2),
             w="12",
-            m=svg.number(centre),
+            m=svg.number(center),
             r=svg.number(radius),
         )
     ]
     edges = _strongest(adjacency, n_edges)
     strongest = edges[0][0] if edges else 1.0
     for weight, first, second in reversed(edges):
-        (x1, y1), (x2, y2) = place(ELECTRODES[first]), place(ELECTRODES[second])
+        (x1, y1), (x2, y2) = points[[first, second]]
         drawn.append(
             fill(
                 '<path class="edge" fill="none" stroke="#1f5fa8" stroke-width="$w" '
@@ -194,19 +182,25 @@ def head_figure(
                 hint=f"{ELECTRODES[first]} to {ELECTRODES[second]}: {weight:.3f}",
             )
         )
-    for name in ELECTRODES:
-        x, y = place(name)
+    for name, (x, y) in zip(ELECTRODES, points, strict=True):
         drawn.append(svg.circle(x, y, 10, "electrode matters" if name in channels else "electrode"))
         drawn.append(svg.text(x, y + 3, name, "middle", "electrode-name"))
-    said = ", ".join(f"{ELECTRODES[i]} to {ELECTRODES[j]}" for _, i, j in edges[:3]) or "none"
+    names = ", ".join(f"{ELECTRODES[i]} to {ELECTRODES[j]}" for _, i, j in edges[:3]) or "none"
     return svg.figure(
         size,
         size,
         "Learned graph of electrodes",
-        f"Strongest connections: {said}",
+        f"Strongest connections: {names}",
         drawn,
         css_class="headplot",
     )
+
+
+def _flat_positions() -> NDArray[np.float64]:
+    """Project the electrodes on a plane, to the right and down, 1 at the rim of the head."""
+    angle = np.arccos(POSITIONS[:, 2:])
+    right_and_down = POSITIONS[:, :2] * (1, -1) / np.maximum(np.sin(angle), 1e-9)
+    return np.asarray(np.rad2deg(angle) / RIM_DEG * right_and_down)
 
 
 def _strongest(adjacency: NDArray[np.float32] | None, n_edges: int) -> list[tuple[float, int, int]]:
@@ -222,16 +216,18 @@ def _strongest(adjacency: NDArray[np.float32] | None, n_edges: int) -> list[tupl
 def _curve_points(
     points: Sequence[Mapping[str, float]], most: int = 400
 ) -> tuple[list[float], NDArray[np.float64]]:
-    """Rates and shares reached on the way down from the highest threshold: below a threshold at
-    which alarms merge both may fall again, and those are no operating points."""
-    known = [
+    """Return the highest rates and sensitivities reached from the highest threshold down.
+
+    Below a threshold at which alarms merge both may fall again; nobody operates there.
+    """
+    defined = [
         (point["fa_per_24h"], point["sensitivity"])
         for point in sorted(points, key=lambda point: -point.get("threshold", 0.0))
         if point["fa_per_24h"] is not None and point["sensitivity"] is not None
     ]
-    rates, shares = np.maximum.accumulate(np.array(known).reshape(-1, 2), axis=0).T
-    kept = np.unique(np.linspace(0, len(rates) - 1, min(most, len(rates))).round().astype(int))
-    return rates[kept].tolist(), shares[kept]
+    rates, shares = np.maximum.accumulate(np.array(defined).reshape(-1, 2), axis=0).T
+    index = np.unique(np.linspace(0, len(rates) - 1, min(most, len(rates))).round().astype(int))
+    return rates[index].tolist(), shares[index]
 
 
 def _x_of_rate(fa_per_24h: float) -> float:

@@ -1,4 +1,4 @@
-"""The report's events: a list by uncertainty, the EEG of each, and what a reviewer can do."""
+"""The events of the report: a list by uncertainty, the EEG of each, and buttons for verdicts."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -22,11 +22,11 @@ BUTTONS = (
 
 
 def review_section(cases: Sequence[Case], max_bytes: int) -> tuple[Html, int]:
-    """All events for review, and how many of them had to go without their EEG.
+    """Build the list of events for review; return it and the number of events left without EEG.
 
     Args:
-        cases: those with the most to tell first: EEG is left out from the end.
-        max_bytes: what the events' pictures may take in all.
+        cases: most important first: EEG is left out from the end.
+        max_bytes: limit of all EEG figures together.
     """
     if not cases:
         return fill('<p class="quiet">No events to show.</p>'), 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 UNDEFINED = "\u2013"
-"""An en dash: what readers see where a number is undefined."""
+"""An en dash, shown for an undefined number."""
 Scores = Mapping[str, object]
 
 
@@ -15,9 +15,9 @@ class Definition:
     """One way of counting hits and false alarms.
 
     Attributes:
-        path: where its numbers stand in scores.json, keys joined by dots.
+        path: its place in scores.json, keys joined by dots.
         label: its name for readers.
-        rate: key of its false alarms per 24 h; empty where it does not count alarms.
+        rate: key of its false alarms per 24 h; empty if it does not count alarms.
         f1: key of its F1.
     """
 
@@ -56,35 +56,35 @@ SAMPLE_LABELS = {
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of scores.json with its 95 % interval; None where undefined or unknown."""
+    """A number of scores.json with its 95 % interval; None if undefined or unknown."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
 
     def shown(self, decimals: int = 3) -> str:
-        """The number for readers, a dash where it is undefined."""
+        """Format the number, as a dash if it is undefined."""
         return rounded(self.value, decimals)
 
     def shown_interval(self, decimals: int = 3) -> str:
-        """`(low–high)`, or nothing where there is no interval."""
+        """Format `(low–high)`, or nothing if there is no interval."""
         if self.low is None or self.high is None:
             return ""
         return f"({self.low:.{decimals}f}\u2013{self.high:.{decimals}f})"
 
 
 def look_up(scores: object, path: str) -> object | None:
-    """What stands at a dotted path, or None where nothing does."""
-    found = scores
+    """Return the value at a dotted path, or None if there is none."""
+    value = scores
     for key in _keys(path):
-        if not isinstance(found, Mapping) or key not in found:
+        if not isinstance(value, Mapping) or key not in value:
             return None
-        found = found[key]
-    return found
+        value = value[key]
+    return value
 
 
 def measure(scores: Scores, path: str) -> Measure:
-    """The number at a dotted path with the interval at the same path under `intervals_95`."""
+    """Return the number at a dotted path, with the interval at that path under `intervals_95`."""
     value = _number(look_up(scores, path))
     interval = look_up(scores.get("intervals_95"), path)
     if not isinstance(interval, list | tuple) or len(interval) != 2:
@@ -93,7 +93,7 @@ def measure(scores: Scores, path: str) -> Measure:
 
 
 def cells(scores: Scores, definition: Definition) -> dict[str, Measure]:
-    """The four numbers of one definition, by column."""
+    """Return the four numbers of a definition, by column."""
     keys = {column: column for column in COLUMNS}
     keys |= {"f1": definition.f1, "fa_per_24h": definition.rate}
     return {
@@ -103,12 +103,12 @@ def cells(scores: Scores, definition: Definition) -> dict[str, Measure]:
 
 
 def decimals_of(column: str) -> int:
-    """How many decimals a column shows: alarms one, shares three."""
+    """Return the decimals of a column: one for alarms, three for fractions."""
     return 1 if column == "fa_per_24h" else 3
 
 
 def rounded(value: object, decimals: int = 3) -> str:
-    """A number with fixed decimals, a dash where it is None; other values as they are."""
+    """Format a number with fixed decimals, None as a dash, other values as text."""
     if value is None:
         return UNDEFINED
     if isinstance(value, bool) or not isinstance(value, int | float):

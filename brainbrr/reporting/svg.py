@@ -1,7 +1,7 @@
 """Drawing primitives: SVG elements as text, coordinates in user units, y downwards.
 
-Colors come as classes (`s1`, `truth`, ...) that the report's style sheet resolves for light, dark
-and paper; the attribute beside each class is what a viewer without the sheet shows.
+Colors are classes (`s1`, `truth`, ...) that the report's style sheet resolves for light, dark and
+print; the attribute next to each class is for viewers without the style sheet.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ def figure(
     css_class: str = "",
     **data: object,
 ) -> Html:
-    """An SVG image with an accessible title and description; `data` becomes `data-*` attributes."""
+    """Build an SVG image with an accessible title and description; `data` becomes `data-*`."""
     attributes = join(
         fill(' data-$name="$value"', name=name.replace("_", "-"), value=value)
         for name, value in data.items()
@@ -46,12 +46,12 @@ def figure(
 
 
 def number(value: float) -> str:
-    """At most one decimal, without a trailing zero: what a screen can show."""
+    """Format a coordinate with at most one decimal, without a trailing zero."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 def line(x1: float, y1: float, x2: float, y2: float, css_class: str = "grid") -> Html:
-    """A straight line."""
+    """Draw a straight line."""
     d = f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}"
     return fill('<path class="$c" fill="none" stroke="#8886" d="$d"/>', c=css_class, d=d)
 
@@ -59,7 +59,7 @@ def line(x1: float, y1: float, x2: float, y2: float, css_class: str = "grid") ->
 def rectangle(
     x: float, y: float, width: float, height: float, *, css_class: str, color: str
 ) -> Html:
-    """A filled rectangle, at least one unit wide."""
+    """Draw a filled rectangle, at least one unit wide."""
     return fill(
         '<rect class="$c" x="$x" y="$y" width="$w" height="$h" fill="$f"/>',
         c=css_class,
@@ -72,7 +72,7 @@ def rectangle(
 
 
 def text(x: float, y: float, content: str, anchor: str = "start", css_class: str = "label") -> Html:
-    """A label; `y` is its base line."""
+    """Write a label; `y` is its base line."""
     return fill(
         '<text class="$c" x="$x" y="$y" text-anchor="$a" fill="currentColor">$content</text>',
         c=css_class,
@@ -99,7 +99,7 @@ def circle(
 
 
 def polyline(x: Floats, y: Floats, css_class: str, stroke: str = "currentColor") -> Html:
-    """A line through points, to half a unit; a coordinate that is not finite breaks it."""
+    """Draw a line through points, to half a unit; a coordinate that is not finite breaks it."""
     return fill(
         '<path class="$c" fill="none" stroke="$s" vector-effect="non-scaling-stroke" '
         'transform="scale(.5)" d="$d"/>',
@@ -110,10 +110,10 @@ def polyline(x: Floats, y: Floats, css_class: str, stroke: str = "currentColor")
 
 
 def path(x: Floats, y: Floats) -> str:
-    """Path data through points rounded to whole units, each relative to the one before it: the
-    shortest text there is."""
-    known = np.isfinite(x) & np.isfinite(y)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
+    """Return path data through points rounded to whole units, each relative to the previous one,
+    which is the shortest notation."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]])))
     return "".join(_stroke(x[first:last], y[first:last]) for first, last in edges.reshape(-1, 2))
 
 
@@ -127,10 +127,10 @@ def _stroke(x: Floats, y: Floats) -> str:
     return f"M{points[0][0]} {points[0][1]}l{text}"
 
 
-def ticks(start: float, stop: float, wanted: int = 6) -> list[float]:
-    """Round values inside `[start, stop]`, about as many as wanted: steps of 1, 2 or 5 times a
-    power of ten."""
-    rough = max(stop - start, 1e-9) / wanted
+def ticks(start: float, stop: float, n_ticks: int = 6) -> list[float]:
+    """Return about `n_ticks` round values in `[start, stop]`, in steps of 1, 2 or 5 times a power
+    of ten."""
+    rough = max(stop - start, 1e-9) / n_ticks
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     first = int(np.ceil(start / step - 1e-9))

@@ -1,4 +1,4 @@
-"""The score table on the terminal."""
+"""Tables of scores on the terminal."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -> Table:
-    """Scores under each definition, with intervals, baselines of the same recordings below each.
+    """Build the table of scores by definition, with intervals, and baselines below each.
 
     Args:
         scores: the content of scores.json.
-        baselines: the same of other detectors, by name.
+        baselines: scores.json of other detectors on the same recordings, by name.
     """
     from rich.table import Table
 
@@ -41,14 +41,14 @@ def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -
     for definition in DEFINITIONS:
         if look_up(scores, definition.path) is None:
             continue
-        own = cells(scores, definition)
-        table.add_row(definition.label, *(_text(own[c], decimals_of(c)) for c in COLUMNS))
+        detector = cells(scores, definition)
+        table.add_row(definition.label, *(_text(detector[c], decimals_of(c)) for c in COLUMNS))
         for name, other in (baselines or {}).items():
             if look_up(other, definition.path) is None:
                 continue
-            theirs = cells(other, definition)
-            shown = (_text(theirs[c], decimals_of(c)) for c in COLUMNS)
-            table.add_row(f"  {name}", *shown, style="dim")
+            baseline = cells(other, definition)
+            texts = (_text(baseline[c], decimals_of(c)) for c in COLUMNS)
+            table.add_row(f"  {name}", *texts, style="dim")
     _add_further(table, scores)
     return table
 
@@ -62,15 +62,15 @@ ANSWER = (
     ("  sensitivity at 10 of them", "curve.sensitivity_at_fa.10", 3),
     ("AUROC of samples", "sample_level.auroc", 3),
 )
-"""What a reader asks first: label, place in scores.json and decimals."""
+"""The first numbers a reader looks for: label, path in scores.json and decimals."""
 
 
 def answer_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -> Table:
-    """The few numbers that a reader asks first, each baseline of the same recordings beside them.
+    """Build the table of the first numbers a reader looks for, next to those of the baselines.
 
     Args:
         scores: the content of scores.json.
-        baselines: the same of other detectors, by name.
+        baselines: scores.json of other detectors on the same recordings, by name.
     """
     from rich.table import Table
 
@@ -79,7 +79,10 @@ def answer_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) 
     for name in ("detector", *(baselines or {})):
         table.add_column(name.replace("_", " "), justify="right")
     for label, path, decimals in ANSWER:
-        others = (rounded(measure(one, path).value, decimals) for one in (baselines or {}).values())
+        others = (
+            rounded(measure(baseline, path).value, decimals)
+            for baseline in (baselines or {}).values()
+        )
         table.add_row(label, _text(measure(scores, path), decimals), *others)
     return table
 
@@ -96,6 +99,6 @@ def _add_further(table: Table, scores: Scores) -> None:
         table.add_row(label, _text(measure(scores, path), 3))
 
 
-def _text(one: Measure, decimals: int) -> str:
-    interval = one.shown_interval(decimals)
-    return f"{one.shown(decimals)} {interval}".rstrip()
+def _text(score: Measure, decimals: int) -> str:
+    interval = score.shown_interval(decimals)
+    return f"{score.shown(decimals)} {interval}".rstrip()

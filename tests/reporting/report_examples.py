@@ -1,4 +1,6 @@
-"""Invented numbers and EEG for reports."""
+"""Invented numbers and EEG for reports; the elements of a drawing."""
+
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -28,3 +30,13 @@ def read_eeg(recording_id, start_s, stop_s):
     eeg_uv[::2] = 100 * np.sin(2 * np.pi * 3 * time_s)
     eeg_uv[15] = np.nan
     return eeg_uv
+
+
+def elements(drawing, tag, css_class=""):
+    root = ElementTree.fromstring(drawing)
+    tagged = [each for each in root.iter() if each.tag.endswith("}" + tag)]
+    return [each for each in tagged if css_class in each.get("class", "").split() or not css_class]
+
+
+def texts(drawing):
+    return [each.text for each in elements(drawing, "text")]

@@ -17,7 +17,7 @@
     state = JSON.parse(localStorage.getItem(storageKey)) || state;
   } catch (error) {
     stored = false;
-    say("This browser keeps no notes for this page: download before you close it.");
+    say("This browser stores no verdicts for this page: download them before you close it.");
   }
   const save = () => {
     if (!stored) return;
@@ -25,7 +25,7 @@
       localStorage.setItem(storageKey, JSON.stringify(state));
     } catch (error) {
       stored = false;
-      say("This browser's storage is full: download before you close the page.");
+      say("This browser's storage is full: download the verdicts before you close the page.");
     }
   };
 
