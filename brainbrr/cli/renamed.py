@@ -47,13 +47,15 @@ TARGETS = {
 
 OPTIONS = {
     "reading": "tiling",
-    "spike_watch": "loss_spike_monitor",
+    "callbacks.spike_watch": "callbacks.loss_spike_monitor",
     "quantise": "quantize",
-    "licence": "license",
-    "bring_home": "download",
-    "bring_home_mb": "download_mb",
+    "szcore.licence": "szcore.license",
+    "hydra.launcher.bring_home": "hydra.launcher.download",
+    "hydra.launcher.bring_home_mb": "hydra.launcher.download_mb",
 }
-"""Former names of options, without the groups they are in."""
+"""Former names of options."""
+
+_KEYS = {former.rpartition(".")[2]: name.rpartition(".")[2] for former, name in OPTIONS.items()}
 
 VALUES: dict[str, dict[str, str]] = {
     "_target_": TARGETS,
@@ -84,7 +86,7 @@ def current(node: Any) -> Any:
     target = TARGETS.get(str(node.get("_target_")), node.get("_target_"))
     renamed = {}
     for former, value in node.items():
-        key = OPTIONS.get(former, former)
+        key = _KEYS.get(former, former)
         if (target, key) in REMOVED_ARGUMENTS:
             _require_only_value(target, key, value)
             continue
@@ -107,6 +109,9 @@ def rename_arguments(arguments: list[str]) -> list[str]:
 
 def _rename_argument(argument: str) -> str:
     option, equals, value = argument.partition("=")
-    option = ".".join(OPTIONS.get(part, part) for part in option.split("."))
+    for former, name in OPTIONS.items():
+        if option == former or option.startswith(f"{former}."):
+            option = name + option.removeprefix(former)
+            break
     values = VALUES.get(option.rpartition(".")[2], {})
     return option + equals + ",".join(values.get(each, each) for each in value.split(","))

@@ -193,7 +193,7 @@ class Annotator(ABC):
             raise InvalidOption(
                 f"precision {' or '.join(PRECISIONS)}",
                 precision,
-                "Correct precision=; int8 is a form: `brainbrr export format=onnx quantise=int8`.",
+                "Correct precision=; int8 is a form: `brainbrr export format=onnx quantize=int8`.",
             )
         return self._with("precision", precision)
 

@@ -87,7 +87,7 @@ def test_an_option_of_a_former_version_reaches_its_present_name() -> None:
 
 @pytest.mark.parametrize(("former", "present"), [("native", "c"), ("auto", "auto")])
 def test_a_form_of_the_scan_under_its_former_name_is_the_present_one(former, present) -> None:
-    node = OmegaConf.load(CONF_FOLDER / "model" / "v3_tiny.yaml")
+    node = OmegaConf.load(CONF_FOLDER / "model" / "v3.yaml")
     node.scan = former
     assert build(node).node_stream.layers[0].layer.forwards.scan == present
 

@@ -147,7 +147,7 @@ def test_one_bad_file_does_not_stop_the_rest(place: Path, tmp_path: Path) -> Non
         (["train", "trainer.max_epoch=3"], "Did you mean trainer.max_epochs?"),
         (["train", "model=v33"], "Did you mean v3"),
         (["train", "data.root=nowhere"], "nowhere"),
-        (["predict", "detector=nowhere", "input=x", "output=y"], "NoSuchDetector"),
+        (["predict", "detector=nowhere", "input=x", "output=y"], "NotFound"),
         (["predict", "detector=run", "input=empty", "output=y"], "NotFound"),
         (["predict", "detector=run", "input=run", "output=y", "format=[xml]"], "InvalidOption"),
         (["predict", "detector=run", "input=data", "output=/proc/denied"], "/proc/denied"),

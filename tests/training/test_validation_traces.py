@@ -98,7 +98,7 @@ def test_a_stretch_without_electrodes_is_no_seizure_and_nobody_is_asked(rows, ca
     before = slice(0, round(40 * tiny.RATE_HZ))
     assert np.allclose(trace.probability[before], whole.probability[before], atol=1e-6)
     module = WindowDataModule(
-        [blind, rows[1]], cache, windowing=tiny.WINDOWING, options=LoaderOptions(), seed=0
+        cache, [blind, rows[1]], windowing=tiny.WINDOWING, options=LoaderOptions(), seed=0
     )
     dealt = np.unique(np.concatenate([module.sampler(0, 1).epoch(n) for n in range(9)]))
     assert len(dealt) and not set(dealt) & set(np.flatnonzero(dataset.blind()))
