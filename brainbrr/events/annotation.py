@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import InvalidInput
-from brainbrr.events.event import Event
+from brainbrr.events.event import BACKGROUND, Event
 from brainbrr.events.intervals import Intervals, as_intervals
 
 if TYPE_CHECKING:
     import mne
+
+COLUMNS = (
+    "onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration",
+)  # fmt: skip
+"""SzCORE's columns of an event table; `brainbrr.events.tsv` reads it."""
+DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
+MISSING = "n/a"
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,24 @@ class Annotation:
         return as_intervals([(event.onset_s, event.offset_s) for event in self.seizures])
 
     def to_tsv(self, path: str | Path) -> None:
-        """Write the SzCORE TSV (`brainbrr.events.tsv.write_tsv`)."""
-        from brainbrr.events.tsv import write_tsv
-
-        write_tsv(self, path)
+        """Write SzCORE's seven columns; a recording without events is one `bckg` row."""
+        events = self.events or (Event(0.0, self.duration_s, BACKGROUND),)
+        date_time = self.start.strftime(DATE_FORMAT) if self.start else MISSING
+        with atomic_write(path) as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for event in events:
+                writer.writerow(
+                    [
+                        f"{event.onset_s:.4f}",
+                        f"{event.duration_s:.4f}",
+                        event.event_type,
+                        MISSING if event.confidence is None else f"{event.confidence:.4f}",
+                        ",".join(event.channels) or MISSING,
+                        date_time,
+                        f"{self.duration_s:.4f}",
+                    ]
+                )
 
     def to_mne(self) -> mne.Annotations:
         """Convert the seizures to `mne.Annotations`, for `raw.set_annotations`."""

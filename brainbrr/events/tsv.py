@@ -9,39 +9,15 @@ import math
 from datetime import datetime
 from pathlib import Path
 
-from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError, InvalidFile
-from brainbrr.events.annotation import Annotation
+from brainbrr.events.annotation import DATE_FORMAT, MISSING, Annotation
 from brainbrr.events.codes import event_code, names_seizure
-from brainbrr.events.event import BACKGROUND, Event
+from brainbrr.events.event import Event
 
-COLUMNS = (
-    "onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration",
-)  # fmt: skip
-DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
-MISSING = "n/a"
 Row = dict[str, str]
 
 
-def write_tsv(annotation: Annotation, path: str | Path) -> None:
-    """Write SzCORE's seven columns; a recording without events is one `bckg` row."""
-    events = annotation.events or (Event(0.0, annotation.duration_s, BACKGROUND),)
-    date_time = annotation.start.strftime(DATE_FORMAT) if annotation.start else MISSING
-    with atomic_write(path) as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for event in events:
-            writer.writerow(
-                [
-                    f"{event.onset_s:.4f}",
-                    f"{event.duration_s:.4f}",
-                    event.event_type,
-                    MISSING if event.confidence is None else f"{event.confidence:.4f}",
-                    ",".join(event.channels) or MISSING,
-                    date_time,
-                    f"{annotation.duration_s:.4f}",
-                ]
-            )
+write_tsv = Annotation.to_tsv
 
 
 def read_tsv(path: str | Path, duration_s: float | None = None) -> Annotation:

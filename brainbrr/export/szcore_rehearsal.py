@@ -22,7 +22,8 @@ import yaml
 from edfio import Edf, EdfSignal
 
 from brainbrr.errors import BrainbrrError, InvalidFile
-from brainbrr.events.tsv import COLUMNS, read_tsv
+from brainbrr.events.annotation import COLUMNS
+from brainbrr.events.tsv import read_tsv
 from brainbrr.export.szcore_entry import check_algorithm
 from brainbrr.signal.electrodes import ELECTRODES
 

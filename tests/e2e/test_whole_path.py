@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from brainbrr.cli.main import main
-from brainbrr.events.tsv import COLUMNS
+from brainbrr.events.annotation import COLUMNS
 
 pytestmark = pytest.mark.e2e
 
