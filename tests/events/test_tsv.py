@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbrr.errors import InvalidFile
-from brainbrr.events.annotation import Annotation
+from brainbrr.events.annotation import COLUMNS, Annotation
 from brainbrr.events.event import Event
-from brainbrr.events.tsv import COLUMNS, read_tsv, write_tsv
+from brainbrr.events.tsv import read_tsv, write_tsv
 
 HEADER = "onset\tduration\teventType\tconfidence\tchannels\tdateTime\trecordingDuration\n"
 
