@@ -1,8 +1,9 @@
+"""Score tables in a terminal: intervals, dashes and baselines."""
+
 from io import StringIO
 
 from rich.console import Console
 
-from brainbrr.reporting.scoreboard import Measure, look_up, measure
 from brainbrr.reporting.table import ANSWER, answer_table, score_table
 
 
@@ -45,10 +46,3 @@ def test_definitions_without_scores_have_no_row(scores):
 def test_the_legacy_f1_has_its_own_row(scores):
     row = next(line for line in shown(score_table(scores)).splitlines() if "before 2026" in line)
     assert "0.611" in row
-
-
-def test_looking_up_a_path_that_is_not_there_gives_nothing():
-    assert look_up({"a": {"b": 1}}, "a.c.d") is None
-    assert look_up({"a": {"2.5": 7}}, "a.2.5") == 7
-    assert measure({"a": None}, "a") == Measure(None)
-    assert measure({"a": 1.0, "intervals_95": {"a": [0.5, None]}}, "a").shown_interval() == ""
