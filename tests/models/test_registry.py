@@ -103,5 +103,5 @@ def test_a_release_of_a_former_version_names_the_scan_as_it_was():
     family, numbers = read_model("v3_tiny")
     model = build_model(family, **numbers | {"scan": "native"})
     assert model.node_stream.layers[0].layer.forwards.scan == "c"
-    entry = OmegaConf.to_container(OmegaConf.load(CONF / "v3_tiny.yaml")) | {"scan": "fused"}
+    entry = OmegaConf.to_container(OmegaConf.load(CONF / "v3.yaml")) | {"scan": "fused"}
     assert describe_model(entry)["scan"] == "triton"
