@@ -4,23 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-modal = pytest.importorskip("modal")
-
-from modal.exception import (  # noqa: E402 - only with the package
-    ConnectionError as ModalConnection,
-)
-from modal.exception import (
-    FunctionTimeoutError,
-    InputCancellation,
-    NotFoundError,
-    OutputExpiredError,
-)
-from modal.exception import (
-    TimeoutError as ModalTimeout,
-)
-
-from brainbrr.sweeps.modal import client  # noqa: E402 - only with the package
-from brainbrr.sweeps.modal.client import ModalPlatform, Running  # noqa: E402 - the same
+errors = pytest.importorskip("modal.exception")
+client = pytest.importorskip("brainbrr.sweeps.modal.client")
 
 
 @pytest.fixture
@@ -46,10 +31,10 @@ def call(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (FunctionTimeoutError("too long"), "timed_out"),
-        (OutputExpiredError("gone"), "expired"),
-        (NotFoundError("no such call"), "expired"),
-        (InputCancellation(), "cancelled"),
+        (errors.FunctionTimeoutError("too long"), "timed_out"),
+        (errors.OutputExpiredError("gone"), "expired"),
+        (errors.NotFoundError("no such call"), "expired"),
+        (errors.InputCancellation(), "cancelled"),
         (RuntimeError("Container was terminated"), "cancelled"),
         (RuntimeError("the user Cancelled it"), "cancelled"),
         (ValueError("a bug in the container"), "crashed"),
@@ -57,29 +42,31 @@ def call(monkeypatch):
 )
 def test_each_error_has_its_state(call, error, state):
     call(error)
-    result = ModalPlatform(None).poll("fc-1")
+    result = client.ModalPlatform(None).poll("fc-1")
     assert result.state == state
     assert result.detail
 
 
-@pytest.mark.parametrize("error", [TimeoutError(), ModalTimeout(""), ModalConnection("")])
+@pytest.mark.parametrize(
+    "error", [TimeoutError(), errors.TimeoutError(""), errors.ConnectionError("")]
+)
 def test_a_call_in_progress_or_out_of_reach_has_not_ended(call, error):
     call(error)
-    assert ModalPlatform(None).poll("fc-1") is None
+    assert client.ModalPlatform(None).poll("fc-1") is None
 
 
 def test_a_result_comes_back_whole_and_from_older_containers_too(call):
     call({"state": "finished", "seconds": 3.5, "exit_code": 0, "left_out": ["a", "b"]})
-    result = ModalPlatform(None).poll("fc-1")
+    result = client.ModalPlatform(None).poll("fc-1")
     assert (result.state, result.exit_code, result.left_out) == ("finished", 0, ("a", "b"))
     call({"state": "failed"})
-    older = ModalPlatform(None).poll("fc-1")
+    older = client.ModalPlatform(None).poll("fc-1")
     assert (older.state, older.exit_code, older.left_out, older.files) == ("failed", None, (), {})
 
 
 def test_the_call_that_is_named_is_cancelled(call):
     log = call(None)
-    ModalPlatform(None).cancel("fc-7")
+    client.ModalPlatform(None).cancel("fc-7")
     assert log == ["fc-7", "cancelled"]
 
 
@@ -91,7 +78,9 @@ def test_a_job_goes_to_its_function_as_a_copy():
         return SimpleNamespace(object_id="fc-9")
 
     request = {"command": "train"}
-    running = Running(SimpleNamespace(app_id="ap-1"), {"train": SimpleNamespace(spawn=spawn)})
+    running = client.Running(
+        SimpleNamespace(app_id="ap-1"), {"train": SimpleNamespace(spawn=spawn)}
+    )
     assert running.spawn("train", request) == "fc-9"
     assert sent == [request]
     assert sent[0] is not request
