@@ -1,3 +1,5 @@
+"""The page: complete, self-contained, safe against names, and honest about what is missing."""
+
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -6,9 +8,8 @@ import numpy as np
 import pytest
 
 from brainbrr.reporting.cases import Case
-from brainbrr.reporting.markup import Html, embedded_json, fill
-from brainbrr.reporting.report import write_report
-from brainbrr.reporting.scoreboard import PublishedScore, published_scores
+from brainbrr.reporting.report import curve_section, reliability_sets, write_report
+from brainbrr.reporting.scoreboard import PublishedScore
 from tests.reporting.report_examples import PLANTED
 
 VOID = {"meta", "link", "br", "rect", "input"}
@@ -113,11 +114,6 @@ def test_names_cannot_become_markup(page):
     assert len(Page(page).find("script")) == 1
     articles = Page(page).find("article")
     assert {one["data-recording"] for one in articles} == {PLANTED, "sub-02", "sub-03"}
-
-
-def test_an_embedded_value_cannot_end_its_element():
-    assert "<" not in embedded_json(["</script>", "&"])
-    assert fill("$a $b", a="<i>", b=Html("<b>")) == "&lt;i&gt; <b>"
 
 
 def test_undefined_is_a_dash_and_never_zero(page):
@@ -232,24 +228,16 @@ def test_the_size_limit_leaves_out_the_last_pictures_and_says_so(tmp_path, score
     assert (tmp_path / "report.html").stat().st_size == len(page.encode())
 
 
-def test_published_scores_are_those_of_the_corpus_and_the_split():
-    test, validation = published_scores("tusz", "test"), published_scores("tusz", "val")
-    assert {score.corpus for score in test} == {"tusz"}
-    assert {score.split for score in validation} == {"all"}
-    assert len(test) > len(validation) > 0
-    assert published_scores("synthetic", "test") == ()
-
-
-def test_every_published_score_has_a_source_and_a_known_definition():
-    from brainbrr.reporting.scoreboard import DEFINITIONS
-
-    known = {d.path for d in DEFINITIONS} | {"curve.sensitivity_at_fa", "sample_level"}
-    corpora = ("tusz", "chbmit", "siena", "seizeit1", "dianalund")
-    scores = [score for corpus in corpora for score in published_scores(corpus, "test")]
-    assert len(scores) == 30
-    for score in scores:
-        assert score.source
-        assert score.definition in known
-        assert all(value >= 0 for value in score.values.values())
-        shares = [value for name, value in score.values.items() if name != "fa_per_24h"]
-        assert all(value <= 1 for value in shares)
+def test_reliability_before_and_after_the_temperature_is_told_with_both_errors(scores):
+    assert list(reliability_sets(scores)) == ["as computed: ECE 0.031"]
+    bins = scores["sample_level"]["reliability"]
+    later = {"ece_calibrated": 0.012, "reliability_calibrated": bins[:1]}
+    level = {**scores["sample_level"], "calibration": {"temperature": 1.5, "bias": 0.0}, **later}
+    sets = reliability_sets({"sample_level": level})
+    assert sets == {
+        "as computed: ECE 0.031": bins,
+        "after temperature 1.50: ECE 0.012": bins[:1],
+    }
+    page = curve_section({**scores, "sample_level": level}, ())
+    assert "after temperature 1.50: ECE 0.012" in page
+    assert reliability_sets({}) == {}

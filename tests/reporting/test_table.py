@@ -1,3 +1,5 @@
+"""Score tables in a terminal: intervals, dashes and baselines."""
+
 from io import StringIO
 
 from rich.console import Console

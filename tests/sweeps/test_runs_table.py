@@ -3,17 +3,14 @@
 import csv
 import json
 import re
-from xml.etree import ElementTree
 
 import pytest
 import yaml
 
 from brainbrr.errors import NotFound
 from brainbrr.reporting.scoreboard import Measure
-from brainbrr.sweeps.importance import importances
 from brainbrr.sweeps.page import sweep_columns, write_sweep_csv, write_sweep_page
-from brainbrr.sweeps.parallel_coordinates import parallel_coordinates
-from brainbrr.sweeps.runs_table import SweepRun, read_sweep, varied_options
+from brainbrr.sweeps.runs_table import read_sweep, varied_options
 
 METRIC = "szcore.event.subject_mean.f1"
 
@@ -113,45 +110,3 @@ def test_the_table_in_both_files(sweep, tmp_path):
     page = (tmp_path / "sweep.html").read_text()
     assert "A &amp; B" in page and "ValueError: no &lt;b&gt;" in page
     assert not re.search(r"(src|href)=", page)
-
-
-def test_one_line_a_run_and_one_axis_an_option(sweep):
-    picture = ElementTree.fromstring(parallel_coordinates(read_sweep(sweep, METRIC), "val/m"))
-    space = "{http://www.w3.org/2000/svg}"
-    lines = [each for each in picture.iter(f"{space}path") if "run" in each.get("class").split()]
-    assert len(lines) == 5
-    assert [each.find(f"{space}title").text for each in lines][-1] == "1: 0.7, pruned"
-    corners = [each.get("d").count("L") + 1 for each in lines]
-    assert corners == [2, 2, 3, 3, 3]
-    names = [each.text for each in picture.iter(f"{space}text") if each.get("class") == "axis-name"]
-    assert names == ["model", "optimizer.lr", "val/m"]
-
-
-def test_a_sweep_in_which_nothing_ended_has_a_picture_too(tmp_path):
-    for number in range(2):
-        write_run(tmp_path / str(number), typed=[f"seed={number}"])
-    assert "2 without val/m" in parallel_coordinates(read_sweep(tmp_path, METRIC), "val/m")
-
-
-def run_of(number, score, **options):
-    return SweepRun(str(number), "finished", options, {}, validation=score)
-
-
-def test_what_decides_the_score_is_told_from_what_does_not():
-    runs = [
-        run_of(n, n * n / 100, lr=10.0 ** (n - 9), model="ab"[n % 2], noise=(n * 7) % 10)
-        for n in range(10)
-    ]
-    found = {each.name: each for each in importances(runs)}
-    assert found["lr"].share == pytest.approx(1.0) and found["lr"].n_runs == 10
-    # Of ten ranks, the odd and the even ones' means differ by 1: 0.25 / 8.25 of the variance.
-    assert found["model"].share == pytest.approx(0.25 / 8.25)
-    assert found["model"].share < found["model"].by_chance
-    assert 0.3 < found["noise"].by_chance < 0.5
-    assert next(iter(found)) == "lr"
-
-
-def test_too_few_runs_say_nothing():
-    assert importances([run_of(0, 0.1, lr=1), run_of(1, 0.2, lr=2)]) == []
-    equal = [run_of(n, 0.5, lr=n) for n in range(4)]
-    assert importances(equal)[0].share == 0.0

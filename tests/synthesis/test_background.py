@@ -3,8 +3,8 @@ import pytest
 from scipy.signal import welch
 
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.synthesis import background, nuisance
-from brainbrr.synthesis.states import STATES, Vigilance, draw_vigilance
+from brainbrr.synthesis import background
+from brainbrr.synthesis.states import Vigilance
 from tests.synthesis.spectra import band_rms
 
 RATE_HZ = 256
@@ -54,43 +54,3 @@ def test_sleep_is_slower_than_wakefulness():
     awake_uv = band_rms(waves[:, : 59 * RATE_HZ], RATE_HZ, 0.5, 4)
     asleep_uv = band_rms(waves[:, 61 * RATE_HZ :], RATE_HZ, 0.5, 4)
     assert (asleep_uv > 5 * awake_uv).all()
-
-
-def test_blinks_are_frontal_and_need_open_eyes():
-    blinks = nuisance.blinks(np.random.default_rng(6), 120 * RATE_HZ, RATE_HZ, HALVES, 100.0)
-    opened, closed = blinks[:, : 60 * RATE_HZ], blinks[:, 60 * RATE_HZ :]
-    assert np.abs(opened[FP1]).max() > 50
-    assert np.square(opened[FP1]).sum() > 5 * np.square(closed[FP1]).sum()
-    assert not opened[O1].any()
-
-
-def test_mains_hum_is_at_the_mains():
-    hum = nuisance.mains_hum(np.random.default_rng(7), 20 * RATE_HZ, RATE_HZ, 60.0, 5.0)
-    assert (band_rms(hum, RATE_HZ, 58, 62) > 20 * band_rms(hum, RATE_HZ, 1, 50)).all()
-    assert np.median(hum.std(axis=1)) == pytest.approx(5.0, rel=0.4)
-
-
-def test_the_third_harmonic_of_the_mains_is_left_out_where_it_would_alias():
-    hum = nuisance.mains_hum(np.random.default_rng(8), 20 * 200, 200, 50.0, 5.0)
-    assert (band_rms(hum, 200, 45, 55) > 20 * band_rms(hum, 200, 1, 45)).all()
-
-
-def test_the_heart_beats_about_once_a_second():
-    course = nuisance.heart(np.random.default_rng(9), 60 * RATE_HZ, RATE_HZ)
-    beats = np.flatnonzero(
-        (course[1:-1] > 700) & (course[1:-1] >= course[:-2]) & (course[1:-1] > course[2:])
-    )
-    assert 55 <= len(beats) <= 95
-
-
-def test_vigilance_covers_the_recording_without_a_gap():
-    vigilance = draw_vigilance(np.random.default_rng(10), 3600.0)
-    assert vigilance.edges_s[0] == 0 and vigilance.edges_s[-1] == 3600
-    assert (np.diff(vigilance.edges_s) > 0).all() and set(vigilance.states) == set(STATES)
-    lengths_s = [off - on for on, off in vigilance.segments(*STATES)]
-    assert sum(lengths_s) == pytest.approx(3600)
-
-
-def test_an_envelope_takes_the_level_of_each_state():
-    envelope = HALVES.envelope({"eyes_open": 0.2, "eyes_closed": 1.0}, 120 * 10, 10)
-    assert envelope[[0, 590, 610, 1199]] == pytest.approx([0.2, 0.2, 1.0, 1.0])

@@ -70,10 +70,11 @@ class ModalPlatform:
             value = modal.FunctionCall.from_id(call_id).get(timeout=0)
         except FunctionTimeoutError as error:
             return CallResult("timed_out", detail=str(error))
-        except UNTIL_LATER:
-            return None
+        # Before the errors to retry: Modal derives an expired output from its TimeoutError.
         except (OutputExpiredError, NotFoundError) as error:
             return CallResult("expired", detail=f"{type(error).__name__}: {error}")
+        except UNTIL_LATER:
+            return None
         except InputCancellation:
             return CallResult("cancelled", detail="The call was cancelled.")
         except Exception as error:  # noqa: BLE001 - whatever the container raised comes out here

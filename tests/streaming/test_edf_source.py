@@ -1,4 +1,4 @@
-"""Live sources: files that grow, and their tables that are taken up again."""
+"""Files that grow while they are recorded: complete records, each read once."""
 
 import threading
 import time
@@ -10,20 +10,14 @@ import pytest
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.recordings.edf.reader import EdfBlocks
 from brainbrr.data.recordings.refusals import CorruptRecords, NotAnEdf
-from brainbrr.errors import InUse, InvalidFile, NotFound
-from brainbrr.events.event import Event
-from brainbrr.events.tsv import read_tsv
-from brainbrr.streaming.detector_stream import DetectorStream, StreamUpdate
+from brainbrr.errors import InvalidFile, NotFound
+from brainbrr.streaming.detector_stream import DetectorStream
 from brainbrr.streaming.edf_source import GrowingEdf, await_edf
-from brainbrr.streaming.event_table import EventTable
-from brainbrr.streaming.source import listen
-from tests.edf_writer import Channel, EdfFile, electrode_file, noise
+from tests.edf_writer import Channel, electrode_file, noise
 from tests.streaming.stream_reference import (
     DETECTION,
-    LABELS,
     WINDOWING,
     batched,
-    eeg_with_bursts,
     loudness,
 )
 
@@ -33,15 +27,6 @@ def drained(source):
     while new := source.read():
         chunks += new
     return chunks
-
-
-def burst_file(seconds=60, **options):
-    eeg_uv = eeg_with_bursts(seconds)
-    channels = [
-        Channel(np.rint(row * 10).astype(np.int16), label, 256)
-        for row, label in zip(eeg_uv, LABELS, strict=True)
-    ]
-    return EdfFile(channels, **options)
 
 
 @pytest.mark.parametrize("declared", ["-1", "0", "2", "6", "4000"])
@@ -146,97 +131,3 @@ def test_the_header_is_awaited(tmp_path):
     (tmp_path / "text.edf").write_bytes(b"x" * 600)
     with pytest.raises(NotAnEdf):
         await_edf(tmp_path / "text.edf", timeout_s=0.0, poll_s=0.01)
-
-
-def heard(path, table, *, follow=False, timeout_s=None, stopped=lambda: False):
-    source = GrowingEdf(path)
-    stream = DetectorStream(
-        source.labels, source.rate_hz, unit=source.unit, preparation=Preparation(mains=None),
-        windowing=WINDOWING, detection=DETECTION, backend=batched(loudness),
-    )  # fmt: skip
-    updates = []
-    for update in listen(
-        stream, source, follow=follow, timeout_s=timeout_s, poll_s=0.01, stopped=stopped
-    ):
-        table.add(update, source.start)
-        updates.append(update)
-    return updates
-
-
-def test_listening_ends_by_silence_by_request_or_with_what_is_there(tmp_path):
-    path = tmp_path / "night.edf"
-    path.write_bytes(burst_file(30).to_bytes())
-    for options in ({"follow": False}, {"follow": True, "timeout_s": 0.05}):
-        updates = heard(path, EventTable(None, 0.0), **options)
-        assert updates[-1].ended
-        assert updates[-1].time_s == 30.0
-    asked = iter([False, True])
-    updates = heard(path, EventTable(None, 0.0), follow=True, stopped=lambda: next(asked))
-    assert updates[-1].ended
-
-
-def test_a_table_is_taken_up_where_it_was_left(tmp_path):
-    path, output = tmp_path / "night.edf", tmp_path / "events.tsv"
-    content = burst_file(90).to_bytes()
-    path.write_bytes(content[: 256 * 20 + 55 * 19 * 512])
-    heard(path, EventTable(output, 30.0))
-    early = read_tsv(output)
-    assert early.duration_s == 55.0
-    assert len(early.seizures) == 2
-    path.write_bytes(content)
-    seen = []
-
-    class Watched(EventTable):
-        def add(self, update, start):
-            super().add(update, start)
-            seen.append(read_tsv(output).duration_s)
-
-    table = Watched(output, 30.0)
-    assert table.resumes_s == 55.0
-    heard(path, table)
-    assert min(seen) >= 55.0, "the older table stays until it is passed"
-    plain = EventTable(tmp_path / "plain.tsv", 30.0)
-    heard(path, plain)
-    assert output.read_text() == (tmp_path / "plain.tsv").read_text()
-    assert len(read_tsv(output).seizures) == 3
-
-
-def update_at(time_s, *events, ended=False):
-    return StreamUpdate(time_s, time_s, "background", (), None, events, (), 19, ended)
-
-
-def test_the_table_is_there_before_the_first_event_and_after_each(tmp_path):
-    output = tmp_path / "events.tsv"
-    table = EventTable(output, 10.0)
-    table.add(update_at(1.0), None)
-    assert "bckg" in output.read_text()
-    table.add(update_at(50.0, Event(20.0, 10.0, confidence=0.9)), None)
-    assert read_tsv(output).seizures[0].onset_s == 20.0
-    table.add(update_at(60.0), None)
-    assert read_tsv(output).duration_s == 50.0
-    table.add(update_at(70.0, ended=True), None)
-    assert read_tsv(output).duration_s == 70.0
-
-
-def test_a_shorter_hearing_leaves_the_older_table(tmp_path):
-    output = tmp_path / "events.tsv"
-    first = EventTable(output, 10.0)
-    first.add(update_at(100.0, Event(20.0, 10.0), ended=True), None)
-    before = output.read_bytes()
-    EventTable(output, 10.0).add(update_at(50.0, Event(20.0, 10.0), ended=True), None)
-    assert output.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    "events", [(), (Event(21.0, 10.0),), (Event(20.0, 10.0), Event(50.0, 5.0))]
-)
-def test_a_table_of_another_recording_is_left_alone(tmp_path, events):
-    output = tmp_path / "events.tsv"
-    EventTable(output, 10.0).add(update_at(100.0, Event(20.0, 10.0), ended=True), None)
-    before = output.read_bytes()
-    with pytest.raises(InUse, match="Name another output"):
-        EventTable(output, 10.0).add(update_at(120.0, *events), None)
-    assert output.read_bytes() == before
-    output.write_text("notes of mine\n")
-    with pytest.raises(InvalidFile):
-        EventTable(output, 10.0)
