@@ -1,5 +1,9 @@
 """Hydra's launcher for several runs at a time on this machine, each a job of submitit's."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -44,6 +48,14 @@ class LocalLauncher(Launcher):
                 f"hydra/launcher=local needs the package submitit ({error})",
                 'Install it: pip install "brainbrr[slurm]"',
             ) from error
+        launcher_pid = os.getpid()
+
+        class Watched(Submitit):  # type: ignore[misc, valid-type]
+            def __call__(self, *job: Any) -> Any:
+                """Run the job in its own process, which ends when the launcher does."""
+                end_with(launcher_pid)
+                return super().__call__(*job)
+
         free: SimpleQueue[str] = SimpleQueue()
         for device in self.devices or ():
             free.put(device)
@@ -51,7 +63,7 @@ class LocalLauncher(Launcher):
         def run(overrides: Sequence[str], number: int) -> JobReturn:
             device = free.get() if self.devices else None
             own = {} if device is None else {"setup": [f"export CUDA_VISIBLE_DEVICES={device}"]}
-            job = Submitit(**self.submitit, **own)
+            job = Watched(**self.submitit, **own)
             job.setup(**self.parts)
             try:
                 return job.launch([overrides], number)[0]
@@ -68,3 +80,29 @@ class LocalLauncher(Launcher):
         limit = min(self.n_jobs, len(self.devices)) if self.devices else self.n_jobs
         with ThreadPoolExecutor(limit) as pool:
             return list(pool.map(run, job_overrides, count(initial_job_idx)))
+
+
+def end_with(pid: int, every_s: float = 1.0) -> None:
+    """Send this process SIGTERM once another one is gone, so that a run saves and ends.
+
+    A launcher that is killed outright would otherwise leave runs behind, and launching the sweep
+    again would put two processes into one folder.
+    """
+
+    def watch() -> None:
+        while _lives(pid):
+            time.sleep(every_s)
+        # Until a handler acts: submitit's own ignores the signal before training has begun.
+        while True:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

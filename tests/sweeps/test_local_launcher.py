@@ -1,5 +1,6 @@
 """Runs as submitit's jobs: all end, at most so many at a time, a GPU for each."""
 
+import subprocess
 import sys
 import threading
 import time
@@ -85,3 +86,25 @@ def test_without_submitit_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit.core.utils", None)
     with pytest.raises(Unavailable, match=r"brainbrr\[slurm\]"):
         LocalLauncher(n_jobs=1, devices=None).launch([["a=1"]], 0)
+
+
+WATCHED = """
+import signal, sys, time
+from hydra_plugins.brainbrr_sweeps.local_launcher import end_with
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+end_with(int(sys.argv[1]), every_s=0.05)
+print("watching", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_run_gets_sigterm_when_its_launcher_is_killed():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as launcher:
+        command = [sys.executable, "-c", WATCHED, str(launcher.pid)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout.readline() == "watching\n"
+            time.sleep(0.3)
+            assert run.poll() is None
+            launcher.kill()
+            launcher.wait()
+            assert run.wait(timeout=30) == 75
