@@ -11,7 +11,6 @@ import modal
 from modal.config import config
 from modal.exception import (
     AuthError,
-    ConnectionError,
     FunctionTimeoutError,
     InputCancellation,
     NotFoundError,
@@ -24,7 +23,12 @@ from brainbrr.sweeps.modal.sweep_job import CallResult
 
 log = logging.getLogger(__name__)
 
-UNTIL_LATER = (TimeoutError, modal.exception.TimeoutError, ConnectionError)
+UNTIL_LATER = (
+    TimeoutError,
+    ConnectionError,
+    modal.exception.TimeoutError,
+    modal.exception.ConnectionError,
+)
 
 
 def has_token() -> bool:

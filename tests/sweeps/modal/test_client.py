@@ -48,7 +48,8 @@ def test_each_error_has_its_state(call, error, state):
 
 
 @pytest.mark.parametrize(
-    "error", [TimeoutError(), errors.TimeoutError(""), errors.ConnectionError("")]
+    "error",
+    [TimeoutError(), errors.TimeoutError(""), errors.ConnectionError(""), ConnectionError()],
 )
 def test_a_call_in_progress_or_out_of_reach_has_not_ended(call, error):
     call(error)
