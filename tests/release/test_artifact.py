@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,51 +10,17 @@ import pytest
 import torch
 
 from brainbrr.atomic_io import replace_folder
-from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.recordings.recording import Recording
-from brainbrr.data.windows.index import Windowing
 from brainbrr.errors import NotFound
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.inference.detector import Detector
-from brainbrr.models.registry import build_model, read_model
 from brainbrr.release.artifact import load_release, save_release, selftest
 from brainbrr.release.description import SCHEMA, WEIGHTS
 from brainbrr.release.released_files import read_file
 from brainbrr.signal.electrodes import ELECTRODES
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-@pytest.fixture
-def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of one's own, where passed self-tests are remembered."""
-    monkeypatch.setattr("brainbrr.release.selftest.cache_folder", lambda: tmp_path / "c/native")
-    return tmp_path / "c" / "selftests"
-
-
-@pytest.fixture(scope="module")
-def detector() -> Detector:
-    torch.manual_seed(0)
-    family, numbers = read_model("v3_tiny")
-    return Detector(
-        build_model(family, **numbers).eval(),
-        {"family": family, **numbers},
-        Preparation(),
-        Windowing(256.0, 10.0, 5.0),
-        Detection(on_threshold=0.6, off_threshold=0.3),
-        {"tuned_on": "nothing"},
-    )
-
-
-@pytest.fixture(scope="module")
-def folder(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_release(detector, tmp_path_factory.mktemp("release") / "detector")
-
-
-@pytest.fixture
-def copy(folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(folder, tmp_path / "detector"))
 
 
 def recording(seconds: float = 25.0) -> Recording:
