@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -58,14 +59,19 @@ class Annotation:
         """`(n, 2)` onsets and offsets of the seizures in seconds, sorted, not merged."""
         return as_intervals([(event.onset_s, event.offset_s) for event in self.seizures])
 
-    def to_tsv(self, path: str | Path) -> None:
-        """Write SzCORE's seven columns; a recording without events is one `bckg` row."""
+    def to_tsv(self, path: str | Path, extra: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Write SzCORE's seven columns; a recording without events is one `bckg` row.
+
+        Args:
+            extra: further columns by name, a value per event.
+        """
         events = self.events or (Event(0.0, self.duration_s, BACKGROUND),)
+        names = extra or {}
         date_time = self.start.strftime(DATE_FORMAT) if self.start else MISSING
         with atomic_write(path) as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for event in events:
+            writer.writerow([*COLUMNS, *names])
+            for number, event in enumerate(events):
                 writer.writerow(
                     [
                         f"{event.onset_s:.4f}",
@@ -75,6 +81,7 @@ class Annotation:
                         ",".join(event.channels) or MISSING,
                         date_time,
                         f"{self.duration_s:.4f}",
+                        *(values[number] if self.events else MISSING for values in names.values()),
                     ]
                 )
 

@@ -70,7 +70,8 @@ class RecordingWindows:
                 "none in any window" if np.any(prepared.observed) else "none",
                 "Look at its channels with `brainbrr inspect`.",
             )
-        if not np.all(np.asarray(prepared.scale_uv)[prepared.observed] > 0):
+        _, scale_uv = windowing.scaling(prepared.center_uv, prepared.scale_uv)
+        if not np.all(scale_uv[prepared.observed] > 0):
             raise InvalidInput(
                 f"{prepared.name}: a positive scale for each observed electrode",
                 "one without",
@@ -110,8 +111,7 @@ class RecordingWindows:
         return WindowEeg(
             read_window(eeg, span, tile_length(span, self.windowing))[0],
             self._observed(span[None])[0] if observed is None else observed,
-            np.asarray(self.prepared.center_uv, dtype=np.float32),
-            np.asarray(self.prepared.scale_uv, dtype=np.float32),
+            *self.windowing.scaling(self.prepared.center_uv, self.prepared.scale_uv),
         )
 
     def around(self, sample: int) -> NDArray[np.int64]:

@@ -114,7 +114,7 @@ class LiveWindows:
         n_bad = (~self._observed).sum(axis=1)
         observed = self._observed.any(axis=1)
         observed &= n_bad <= self._windowing.max_bad_fraction * self.n_held
-        return WindowEeg(self._eeg, observed, *self._scale.read())
+        return WindowEeg(self._eeg, observed, *self._windowing.scaling(*self._scale.read()))
 
     def _next_end(self) -> int:
         """Return where the next window ends: a stride further, the first full one at its length."""

@@ -13,7 +13,7 @@ BANANA = (
 )  # fmt: skip
 """The longitudinal bipolar montage ("double banana")."""
 
-_EARS = topography({"T3": 0.2, "T5": 0.15, "F7": 0.05, "T4": 0.2, "T6": 0.15, "F8": 0.05})
+EARS = topography({"T3": 0.2, "T5": 0.15, "F7": 0.05, "T4": 0.2, "T6": 0.15, "F8": 0.05})
 _BETWEEN_FZ_AND_CZ = topography({"Fz": 0.45, "Cz": 0.45})
 
 
@@ -25,7 +25,7 @@ def derivation(montage: str) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     """
     eye = np.eye(N_ELECTRODES, dtype=np.float32)
     if montage == "linked_ears":
-        return tuple(f"EEG {name}-LE" for name in ELECTRODES), eye - _EARS
+        return tuple(f"EEG {name}-LE" for name in ELECTRODES), eye - EARS
     if montage == "common":
         return tuple(f"EEG {name}-REF" for name in ELECTRODES), eye - _BETWEEN_FZ_AND_CZ
     if montage == "cz":

@@ -8,7 +8,6 @@ import numpy as np
 from edfio import Edf, EdfSignal, Patient, Recording
 
 from brainbrr.atomic_io import atomic_write
-from brainbrr.events.tsv import write_tsv
 from brainbrr.synthesis.recording import SyntheticRecording
 
 _PHYSICAL_UV = (-3276.8, 3276.7)
@@ -44,27 +43,28 @@ def write_edf(recording: SyntheticRecording, path: Path, participant_id: str) ->
 
 
 def write_recording(
-    recording: SyntheticRecording, stem: Path, participant_id: str, mains_hz: float, montage: str
+    recording: SyntheticRecording,
+    stem: Path,
+    participant_id: str,
+    mains_hz: float | None,
+    montage: str,
 ) -> None:
     """Write the EDF, its JSON sidecar, `<stem>_channels.tsv` and, last, `<stem>_events.tsv`."""
     write_edf(recording, named(stem, "eeg.edf"), participant_id)
     sidecar = {
         "TaskName": "szMonitoring",
         "SamplingFrequency": recording.rate_hz,
-        "PowerLineFrequency": mains_hz,
+        "PowerLineFrequency": mains_hz or "n/a",
         "EEGReference": montage,
         "SoftwareFilters": "n/a",
         "RecordingDuration": recording.annotation.duration_s,
-        "PlantedArtefacts": [
-            {"onset": event.onset_s, "duration": event.duration_s, "kind": event.event_type}
-            for event in recording.artefacts
-        ],
     }
     write_json(sidecar, named(stem, "eeg.json"))
     with atomic_write(named(stem, "channels.tsv")) as file:
         file.write("name\ttype\tunits\n")
         file.writelines(f"{label}\t{_kind(label)}\tuV\n" for label in recording.labels)
-    write_tsv(recording.annotation, named(stem, "events.tsv"))
+    # Artifacts and patterns are rows of type bckg, which scorers leave out; `class` names each.
+    recording.annotation.to_tsv(named(stem, "events.tsv"), {"class": recording.classes})
 
 
 def named(stem: Path, ending: str) -> Path:

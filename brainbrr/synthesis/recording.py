@@ -8,26 +8,31 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from brainbrr.events.annotation import Annotation
-from brainbrr.events.event import Event
+from brainbrr.events.event import BACKGROUND, SEIZURE, Event
 from brainbrr.signal.electrodes import ELECTRODES
-from brainbrr.synthesis.artefacts import ARTEFACTS
 from brainbrr.synthesis.background import posterior_alpha, resting, slowing, spindles
 from brainbrr.synthesis.derivation import derivation
-from brainbrr.synthesis.noise import Signal, add_at
+from brainbrr.synthesis.effects import make_effects
+from brainbrr.synthesis.noise import Signal
 from brainbrr.synthesis.nuisance import blinks, drift, heart, mains_hum, muscle, pops
 from brainbrr.synthesis.parameters import SynthesisParameters
 from brainbrr.synthesis.plan import Plan, draw_plan
-from brainbrr.synthesis.scalp import mix
-from brainbrr.synthesis.seizures import involvement, post_ictal, seizure
+from brainbrr.synthesis.scalp import distances_rad, mix
 from brainbrr.synthesis.states import Vigilance, draw_vigilance
 from brainbrr.synthesis.subject import Subject
 
 # A fixed date: the current one would make the bytes differ from run to run.
-_FIRST_START = datetime(2020, 1, 1, 8)
+FIRST_START = datetime(2020, 1, 1, 8)
 _TONUS = {"eyes_open": 1.0, "eyes_closed": 0.7, "drowsy": 0.4, "asleep": 0.15}
-_ICTAL_ATTENUATION = 0.4
-_POST_ICTAL_S = (20.0, 60.0)
 _POPS_PER_HOUR = 30.0
+_LEAST_RESTING_UV = 3.0
+"""Amplitudes in EEG of very low voltage are relative to this."""
+_DEAD_PROBABILITY, _BRIDGED_PROBABILITY = 0.1, 0.1
+_CODES = {
+    "focal": "sz_foc", "migrating": "sz_foc", "subtle": "sz_foc", "absence": "sz_gen_nm",
+    "tonic_clonic": "sz_foc_f2b",
+}  # fmt: skip
+"""HED-SCORE codes of the types that have one of their own."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,15 @@ class SyntheticRecording:
     Attributes:
         signals_uv: float32, `(channels, samples)`.
         labels: one per channel.
-        annotation: the planted seizures.
-        artefacts: the planted artefacts, their name in `event_type`.
+        annotation: what was planted: seizures by their HED-SCORE code, all else as background.
+        classes: the name of each event in the tables of effects.
     """
 
     signals_uv: Signal
     labels: tuple[str, ...]
     rate_hz: int
     annotation: Annotation
-    artefacts: tuple[Event, ...]
+    classes: tuple[str, ...]
 
 
 def make_recording(
@@ -55,18 +60,43 @@ def make_recording(
     generator = np.random.default_rng([parameters.seed, subject.index, run])
     recording_s = parameters.seconds_of(subject.split)
     n_samples = recording_s * subject.rate_hz
-    plan = draw_plan(generator, parameters, subject.split)
+    plan = draw_plan(generator, parameters, subject.split, subject.population)
     vigilance = draw_vigilance(generator, recording_s)
     potentials = _brain(generator, n_samples, subject, vigilance)
-    _plant_seizures(generator, potentials, subject, plan, parameters.difficulty)
-    _plant_artefacts(generator, potentials, subject, plan, parameters.difficulty)
+    effects = make_effects(
+        generator,
+        plan,
+        n_samples,
+        subject.rate_hz,
+        semiology=subject.semiology,
+        resting_uv=max(subject.resting_uv, _LEAST_RESTING_UV),
+        difficulty=subject.difficulty,
+    )
+    potentials *= effects.background
+    potentials += effects.waves_uv
     potentials += _body(generator, n_samples, subject, vigilance)
     potentials *= np.float32(subject.gain)
     labels, signals = _record(generator, potentials, subject)
-    start = _FIRST_START + timedelta(days=subject.index, seconds=run * (recording_s + 1800))
-    seizures = tuple(_described(event, subject) for event in plan.seizures)
-    annotation = Annotation(seizures, float(recording_s), start)
-    return SyntheticRecording(signals, labels, subject.rate_hz, annotation, plan.artefacts)
+    start = FIRST_START + timedelta(days=subject.index, seconds=run * (recording_s + 1800))
+    annotation, classes = annotate(plan, float(recording_s), subject.semiology.focus, start)
+    return SyntheticRecording(signals, labels, subject.rate_hz, annotation, classes)
+
+
+def annotate(
+    plan: Plan, recording_s: float, focus: int, start: datetime | None
+) -> tuple[Annotation, tuple[str, ...]]:
+    """Return the annotation of a plan, and the name of each of its events."""
+    channels = (ELECTRODES[focus],)
+    events = [
+        *((event, _CODES.get(event.event_type, SEIZURE), channels) for event in plan.seizures),
+        *((event, BACKGROUND, ()) for event in (*plan.artefacts, *plan.ongoing)),
+    ]
+    events.sort(key=lambda entry: (entry[0].onset_s, entry[0].offset_s))
+    coded = tuple(
+        Event(event.onset_s, event.duration_s, code, channels=names)
+        for event, code, names in events
+    )
+    return Annotation(coded, recording_s, start), tuple(entry[0].event_type for entry in events)
 
 
 def _brain(generator: Generator, n_samples: int, subject: Subject, vigilance: Vigilance) -> Signal:
@@ -90,59 +120,22 @@ def _body(generator: Generator, n_samples: int, subject: Subject, vigilance: Vig
     return total
 
 
-def _seizure_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """Draw the peak of a seizure: 5.5-9 (easy) to 2.5-5 (hard) times the resting RMS."""
-    return subject.resting_uv * generator.uniform(5.5 - 3.0 * difficulty, 9.0 - 4.0 * difficulty)
-
-
-def _artefact_uv(generator: Generator, subject: Subject, difficulty: float) -> float:
-    """Draw the peak of an artefact: a seizure's on average, but too variable to separate them."""
-    spread = np.exp(0.4 * generator.standard_normal())
-    size = (1.0 + 0.2 * difficulty) * spread
-    return float(size * _seizure_uv(generator, subject, difficulty))
-
-
-def _plant_seizures(
-    generator: Generator, potentials: Signal, subject: Subject, plan: Plan, difficulty: float
-) -> None:
-    rate_hz, semiology = subject.rate_hz, subject.semiology
-    for event in plan.seizures:
-        start, length = round(event.onset_s * rate_hz), round(event.duration_s * rate_hz)
-        amplitude_uv = _seizure_uv(generator, subject, difficulty)
-        involved = involvement(semiology, length, rate_hz)
-        potentials[:, start : start + length] *= 1 - _ICTAL_ATTENUATION * involved
-        add_at(potentials, seizure(generator, length, rate_hz, semiology, amplitude_uv), start)
-        after = round(generator.uniform(*_POST_ICTAL_S) * rate_hz)
-        waves = post_ictal(generator, after, rate_hz, semiology, 0.45 * amplitude_uv)
-        add_at(potentials, waves, start + length)
-
-
-def _plant_artefacts(
-    generator: Generator, potentials: Signal, subject: Subject, plan: Plan, difficulty: float
-) -> None:
-    for event in plan.artefacts:
-        length = round(event.duration_s * subject.rate_hz)
-        amplitude_uv = _artefact_uv(generator, subject, difficulty)
-        make = ARTEFACTS[event.event_type]
-        snippet = make(generator, length, subject.rate_hz, amplitude_uv)
-        add_at(potentials, snippet, round(event.onset_s * subject.rate_hz))
-
-
 def _record(
     generator: Generator, potentials: Signal, subject: Subject
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Derive the channels; add hum, amplifier noise and an electrocardiogram."""
+    """Derive the channels; add hum, amplifier noise, faults and an electrocardiogram."""
     labels, matrix = derivation(subject.montage)
     n_samples, rate_hz = potentials.shape[1], subject.rate_hz
+    if generator.random() < _BRIDGED_PROBABILITY:
+        one = int(generator.integers(len(potentials)))
+        near = int(np.argsort(distances_rad()[one])[1])
+        potentials[[one, near]] = potentials[[one, near]].mean(axis=0)
     potentials += mains_hum(generator, n_samples, rate_hz, subject.mains_hz, subject.hum_uv)
     signals = np.empty((len(labels) + 1, n_samples), dtype=np.float32)
     signals[:-1] = mix(matrix, potentials)
     noise = generator.standard_normal((len(labels), n_samples), dtype=np.float32)
     signals[:-1] += np.float32(subject.noise_uv) * noise
+    if generator.random() < _DEAD_PROBABILITY:
+        signals[int(generator.integers(len(labels)))] = 0
     signals[-1] = heart(generator, n_samples, rate_hz)
     return (*labels, "ECG EKG"), signals
-
-
-def _described(event: Event, subject: Subject) -> Event:
-    focus = ELECTRODES[subject.semiology.focus]
-    return Event(event.onset_s, event.duration_s, event.event_type, channels=(focus,))

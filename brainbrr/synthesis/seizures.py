@@ -41,19 +41,31 @@ class Semiology:
     lag_s_per_rad: float
 
 
+ONSETS = {
+    "delta": ((2.0, 4.0), (1.2, 3.0)),
+    "theta": ((4.5, 8.0), (2.0, 4.0)),
+    "alpha": ((8.0, 12.0), (2.2, 5.0)),
+    "fast": ((13.0, 22.0), (3.0, 7.0)),
+    "rising": ((2.0, 4.0), (4.5, 8.0)),
+}
+"""Ranges of the first and the last frequency of a focal discharge in Hz, by kind of onset."""
+_ONSET_WEIGHTS = (0.15, 0.4, 0.25, 0.1, 0.1)
+
+
 def draw_semiology(generator: Generator) -> Semiology:
     """Draw a subject's semiology; temporal foci are the most frequent."""
     weights = np.ones(N_ELECTRODES)
     weights[[5, 6, 7, 16, 17, 18]] = 3.0  # F7 T3 T5 and F8 T4 T6
+    first_hz, last_hz = ONSETS[str(generator.choice(tuple(ONSETS), p=_ONSET_WEIGHTS))]
     return Semiology(
         focus=int(generator.choice(N_ELECTRODES, p=weights / weights.sum())),
-        initial_hz=generator.uniform(6.0, 9.0),
-        final_hz=generator.uniform(2.2, 3.5),
-        sharpness=generator.uniform(0.7, 1.0),
-        reach_rad=generator.uniform(1.3, 2.6),
-        initial_level=generator.uniform(0.3, 0.5),
+        initial_hz=generator.uniform(*first_hz),
+        final_hz=generator.uniform(*last_hz),
+        sharpness=generator.uniform(0.1, 1.0),
+        reach_rad=generator.uniform(0.6, 2.8),
+        initial_level=generator.uniform(0.2, 0.7),
         fast_onset=generator.uniform(0.0, 0.6),
-        lag_s_per_rad=generator.uniform(0.01, 0.04),
+        lag_s_per_rad=generator.uniform(0.0, 0.04),
     )
 
 

@@ -11,6 +11,7 @@ from brainbrr.data.recordings.read import read_recording
 from brainbrr.errors import InUse
 from brainbrr.events.tsv import read_tsv
 from brainbrr.synthesis import SynthesisParameters, synthesize_corpus
+from brainbrr.synthesis.parameters import SEIZURE_TYPES
 from brainbrr.synthesis.recording import make_recording
 from brainbrr.synthesis.subject import draw_subjects
 
@@ -107,6 +108,20 @@ def test_the_header_names_nobody(corpus):
     assert edf.startdate.year == 2020
 
 
+def test_every_planted_event_is_named_and_only_seizures_are_scored(corpus):
+    _, recordings = corpus
+    named = set()
+    for subject, path in zip(draw_subjects(PARAMETERS), recordings, strict=True):
+        made = make_recording(PARAMETERS, subject, 0)
+        table = path.with_name(path.name.replace("_eeg.edf", "_events.tsv"))
+        rows = list(csv.DictReader(table.read_text().splitlines(), delimiter="\t"))
+        assert tuple(row["class"] for row in rows) == (made.classes or ("n/a",))
+        for row in rows:
+            assert (row["class"] in SEIZURE_TYPES) == row["eventType"].startswith("sz")
+            named.add(row["class"])
+    assert named & set(SEIZURE_TYPES) and named - set(SEIZURE_TYPES)
+
+
 def test_a_complete_corpus_is_left_as_it_is(corpus):
     folder, recordings = corpus
     times = [path.stat().st_mtime_ns for path in recordings]
@@ -135,7 +150,7 @@ def test_a_corpus_made_with_other_parameters_is_refused(corpus):
     folder, _ = corpus
     before = digests(folder)
     other = SynthesisParameters(n_recordings=1, duration_s=120, difficulty=0.9)
-    with pytest.raises(InUse, match=r"n_subjects=.*difficulty=0\.5.*another output folder"):
+    with pytest.raises(InUse, match=r"n_subjects=.*difficulty=\[0\.5\].*another output folder"):
         synthesize_corpus(folder, other)
     assert digests(folder) == before
 

@@ -20,6 +20,12 @@ from brainbrr.synthesis.parameters import SynthesisParameters
         ({"rates_hz": (64,)}, "rates_hz as whole numbers of 128 or more"),
         ({"mains_hz": ()}, "positive mains_hz"),
         ({"difficulty": 1.5}, "difficulty from 0 to 1"),
+        ({"difficulty": [0.5, -1]}, "difficulty from 0 to 1"),
+        ({"difficulty": []}, "difficulty from 0 to 1"),
+        ({"populations": {"neonate": 1.0}}, "populations with weights .* among adult, child"),
+        ({"populations": {"adult": 0.0}}, "populations with weights of 0 or more, one of them"),
+        ({"seizure_types": {"focal": -1.0}}, "seizure_types with weights of 0 or more"),
+        ({"plantings": -1}, "plantings of 0 or more"),
         ({"seed": -1}, "a seed of 0 or more"),
     ],
 )

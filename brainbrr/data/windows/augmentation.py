@@ -31,21 +31,27 @@ class Augmentation(Protocol):
 
 @dataclass(frozen=True)
 class Gain:
-    """Amplify or attenuate each electrode a little, as impedances and amplifiers do.
+    """Amplify or attenuate the EEG, as ages and skulls, impedances and amplifiers do.
 
     Attributes:
-        max_db: largest change in decibels.
+        max_db: largest change of one electrode in decibels.
+        common_db: largest change of all electrodes together.
     """
 
     max_db: float
+    common_db: float = 0.0
 
     def __post_init__(self) -> None:
         _require(self.max_db >= 0, "max_db of 0 or more", f"{self.max_db}")
+        _require(self.common_db >= 0, "common_db of 0 or more", f"{self.common_db}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """Return the batch with a gain for each electrode of each window."""
+        """Return the batch with a gain for each window, and one for each of its electrodes."""
         shape = batch.scale_uv.shape
         gain_db = (2 * torch.rand(shape, generator=generator) - 1) * self.max_db
+        if self.common_db > 0:
+            common = 2 * torch.rand((shape[0], 1), generator=generator) - 1
+            gain_db = gain_db + common * self.common_db
         gain = (10 ** (gain_db / 20)).to(batch.eeg.device)[..., None]
         center_uv = batch.center_uv[..., None]
         return batch._replace(eeg=(microvolts(batch.eeg) - center_uv) * gain + center_uv)
@@ -97,6 +103,44 @@ class TimeShift:
         source = torch.arange(length) + shift
         inside = ((source >= 0) & (source < length)).to(batch.eeg.device)
         source = source.clamp(0, length - 1).to(batch.eeg.device)
+        eeg = batch.eeg.gather(2, source[:, None].expand(batch.eeg.shape))
+        return batch._replace(
+            eeg=torch.where(inside[:, None], eeg, torch.zeros_like(eeg)),
+            label=batch.label.gather(1, source) & inside,
+            valid=batch.valid.gather(1, source) & inside,
+            weight=batch.weight.gather(1, source),
+        )
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Keep a part of a window at its start, as a recording shorter than a window is given.
+
+    Attributes:
+        probability: of each window.
+        min_s: shortest part in seconds.
+        rate_hz: samples per second.
+    """
+
+    probability: float
+    min_s: float
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
+        _require(self.min_s > 0, "a positive min_s", f"{self.min_s}")
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """Return the batch with the rest of some windows empty."""
+        size, _, length = batch.eeg.shape
+        chosen = torch.rand((size, 1), generator=generator) < self.probability
+        least = min(self.min_s * self.rate_hz / length, 1.0)
+        share = least + (1 - least) * torch.rand((size, 1), generator=generator)
+        n_kept = torch.where(chosen, (share * length).round(), torch.tensor(float(length))).long()
+        first = ((length - n_kept) * torch.rand((size, 1), generator=generator)).long()
+        at = torch.arange(length)
+        inside = (at < n_kept).to(batch.eeg.device)
+        source = (at + first).clamp(max=length - 1).to(batch.eeg.device)
         eeg = batch.eeg.gather(2, source[:, None].expand(batch.eeg.shape))
         return batch._replace(
             eeg=torch.where(inside[:, None], eeg, torch.zeros_like(eeg)),

@@ -133,8 +133,10 @@ class WindowDataset(Dataset[WindowBatch]):
         self._weights = [(weights or {}).get(row.recording_id) for row in self.rows]
         shape = (-1, N_ELECTRODES)
         self._observed = np.array([row.observed for row in self.rows], dtype=bool).reshape(shape)
-        self._center_uv = np.array([row.center_uv for row in self.rows], np.float32).reshape(shape)
-        self._scale_uv = np.array([row.scale_uv for row in self.rows], np.float32).reshape(shape)
+        self._center_uv, self._scale_uv = windowing.scaling(
+            np.array([row.center_uv for row in self.rows], np.float32).reshape(shape),
+            np.array([row.scale_uv for row in self.rows], np.float32).reshape(shape),
+        )
         self._signals: OrderedDict[int, NDArray[np.int16]] = OrderedDict()
 
     def __len__(self) -> int:

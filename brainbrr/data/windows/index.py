@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from brainbrr.data.corpora.cache import StaleCache
 from brainbrr.data.corpora.manifest import ManifestRow
@@ -35,6 +35,8 @@ class Windowing:
         max_bad_fraction: an electrode counts as absent in a window of which more than this fraction
             was marked bad.
         trace_rate_hz: values per second of the probability that events are detected on.
+        scale_uv: microvolts that a network reads as 1, the same for every electrode and recording;
+            None for each electrode's own robust spread over its recording.
     """
 
     rate_hz: float
@@ -42,6 +44,7 @@ class Windowing:
     stride_s: float
     max_bad_fraction: float = 0.5
     trace_rate_hz: float = 16.0
+    scale_uv: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.rate_hz > 0 and 0 < self.stride_s <= self.window_s and self.stride > 0):
@@ -56,6 +59,11 @@ class Windowing:
                 f"{self.trace_rate_hz} Hz",
                 "Correct signal.windowing.trace_rate_hz.",
             )
+        if self.scale_uv is not None and not self.scale_uv > 0:
+            raise InvalidOption(
+                "a positive scale in microvolts, or null", f"{self.scale_uv}",
+                "Correct signal.windowing.scale_uv.",
+            )  # fmt: skip
 
     @property
     def length(self) -> int:
@@ -66,6 +74,19 @@ class Windowing:
     def stride(self) -> int:
         """Samples from one window's start to the next one's."""
         return round(self.stride_s * self.rate_hz)
+
+    def scaling(
+        self, center_uv: ArrayLike, spread_uv: ArrayLike
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what to subtract from each electrode and what to divide it by, in microvolts.
+
+        Args:
+            center_uv, spread_uv: robust center and spread of each electrode over its recording.
+        """
+        center, spread = np.asarray(center_uv, np.float32), np.asarray(spread_uv, np.float32)
+        if self.scale_uv is None:
+            return center, spread
+        return np.zeros_like(center), np.full_like(spread, self.scale_uv)
 
 
 @dataclass(frozen=True)

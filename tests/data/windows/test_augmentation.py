@@ -6,6 +6,7 @@ from brainbrr.data.windows.augmentation import (
     MIRRORED,
     BandStop,
     ChannelDropout,
+    Crop,
     Gain,
     Mirror,
     Sequential,
@@ -19,6 +20,8 @@ from tests import tiny_corpus as tiny
 
 CHANGES = [
     Gain(3.0),
+    Gain(1.0, common_db=10.0),
+    Crop(0.7, 1.0, tiny.RATE_HZ),
     ChannelDropout(0.3),
     TimeShift(1.0, tiny.RATE_HZ),
     Mirror(0.5),
@@ -55,6 +58,32 @@ def test_gain_is_one_factor_an_electrode_within_its_bound(batch):
     scaled = before * (after[:, :, :1] / before[:, :, :1])
     told = before[:, :, :1].abs() > 1.0
     assert torch.allclose(scaled[told.expand_as(scaled)], after[told.expand_as(after)], rtol=1e-3)
+
+
+def test_a_common_gain_is_one_factor_a_window(batch):
+    louder = Gain(0.0, common_db=12.0)(batch, generator())
+    ratio = (louder.eeg.norm(dim=2) / microvolts(batch.eeg).norm(dim=2)).log10() * 20
+    assert ratio.abs().max() <= 12.001 and ratio[:, 0].std() > 1.0
+    assert (ratio - ratio[:, :1]).abs().max() < 1e-2
+
+
+def test_a_crop_keeps_one_part_at_the_start_with_its_labels(batch):
+    marked = batch._replace(
+        eeg=torch.arange(1, batch.eeg.shape[2] + 1).expand(batch.eeg.shape).short(),
+        label=(torch.arange(batch.eeg.shape[2]) % 2 == 0).expand(batch.label.shape),
+    )
+    length = batch.eeg.shape[2]
+    cropped = Crop(1.0, 0.25 * length, rate_hz=1.0)(marked, generator())
+    kept = (cropped.eeg[:, 0] != 0).sum(1)
+    assert (kept >= 0.25 * length - 1).all() and kept.float().std() > 0
+    for eeg, label, valid, n in zip(cropped.eeg[:, 0], cropped.label, cropped.valid, kept,
+                                    strict=True):  # fmt: skip
+        part = eeg[:n].long()
+        assert (part.diff() == 1).all() and not eeg[n:].any()
+        assert torch.equal(label[:n], part % 2 == 1) and not label[n:].any()
+        assert not valid[n:].any()
+    untouched = Crop(0.0, 1.0, rate_hz=1.0)(marked, generator())
+    assert torch.equal(untouched.eeg, marked.eeg)
 
 
 def test_dropout_takes_electrodes_away_but_never_all(batch):
@@ -109,6 +138,9 @@ def test_no_changes_are_none(batch):
     "make",
     [
         lambda: Gain(-1.0),
+        lambda: Gain(1.0, common_db=-1.0),
+        lambda: Crop(1.5, 1.0, 256.0),
+        lambda: Crop(0.5, 0.0, 256.0),
         lambda: ChannelDropout(1.0),
         lambda: TimeShift(-1.0, 256.0),
         lambda: Mirror(1.5),

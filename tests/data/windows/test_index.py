@@ -100,3 +100,18 @@ def test_the_index_reads_no_signal_and_half_a_million_windows_take_seconds():
     assert len(index) == 650 * 78
     # A tenth of the largest public corpus; a generous bound on its share of ten seconds.
     assert time.process_time() - began_s < 2.0
+
+
+def test_one_scale_replaces_every_electrode_s_own():
+    own = Windowing(256.0, 60.0, 10.0), [1.0, 2.0], [10.0, 30.0]
+    center, scale = own[0].scaling(*own[1:])
+    assert center.tolist() == [1.0, 2.0] and scale.tolist() == [10.0, 30.0]
+    center, scale = Windowing(256.0, 60.0, 10.0, scale_uv=15.0).scaling(*own[1:])
+    assert center.tolist() == [0.0, 0.0] and scale.tolist() == [15.0, 15.0]
+    assert center.dtype == scale.dtype == np.float32
+
+
+@pytest.mark.parametrize("scale_uv", [0.0, -1.0])
+def test_a_scale_must_be_positive(scale_uv):
+    with pytest.raises(InvalidOption, match="a positive scale in microvolts"):
+        Windowing(256.0, 60.0, 10.0, scale_uv=scale_uv)

@@ -1,0 +1,131 @@
+"""What a plan does to the potentials of the brain, synthetic or real: waves added, background
+attenuated.
+
+potentials = background * potentials + waves_uv, `(electrodes, samples)`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+
+from brainbrr.events.event import Event
+from brainbrr.signal.electrodes import N_ELECTRODES
+from brainbrr.synthesis.artefacts import ARTEFACTS
+from brainbrr.synthesis.noise import Signal, add_at
+from brainbrr.synthesis.patterns import PATTERNS, burst_suppression
+from brainbrr.synthesis.plan import WARD, Plan
+from brainbrr.synthesis.seizure_types import SEIZURE_TYPES
+from brainbrr.synthesis.seizures import Semiology, draw_semiology, post_ictal
+from brainbrr.synthesis.subject import log_uniform
+
+_POST_ICTAL_S = (20.0, 60.0)
+_OTHER_SEMIOLOGY = 0.2
+"""Probability that a seizure starts elsewhere than the subject's others."""
+_PAUSED = 0.1
+_MAKERS = {**ARTEFACTS, **PATTERNS}
+
+
+class Effects(NamedTuple):
+    """The planted potentials.
+
+    Attributes:
+        waves_uv: `(electrodes, samples)` microvolts.
+        background: `(electrodes, samples)`, 1 where the background is unchanged.
+    """
+
+    waves_uv: Signal
+    background: Signal
+
+
+def make_effects(
+    generator: Generator,
+    plan: Plan,
+    n_samples: int,
+    rate_hz: float,
+    *,
+    semiology: Semiology,
+    resting_uv: float,
+    difficulty: float,
+) -> Effects:
+    """Make everything that is planted into one recording.
+
+    Args:
+        resting_uv: root mean square of the background, to which amplitudes are relative.
+        difficulty: 0 for seizures that stand out, 1 for small ones among large artefacts.
+    """
+    effects = Effects(
+        np.zeros((N_ELECTRODES, n_samples), dtype=np.float32),
+        np.ones((N_ELECTRODES, n_samples), dtype=np.float32),
+    )
+    for event in plan.ongoing:
+        _add_negative(generator, effects, event, rate_hz, resting_uv, difficulty)
+        if event.event_type in WARD:
+            _pause(effects, plan.seizures, rate_hz)
+    for event in plan.seizures:
+        other = generator.random() < _OTHER_SEMIOLOGY
+        own = draw_semiology(generator) if other else semiology
+        size_uv = seizure_uv(generator, resting_uv, difficulty)
+        _add_seizure(generator, effects, event, rate_hz, own, size_uv)
+    for event in plan.artefacts:
+        _add_negative(generator, effects, event, rate_hz, resting_uv, difficulty)
+    return effects
+
+
+def seizure_uv(generator: Generator, resting_uv: float, difficulty: float) -> float:
+    """Draw the peak of a seizure: 5.5-9 (easy) to 2.5-5 (hard) times the resting RMS."""
+    return resting_uv * generator.uniform(5.5 - 3.0 * difficulty, 9.0 - 4.0 * difficulty)
+
+
+def _negative_uv(generator: Generator, resting_uv: float, difficulty: float) -> float:
+    """Draw the peak of an artefact: a seizure's on average, but too variable to separate them."""
+    spread = np.exp(0.5 * generator.standard_normal())
+    size = (1.0 + 0.2 * difficulty) * spread
+    return float(size * seizure_uv(generator, resting_uv, difficulty))
+
+
+def _add_seizure(
+    generator: Generator,
+    effects: Effects,
+    event: Event,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> None:
+    start, length = round(event.onset_s * rate_hz), round(event.duration_s * rate_hz)
+    segment = SEIZURE_TYPES[event.event_type](generator, length, rate_hz, semiology, amplitude_uv)
+    stop = start + length
+    effects.background[:, start:stop] *= segment.background
+    add_at(effects.waves_uv, segment.waves_uv, start)
+    suppressed = effects.background[:, stop : stop + round(segment.suppression_s * rate_hz)]
+    suppressed *= (0.15 + 0.85 * np.linspace(0, 1, suppressed.shape[1]) ** 2).astype(np.float32)
+    after = round(generator.uniform(*_POST_ICTAL_S) * rate_hz)
+    slow_uv = 0.45 * amplitude_uv * log_uniform(generator, (0.3, 1.0))
+    add_at(effects.waves_uv, post_ictal(generator, after, rate_hz, semiology, slow_uv), stop)
+
+
+def _add_negative(
+    generator: Generator,
+    effects: Effects,
+    event: Event,
+    rate_hz: float,
+    resting_uv: float,
+    difficulty: float,
+) -> None:
+    start, length = round(event.onset_s * rate_hz), round(event.duration_s * rate_hz)
+    amplitude_uv = _negative_uv(generator, resting_uv, difficulty)
+    if event.event_type == "burst_suppression":
+        bursts = burst_suppression(generator, length, rate_hz, 0.3 * amplitude_uv)
+        stop = min(start + length, effects.background.shape[1])
+        effects.background[:, start:stop] *= bursts.background[:, : stop - start]
+        add_at(effects.waves_uv, bursts.waves_uv, start)
+        return
+    snippet = _MAKERS[event.event_type](generator, length, rate_hz, amplitude_uv)
+    add_at(effects.waves_uv, snippet, start)
+
+
+def _pause(effects: Effects, seizures: tuple[Event, ...], rate_hz: float) -> None:
+    """Attenuate an ongoing pattern while a seizure runs: the seizure takes its place."""
+    for event in seizures:
+        start, stop = round(event.onset_s * rate_hz), round(event.offset_s * rate_hz)
+        effects.waves_uv[:, start:stop] *= _PAUSED

@@ -1,0 +1,231 @@
+"""Seizures by type: what each adds to the EEG, and what it takes from the background.
+
+Each is a pure function `(generator, n_samples, rate_hz, semiology, amplitude_uv)` to an
+`IctalSegment`. Neonatal seizures are not among them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from brainbrr.signal.electrodes import N_ELECTRODES
+from brainbrr.signal.positions import POSITIONS
+from brainbrr.synthesis.noise import Signal, band_noise, muscle_noise, slow_wander, taper
+from brainbrr.synthesis.scalp import field, path_lengths_rad
+from brainbrr.synthesis.seizures import Semiology, discharge, involvement, seizure
+
+_FOCAL_ATTENUATION = 0.4
+_FRONT_TO_BACK = POSITIONS[:, 1] / np.abs(POSITIONS[:, 1]).max()
+
+
+class IctalSegment(NamedTuple):
+    """A seizure's effect on the potentials, `background * potentials + waves_uv`.
+
+    Attributes:
+        waves_uv: `(electrodes, samples)` microvolts.
+        background: `(electrodes, samples)`, 1 where the background goes on unchanged.
+        suppression_s: seconds of suppressed background after the seizure; 0 for none.
+    """
+
+    waves_uv: Signal
+    background: Signal
+    suppression_s: float = 0.0
+
+
+SeizureType = Callable[[Generator, int, float, Semiology, float], IctalSegment]
+
+
+def focal(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> IctalSegment:
+    """Make a focal discharge that evolves and spreads."""
+    waves = seizure(generator, n_samples, rate_hz, semiology, amplitude_uv)
+    share = involvement(semiology, n_samples, rate_hz)
+    return IctalSegment(waves, 1 - np.float32(_FOCAL_ATTENUATION) * share)
+
+
+def migrating(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> IctalSegment:
+    """Make a focal discharge that moves to the mirrored region of the other hemisphere half way."""
+    first = focal(generator, n_samples, rate_hz, semiology, amplitude_uv)
+    other = mirrored(semiology.focus)
+    second = focal(generator, n_samples, rate_hz, replace(semiology, focus=other), amplitude_uv)
+    turn = generator.uniform(0.35, 0.65)
+    moved = np.clip((np.linspace(0, 1, n_samples) - turn) / 0.1 + 0.5, 0, 1).astype(np.float32)
+    return IctalSegment(
+        (1 - 0.8 * moved) * first.waves_uv + moved * second.waves_uv,
+        np.minimum(first.background, second.background),
+    )
+
+
+def absence(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> IctalSegment:
+    """Make generalized spike-and-wave of 2.5 to 4 Hz that begins and ends abruptly."""
+    progress = np.arange(n_samples, dtype=np.float32) / n_samples
+    start_hz = generator.uniform(3.0, 4.2)
+    course_hz = start_hz - generator.uniform(0.2, 0.9) * progress
+    course_hz = course_hz * (1 + 0.02 * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
+    phase = 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    waves = _generalized(generator, phase, rate_hz, generator.uniform(0.75, 1.0), 0.5)
+    envelope = taper(n_samples, rate_hz, 0.3, 0.3)
+    return IctalSegment(
+        np.asarray(1.4 * amplitude_uv * envelope * waves, dtype=np.float32),
+        1 - 0.6 * np.broadcast_to(envelope, waves.shape),
+    )
+
+
+def tonic_clonic(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> IctalSegment:
+    """Make a focal start, a tonic phase of fast rhythm and muscle, clonic bursts that slow from 5
+    to 1 Hz, and suppression."""
+    progress = np.linspace(0, 1, n_samples, dtype=np.float32)
+    tonic_at, clonic_at = generator.uniform(0.15, 0.35), generator.uniform(0.5, 0.65)
+    lead = focal(generator, n_samples, rate_hz, semiology, amplitude_uv)
+    leading = np.clip((tonic_at + 0.05 - progress) / 0.05, 0, 1)
+    tonic = np.clip((progress - tonic_at) / 0.05, 0, 1) * np.clip(
+        (clonic_at + 0.03 - progress) / 0.06, 0, 1
+    )
+    clonic = np.clip((progress - clonic_at) / 0.05, 0, 1)
+    recruit_hz = 14 - 6 * np.clip((progress - tonic_at) / (clonic_at - tonic_at), 0, 1)
+    fast = np.cos(2 * np.pi * np.cumsum(recruit_hz, dtype=np.float64) / rate_hz)
+    ended = np.clip((progress - clonic_at) / (1 - clonic_at), 0, 1)
+    clonic_hz = 5.0 * (1 - ended) + 1.0 * ended
+    beats = 2 * np.pi * np.cumsum(clonic_hz, dtype=np.float64) / rate_hz
+    jerk = np.exp(4 * (np.cos(beats) - 1))
+    gains = generator.uniform(0.6, 1.2, (N_ELECTRODES, 1)).astype(np.float32)
+    emg = muscle_noise(generator, N_ELECTRODES, n_samples, rate_hz)
+    emg *= generator.uniform(0.3, 1.2, (N_ELECTRODES, 1)).astype(np.float32)
+    muscle = generator.uniform(0.3, 1.2) * emg * (tonic + clonic * jerk)
+    spikes = _generalized(generator, beats, rate_hz, 0.9, 0.2)
+    waves = gains * (tonic * (0.4 + progress) * fast) + clonic * spikes + muscle
+    total = amplitude_uv * (1.2 * waves * taper(n_samples, rate_hz, 0.5, 0.3))
+    total = total + lead.waves_uv * leading
+    background = np.minimum(lead.background, 1 - 0.8 * np.maximum(tonic, clonic))
+    return IctalSegment(
+        total.astype(np.float32),
+        background.astype(np.float32),
+        float(generator.uniform(10.0, 60.0)),
+    )
+
+
+def electrodecrement(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> IctalSegment:
+    """Make sudden flattening with low-voltage fast activity; a focal discharge may rise from it."""
+    flat = generator.uniform(0.15, 0.4)
+    buzz = band_noise(generator, N_ELECTRODES, n_samples, rate_hz, generator.uniform(15, 25), 2.5)
+    envelope = taper(n_samples, rate_hz, 0.4, 1.5)
+    waves = 0.12 * amplitude_uv * envelope * buzz
+    background = np.broadcast_to(1 - (1 - flat) * envelope, waves.shape).astype(np.float32)
+    if n_samples / rate_hz > 12:
+        rise = np.clip((np.linspace(0, 1, n_samples) - generator.uniform(0.2, 0.5)) / 0.2, 0, 1)
+        waves = waves + rise * seizure(generator, n_samples, rate_hz, semiology, amplitude_uv)
+    return IctalSegment(waves.astype(np.float32), background)
+
+
+def nonconvulsive_status(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> IctalSegment:
+    """Make sharp-and-wave or rhythmic delta-theta around 2.6 to 4 Hz that waxes and wanes and
+    changes its frequency, over one hemisphere or both."""
+    centre_hz = generator.uniform(2.6, 4.0)
+    wander = slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(3.0, 10.0))[0]
+    course_hz = np.clip(centre_hz + generator.uniform(0.1, 0.7) * wander, 1.8, 6.0)
+    phase = 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    waves = _generalized(
+        generator, phase, rate_hz, generator.uniform(0.1, 1.0), generator.uniform(0, 0.7)
+    )
+    if generator.random() < 0.4:  # one hemisphere leads
+        near = np.exp(-((path_lengths_rad()[semiology.focus] / generator.uniform(1.2, 2.4)) ** 2))
+        waves = waves * np.maximum(near, 0.1)[:, None]
+    waxing = np.clip(
+        0.85 + 0.3 * slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(2, 8)),
+        0.3,
+        1.6,
+    )
+    envelope = taper(n_samples, rate_hz, 3.0, 3.0)
+    return IctalSegment(
+        np.asarray(amplitude_uv * envelope * waxing * waves, dtype=np.float32),
+        np.broadcast_to(1 - 0.5 * envelope, waves.shape).astype(np.float32),
+    )
+
+
+def subtle(
+    generator: Generator,
+    n_samples: int,
+    rate_hz: float,
+    semiology: Semiology,
+    amplitude_uv: float,
+) -> IctalSegment:
+    """Make a focal discharge of half the usual size that stays near its focus."""
+    share = np.maximum(field(semiology.focus, 0.6), 0.05)[:, None]
+    waves = 0.55 * seizure(generator, n_samples, rate_hz, semiology, amplitude_uv) * share
+    return IctalSegment(waves.astype(np.float32), np.ones_like(waves))
+
+
+SEIZURE_TYPES: Mapping[str, SeizureType] = MappingProxyType(
+    {
+        "focal": focal,
+        "migrating": migrating,
+        "absence": absence,
+        "tonic_clonic": tonic_clonic,
+        "electrodecrement": electrodecrement,
+        "nonconvulsive_status": nonconvulsive_status,
+        "subtle": subtle,
+    }
+)
+"""Every type of seizure by name."""
+
+
+def mirrored(electrode: int) -> int:
+    """Return the electrode opposite, on the other hemisphere; a midline electrode is its own."""
+    image = POSITIONS[electrode] * np.array([-1.0, 1.0, 1.0])
+    return int(np.argmax(POSITIONS @ image))
+
+
+def _generalized(
+    generator: Generator,
+    phase: NDArray[np.float64],
+    rate_hz: float,
+    sharpness: float,
+    frontal: float,
+) -> NDArray[np.float32]:
+    """Make a discharge at all electrodes, in front first, `(electrodes, samples)`."""
+    gains = (1 + frontal * _FRONT_TO_BACK) * generator.uniform(0.7, 1.2, N_ELECTRODES)
+    lead = generator.uniform(0.0, 0.4) * _FRONT_TO_BACK[:, None]
+    phases = np.mod(phase + lead, 2 * np.pi).astype(np.float32)
+    level = np.full(phases.shape[1], sharpness, dtype=np.float32)
+    beat = np.exp(0.15 * slow_wander(generator, N_ELECTRODES, phases.shape[1], rate_hz, 1.0))
+    return np.asarray(gains[:, None] * beat * discharge(phases, level), dtype=np.float32)
