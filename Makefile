@@ -57,7 +57,7 @@ lint: $(READY) ## format, lint, types, layers, wording, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_prose.py
-	$(BIN)/codespell brainbrr conf tests benchmarks experiments README.md CHANGELOG.md CONTRIBUTING.md
+	$(BIN)/codespell brainbrr conf tests benchmarks examples/README.md experiments README.md CHANGELOG.md CONTRIBUTING.md
 
 format: $(READY) ## format the code
 	$(BIN)/ruff format .

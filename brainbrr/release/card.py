@@ -35,8 +35,8 @@ $budget
 ## Limits
 
 Trained and scored only on the recordings above: expect less on other machines, montages, ages and
-states. The network sees $window_s s at a time. Sensitivity to short seizures and the false alarms of each
-patient are in `scores.json` and in the report.
+states. The network sees $window_s s at a time. Sensitivity to short seizures and the false alarms
+of each patient are in `scores.json` and in the report.
 
 ## Use
 
