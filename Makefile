@@ -21,10 +21,10 @@ EXTRA_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --retries 0)
 
 DEMO ?= demo
 
-.PHONY: help setup demo test test-all lint format bench clean
+.PHONY: help setup demo demo-from-scratch test test-all lint format bench clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 setup: $(READY) ## virtual environment in .venv with everything installed
 
@@ -34,9 +34,16 @@ $(READY): pyproject.toml constraints/cpu.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints/cpu.txt -e ".[dev]"
 	@touch $@
 
-demo: $(READY) ## synthetic EEG in, trained detector, scored events and a report out
-	$(BIN)/brainbrr synthesize output=$(DEMO)/corpus
+demo: $(READY) ## fine-tune the shipped detector on synthetic EEG, then find a real seizure: two minutes
+	$(BIN)/brainbrr synthesize output=$(DEMO)/corpus seed=2026 n_subjects.train=8 n_subjects.val=3 n_subjects.test=5 duration_s.val=1200 seizures_per_hour.val=3 workers=2
 	$(BIN)/brainbrr train experiment=quickstart data.root=$(DEMO)/corpus run_dir=$(DEMO)/run paths.cache=$(DEMO)/cache
+	$(BIN)/brainbrr evaluate data=bids data.name=examples data.root=examples paths.cache=$(DEMO)/cache output=$(DEMO)/real
+	$(BIN)/brainbrr predict input=examples output=$(DEMO)/events overwrite=true
+	@echo "reports: $(DEMO)/run/report.html (synthetic subjects), $(DEMO)/real/report.html (the real seizure)"
+
+demo-from-scratch: $(READY) ## train from random weights instead: several minutes
+	$(BIN)/brainbrr synthesize output=$(DEMO)/from_scratch/corpus
+	$(BIN)/brainbrr train experiment=from_scratch data.root=$(DEMO)/from_scratch/corpus run_dir=$(DEMO)/from_scratch/run paths.cache=$(DEMO)/from_scratch/cache
 
 test: $(READY) ## the fast suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -50,7 +57,7 @@ lint: $(READY) ## format, lint, types, layers, wording, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_prose.py
-	$(BIN)/codespell brainbrr conf tests benchmarks experiments README.md CHANGELOG.md CONTRIBUTING.md
+	$(BIN)/codespell brainbrr conf tests benchmarks examples/README.md experiments README.md CHANGELOG.md CONTRIBUTING.md
 
 format: $(READY) ## format the code
 	$(BIN)/ruff format .

@@ -44,7 +44,13 @@ IN_CODE = re.compile(r"`[^`]*`|\b\w+[._(]\w*|\w+_\w+")
 """Names are not prose."""
 FILES = sorted(
     file
-    for pattern in ("brainbrr/**/*.py", "hydra_plugins/**/*.py", "conf/**/*.yaml", "*.md")
+    for pattern in (
+        "brainbrr/**/*.py",
+        "hydra_plugins/**/*.py",
+        "conf/**/*.yaml",
+        "*.md",
+        "examples/*.md",
+    )
     for file in ROOT.glob(pattern)
     if file.name not in {"CHANGELOG.md", "CONTRIBUTING.md"}
 )

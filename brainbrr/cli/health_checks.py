@@ -171,10 +171,10 @@ def check_detector(folder: str | None, device: str) -> Iterator[Finding]:
     try:
         difference = selftest(folder, load_release(folder, device=device, check=False))
     except BrainbrrError as error:
-        yield Finding("detector", False, str(error), error.remedy)
+        yield Finding(f"detector {folder}", False, str(error), error.remedy)
         return
     yield Finding(
-        "detector",
+        f"detector {folder}",
         difference <= TOLERANCE,
         f"self-test: largest difference {difference:.1e}",
         "Do not trust its events here; try device=cpu, and report this.",

@@ -5,19 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig
+from rich.table import Table
 
 from brainbrr.cli.device import choose_device, use_threads
 from brainbrr.cli.terminal import eeg_progress, results_console
-from brainbrr.errors import Failed
+from brainbrr.errors import BrainbrrError, Failed
+from brainbrr.events.annotation import Annotation
+from brainbrr.events.formats import READERS, read_annotation
 from brainbrr.export.load import load_detector
 from brainbrr.inference.annotate import Annotating, Outcome, Settings
 from brainbrr.inference.annotator import Annotator
 from brainbrr.inference.compiled import choose_backend
 from brainbrr.inference.ledger import Ledger
-from brainbrr.inference.recordings import bids_root, find_jobs
+from brainbrr.inference.recordings import Job, bids_root, find_jobs
 from brainbrr.inference.results import check_formats, write_bids_description
 
 log = logging.getLogger(__name__)
+
+LISTED_RECORDINGS, LISTED_ROWS = 5, 30
+"""With more recordings or rows than these, the terminal shows a summary only."""
 
 
 def run(cfg: DictConfig) -> None:
@@ -42,6 +48,9 @@ def run(cfg: DictConfig) -> None:
         for outcome in Annotating(detector, output, ledger, settings, backend, advance).run(jobs):
             outcomes.append(outcome)
             skip(outcome.state != "done")
+    table = events_table(outcomes, settings)
+    if table is not None:
+        results_console().print(table)
     _report(outcomes, output)
 
 
@@ -54,6 +63,49 @@ def _settings(detector: Annotator, cfg: DictConfig) -> dict[str, Any]:
         "precision": detector.precision,
         "evidence": cfg.evidence,
     }
+
+
+def events_table(outcomes: list[Outcome], settings: Settings) -> Table | None:
+    """Tabulate the detected seizures next to the annotated ones, if they are few.
+
+    Annotated seizures are those of a `NAME_events.tsv` next to the recording. JSON results are
+    not read back.
+    """
+    if len(outcomes) > LISTED_RECORDINGS:
+        return None
+    table = Table("recording", "seizure", box=None)
+    for column in ("onset", "offset", "confidence"):
+        table.add_column(column, justify="right")
+    table.add_column("electrodes")
+    for outcome in outcomes:
+        files = [file for file in settings.files(outcome.job) if file.suffix in READERS]
+        if outcome.error is not None or not files:
+            continue
+        detected = read_annotation(files[0])
+        annotated = _annotated(outcome.job, detected.duration_s)
+        for kind, annotation in (("annotated", annotated), ("detected", detected)):
+            for event in annotation.seizures if annotation else ():
+                table.add_row(
+                    outcome.job.source.name,
+                    kind,
+                    f"{event.onset_s:.1f} s",
+                    f"{event.offset_s:.1f} s",
+                    "" if event.confidence is None else f"{event.confidence:.2f}",
+                    ", ".join(event.channels),
+                )
+    return table if 0 < table.row_count <= LISTED_ROWS else None
+
+
+def _annotated(job: Job, duration_s: float) -> Annotation | None:
+    """Read the annotation next to a recording, if there is one; log why it cannot be read."""
+    path = job.source.with_name(f"{job.target.name}.tsv")
+    if job.target.parent.resolve() == path.parent.resolve() or not path.is_file():
+        return None
+    try:
+        return read_annotation(path, duration_s)
+    except BrainbrrError as error:
+        log.warning("%s: %s", path.name, error)
+        return None
 
 
 def _report(outcomes: list[Outcome], output: Path) -> None:

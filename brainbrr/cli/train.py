@@ -210,10 +210,11 @@ def _released(
     """Return the detector with the weights and the tuned thresholds of the best epoch."""
     preparation: Preparation = build(cfg.signal.preparation)
     network.load_state_dict(released_weights(result.best_checkpoint))
+    initial = f", initialized from {cfg.init_from}" if cfg.init_from else ""
     provenance = {
         "tuned_on": f"{cfg.data.name}, split val",
         "best_metric": {cfg.monitor: result.best_metric},
-        "trained_on": f"{cfg.data.name}, split train",
+        "trained_on": f"{cfg.data.name}, split train{initial}",
         "preparation_digest": preparation.digest,
         "seed": cfg.seed,
         "alarm_budget": result.alarm_budget,

@@ -11,8 +11,8 @@ def load_detector(path: str | Path, *, device: str = "cpu", scan: str = "auto") 
     """Load a detector in any of its forms.
 
     Args:
-        path: the folder `train` wrote, the run that holds it, `hf://user/name`, or an `.onnx` file
-            that `brainbrr export` wrote.
+        path: the name of a shipped detector (`base`), the folder `train` wrote, the run that holds
+            it, `hf://user/name`, or an `.onnx` file that `brainbrr export` wrote.
         device: `cpu`, `cuda`, `mps`, or a torch device name; ONNX files run on the CPU.
         scan: how Mamba-2 is computed; all give the same numbers.
 

@@ -39,6 +39,7 @@ from brainbrr.release.selftest import (
     largest_difference,
     selftest_minute,
 )
+from brainbrr.release.shipped import find_shipped, shipped_names
 from brainbrr.release.untrusted import InvalidDetector
 from brainbrr.release.weights import read_tensors, restore, weights_of
 from brainbrr.signal.electrodes import N_ELECTRODES
@@ -76,8 +77,8 @@ def load_release(
     """Load a released detector; the first time on a machine, run its self-test.
 
     Args:
-        path: the folder `train` wrote, the run folder that holds it, or `hf://user/name[@revision]`
-            (needs `pip install brainbrr[hub]`).
+        path: the name of a shipped detector (`base`), the folder `train` wrote, the run folder that
+            holds it, or `hf://user/name[@revision]` (needs `pip install brainbrr[hub]`).
         device: `cpu`, `cuda`, `mps`, or a torch device name.
         scan: how Mamba-2 is computed; all give the same numbers.
         check: run the self-test unless this detector, device and version of torch have passed it
@@ -123,14 +124,17 @@ def selftest(path: str | Path, detector: Detector) -> float:
 
 
 def find_release(path: str | Path) -> Path:
-    """Return the folder of a release: `path`, or `path/detector` of a run.
+    """Return the folder of a release: a shipped one by its name, `path`, or `path/detector`.
 
     If a writer died while it replaced the folder, the previous release is returned, under the name
     it was moved to.
 
     Raises:
-        NotFound: neither holds a description.
+        NotFound: none of them holds a description.
     """
+    shipped = find_shipped(path)
+    if shipped is not None:
+        return shipped
     for folder in (Path(path), Path(path) / "detector"):
         standing = current_folder(folder)
         if standing is not None and holds_release(standing):
@@ -138,9 +142,9 @@ def find_release(path: str | Path) -> Path:
                 log.warning("%s was being replaced; reading the previous: %s", folder, standing)
             return standing
     raise NotFound(
-        f"a folder with {DESCRIPTION}",
+        f"a shipped detector ({', '.join(shipped_names())}) or a folder with {DESCRIPTION}",
         f"{path}, a file" if Path(path).is_file() else str(path),
-        "Name the detector/ folder that `train` wrote, unpacked.",
+        "Name a shipped one, or the detector/ folder that `train` wrote, unpacked.",
     )
 
 

@@ -35,8 +35,8 @@ $budget
 ## Limits
 
 Trained and scored only on the recordings above: expect less on other machines, montages, ages and
-states. The network sees 60 s at a time. Sensitivity to short seizures and the false alarms of each
-patient are in `scores.json` and in the report.
+states. The network sees $window_s s at a time. Sensitivity to short seizures and the false alarms
+of each patient are in `scores.json` and in the report.
 
 ## Use
 
@@ -70,6 +70,7 @@ def add_card(folder: str | Path, scores: Mapping[str, Any]) -> None:
                 n_files=scores["files"]["scored"],
                 n_subjects=len(scores["subjects"]),
                 version=description["brainbrr"],
+                window_s=f"{description['windowing']['window_s']:g}",
                 rows="\n".join(_row(scores, name, label) for name, label in MEASURES.items()),
                 budget=_budget(provenance, scores),
                 folder=folder.name,

@@ -1,6 +1,7 @@
 """Every option of every group composes and builds; every profile fits every model."""
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from brainbrr.cli.build import build, build_each
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.models.registry import FAMILIES, read_model
+from brainbrr.models.registry import FAMILIES, describe_model, read_model
+from brainbrr.release.artifact import find_release
+from brainbrr.release.description import read_description
+from brainbrr.release.released_files import read_description_file
 
 BUILT = (
     "data", "model", "loss", "optimizer", "scheduler", "dataloader", "augmentation", "trainer",
@@ -21,6 +25,8 @@ OPTIONS = [
 ]
 HARDWARE = sorted(file.stem for file in (CONF_FOLDER / "hardware").glob("*.yaml"))
 MODELS = sorted(file.stem for file in (CONF_FOLDER / "model").glob("*.yaml"))
+FORM_ONLY = re.compile("scan|recompute|eigensolver|prior|.*_dropout")
+"""Numbers of a model that change no output of a trained one."""
 EXPERIMENTS = sorted(file.stem for file in (CONF_FOLDER / "experiment").glob("*.yaml"))
 
 
@@ -79,6 +85,25 @@ def test_every_experiment_composes(experiment: str, tmp_path: Path) -> None:
 def test_an_experiment_overrides_what_the_command_says() -> None:
     assert composed().baselines == []
     assert composed("experiment=quickstart").baselines == ["line_length", "band_power"]
+
+
+def test_the_quickstart_fits_the_detector_it_starts_from() -> None:
+    cfg = composed("experiment=quickstart")
+    released = read_description(read_description_file(find_release(cfg.init_from)))
+    model = describe_model(OmegaConf.to_container(cfg.model))
+
+    def computed(numbers: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in numbers.items() if not FORM_ONLY.fullmatch(key)}
+
+    assert computed(model) == computed(released.model)
+    assert build(cfg.signal.preparation) == released.preparation
+    assert cfg.signal.window_s == released.windowing.window_s
+
+
+def test_training_from_scratch_starts_from_nothing() -> None:
+    cfg = composed("experiment=from_scratch")
+    assert cfg.init_from is None
+    assert cfg.baselines == ["line_length", "band_power"]
 
 
 def test_one_monitor_feeds_checkpoint_and_early_stopping() -> None:

@@ -117,9 +117,9 @@ def test_unknown_command_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_missing_options_are_named_together(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["predict", "input=x"])
+        main(["predict", "format=[tsv]"])
     assert stop.value.code == 2
-    assert "InvalidOption: detector= output= missing" in capsys.readouterr().err
+    assert "InvalidOption: input= output= missing" in capsys.readouterr().err
 
 
 def test_errors_have_three_parts() -> None:

@@ -34,6 +34,8 @@ def test_rates_intervals_and_counts_are_stated(folder: Path) -> None:
     assert "8 recordings of 3 other subjects" in card
     assert "thresholds tuned on | nothing" in card
     assert "No alarm budget was promised" in card
+    window_s = load_release(folder, check=False).windowing.window_s
+    assert f"The network sees {window_s:g} s at a time" in card
     assert json.loads((folder / "scores.json").read_text()) == SCORES
     assert load_release(folder, check=False)
 
