@@ -1,18 +1,17 @@
 """The one door to the kernels: every operator of the models as a plain function.
 
-    models --> ops --> torch.ops.brainbrr.NAME --+-- CPU        C, if built and of a type it takes
-                |                                +-- CUDA       mamba-ssm, Triton
-                |                                +-- elsewhere  plain torch (`reference`)
-                +--> plain torch, while a compiler or an exporter reads the model
+    models --> ops --+-- CPU        C, if built and of a type it takes
+                     +-- CUDA       mamba-ssm, Triton
+                     +-- elsewhere, and while a compiler, an exporter or a counter of operations
+                         reads the model: plain torch (`reference`)
 
-Which device is torch's choice, by its dispatch keys; which form of the scan is the user's,
-`model.scan`. What is exported holds no operator of ours. What torch.compile makes for this process
-may: it keeps the two that it could not make faster, the residual layer and dropout.
+Which form of the scan runs is the user's choice, `model.scan`. What is exported holds no operator
+of ours. What torch.compile makes for this process may: it keeps the two that it could not make
+faster, the residual layer and dropout, as `torch.ops.brainbrr.NAME`.
 """
 
 import functools
 import logging
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -42,19 +41,9 @@ _log = logging.getLogger(__name__)
 _library: Any = torch.library.Library("brainbrr", "DEF")  # type: ignore[no-untyped-call]
 
 
-def _define(schema: str, anywhere: Any, **by_device: Any) -> None:
-    """Define an operator: `by_device` holds its kernel for CPU and CUDA, derivatives included."""
-    name = schema.partition("(")[0]
-    _library.define(schema)
-    _library.impl(name, anywhere, "CompositeImplicitAutograd")
-    for device, kernel in by_device.items():
-        _library.impl(name, kernel, device)
-        _library.impl(name, kernel, f"Autograd{device}")
-
-
-def _in_c(fits: bool) -> ModuleType:
-    """Return the module to take a CPU operator from; both have it under one name."""
-    return operators if fits and binding.available() else reference
+def _in_c(values: Tensor) -> bool:
+    """Return whether C may compute with these values; their type is for each operator to check."""
+    return values.device.type == "cpu" and not is_tracing() and binding.available()
 
 
 # The scan and its block.
@@ -97,74 +86,22 @@ def _runs_here(form: str) -> bool:
     return form != "triton" or (torch.cuda.is_available() and triton.available())
 
 
-def scan(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor | None = None,
-    *,
-    form: str | Scan = "auto",
-) -> tuple[Tensor, Tensor]:
-    """Run the selective scan of Mamba-2; axes and formula as in `reference`.
-
-    Args:
-        x, dt, A, B, C, D: see `reference.chunked`.
-        initial_state: state before the first step; zeros when not given.
-        form: how it is computed, one of `SCAN_FORMS`, or a function of the same arguments.
-
-    Returns:
-        Outputs like `x`, and the state after the last step.
-    """
-    outputs: tuple[Tensor, Tensor] = _scan_of(form)(x, dt, A, B, C, D, initial_state)
-    return outputs
-
-
-def _scan_of(form: str | Scan) -> Any:
+def scan_function(form: str | Scan) -> Scan:
+    """Return the scan that an unfused form runs, as a function; its axes stand in `reference`."""
     if not isinstance(form, str):
         return form
-    if form in ("auto", "triton"):
-        # A compiler sees every step of the chunked form.
-        return reference.chunked if is_tracing() else torch.ops.brainbrr.scan
-    return {
-        "reference": reference.recurrence,
-        "chunked": reference.chunked,
-        "c": operators.scan,
-        "mamba_ssm": mamba_ssm.scan,
-    }[form]
-
-
-def _scan_on_cpu(x: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    in_c = x.dtype != torch.float64 and _announced("cpu") == "c"
-    outputs: tuple[Tensor, Tensor] = (operators.scan if in_c else reference.chunked)(x, *arguments)
-    return outputs
-
-
-def _scan_on_cuda(x: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    by_mamba = x.dtype != torch.float64 and _announced("cuda") == "mamba_ssm"
-    run = mamba_ssm.scan if by_mamba else reference.chunked
-    outputs: tuple[Tensor, Tensor] = run(x, *arguments)
-    return outputs
+    return {"reference": reference.recurrence, "mamba_ssm": mamba_ssm.scan}.get(
+        form, reference.chunked
+    )
 
 
 @functools.cache
-def _announced(device_type: str) -> str:
+def _fastest_form(device_type: str) -> str:
     """Return the fastest form on a device; the choice is logged once."""
-    fastest = {"cpu": "c", "cuda": "mamba_ssm"}[device_type]
-    form = fastest if _runs_here(fastest) else "chunked"
+    form = {"cpu": "c", "cuda": "mamba_ssm"}.get(device_type, "chunked")
+    form = form if _runs_here(form) else "chunked"
     _log.info("selective scan on %s: %s", device_type, form)
     return form
-
-
-_define(
-    "scan(Tensor x, Tensor dt, Tensor A, Tensor B, Tensor C, Tensor D, Tensor? initial_state)"
-    " -> (Tensor, Tensor)",
-    reference.chunked,
-    CPU=_scan_on_cpu,
-    CUDA=_scan_on_cuda,
-)
 
 
 def mamba2(
@@ -182,46 +119,19 @@ def mamba2(
         weights: of the direction.
         eps: of the RMSNorm.
         reverse: from the last step to the first.
-        scan: form of the scan.
+        scan: form of the scan, one of `SCAN_FORMS`, or a function of the arguments of `Scan`.
     """
+    if scan in ("auto", "triton"):
+        # A compiler sees every step of the chunked form.
+        plain = is_tracing() or inputs.dtype == torch.float64
+        scan = "chunked" if plain else _fastest_form(inputs.device.type)
     if scan == "c":
         return operators.block(inputs, weights, eps=eps, reverse=reverse)
-    if scan in ("auto", "triton") and not is_tracing():
-        out: Tensor = torch.ops.brainbrr.mamba2(inputs, list(weights), eps, reverse)
-        return out
-    return _mamba2_by_steps(inputs, weights, eps, reverse, scan)
-
-
-def _mamba2_by_steps(
-    inputs: Tensor, weights: BlockWeights, eps: float, reverse: bool, form: str | Scan
-) -> Tensor:
+    convolve = mamba_ssm.convolve if scan == "mamba_ssm" else reference.convolve
+    run = scan_function(scan)
     ordered = inputs.flip(1) if reverse else inputs
-    convolve = mamba_ssm.convolve if form == "mamba_ssm" else reference.convolve
-    out = reference.mamba2_block(ordered, weights, eps=eps, scan=_scan_of(form), convolve=convolve)
+    out = reference.mamba2_block(ordered, weights, eps=eps, scan=run, convolve=convolve)
     return out.flip(1) if reverse else out
-
-
-def _mamba2_on_cpu(inputs: Tensor, weights: list[Tensor], eps: float, reverse: bool) -> Tensor:
-    if inputs.dtype != torch.float64 and _announced("cpu") == "c":
-        return operators.block(inputs, BlockWeights(*weights), eps=eps, reverse=reverse)
-    return _mamba2_anywhere(inputs, weights, eps, reverse)
-
-
-def _mamba2_on_cuda(inputs: Tensor, weights: list[Tensor], eps: float, reverse: bool) -> Tensor:
-    form = "chunked" if inputs.dtype == torch.float64 else _announced("cuda")
-    return _mamba2_by_steps(inputs, BlockWeights(*weights), eps, reverse, form)
-
-
-def _mamba2_anywhere(inputs: Tensor, weights: list[Tensor], eps: float, reverse: bool) -> Tensor:
-    return _mamba2_by_steps(inputs, BlockWeights(*weights), eps, reverse, "chunked")
-
-
-_define(
-    "mamba2(Tensor inputs, Tensor[] weights, float eps, bool reverse) -> Tensor",
-    _mamba2_anywhere,
-    CPU=_mamba2_on_cpu,
-    CUDA=_mamba2_on_cuda,
-)
 
 
 # The residual layer of two directions: x + dropout(forwards(norm(x)) + backwards(norm(x))).
@@ -238,14 +148,14 @@ def residual_bimamba(
     eps: float,
     dropout: float = 0.0,
     scan: str | Scan = "auto",
-) -> Tensor:
-    """Return `x + dropout(forwards(norm(x)) + backwards(norm(x)))`.
+) -> Tensor | None:
+    """Return `x + dropout(forwards(norm(x)) + backwards(norm(x)))`, or None if no kernel runs it in
+    one pass through memory each way.
 
-    In C on a CPU, and by `scan="triton"` on a CUDA device if the layer is narrow, it is one pass
-    through memory each way: around its two blocks a narrow layer moves as much memory as within
-    them. The dropout's mask is then a function of a seed that torch's generator draws on the
-    device, so that nothing is stored for it, the host waits for nothing, and a CUDA graph draws
-    again.
+    C does on a CPU, and `scan="triton"` on a CUDA device if the layer is narrow: around its two
+    blocks a narrow layer moves as much memory as within them. The dropout's mask is a function of a
+    seed that torch's generator draws on the device, so that nothing is stored for it, the host
+    waits for nothing, and a CUDA graph draws again.
 
     Args:
         inputs: `(batch, length, d_model)`.
@@ -263,17 +173,13 @@ def residual_bimamba(
     """
     kernel = _residual_kernel(inputs, forwards, scan)
     if kernel is None:
-        normed = F.layer_norm(inputs, norm_weight.shape, norm_weight, norm_bias, norm_eps)
-        branch = mamba2(normed, forwards, eps=eps, scan=scan)
-        branch = branch + mamba2(normed, backwards, eps=eps, reverse=True, scan=scan)
-        return inputs + F.dropout(branch, dropout)
+        return None
     _check_residual(inputs, forwards, backwards, norm_weight, norm_bias, dropout)
     if kernel == "triton":
         triton.check(inputs, forwards)
     else:
         binding.check_types(inputs=inputs, **forwards._asdict())
-    parts = (*forwards, *backwards, norm_weight, norm_bias)
-    weights = [part for part in parts if part is not None]
+    weights = [*forwards, *backwards, norm_weight, norm_bias]
     # A tensor, not its number: a compiler would have to stop for the number.
     seed = torch.randint(2**62, (), device=inputs.device) if dropout else None
     keep = needs_grad(inputs, *weights)
@@ -317,11 +223,10 @@ def _c_in_graph() -> bool:
     return stays
 
 
-def needs_grad(*tensors: Tensor | None) -> bool:
+def needs_grad(*tensors: Tensor) -> bool:
     """Return whether activations must be saved for the backward pass; asked before an
     `autograd.Function` is entered, in which a leaf needs its gradient in inference mode, too."""
-    wanted = any(tensor is not None and tensor.requires_grad for tensor in tensors)
-    return wanted and torch.is_grad_enabled()
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _check_residual(
@@ -336,14 +241,13 @@ def _check_residual(
     for weights in (forwards, backwards):
         operators.check_block(inputs, weights)
     width = (inputs.shape[-1],)
-    if forwards.in_proj is None or norm_weight.shape != width or norm_bias.shape != width:
+    if norm_weight.shape != width or norm_bias.shape != width:
         raise InvalidInput(
-            f"blocks with projections, norm weight and bias {width}",
+            f"norm weight and bias {width}",
             f"{tuple(norm_weight.shape)}, {tuple(norm_bias.shape)}",
             "Use a layer norm over the features.",
         )
-    sizes = [[None if w is None else w.shape for w in each] for each in (forwards, backwards)]
-    if sizes[0] != sizes[1]:
+    if [w.shape for w in forwards] != [w.shape for w in backwards]:
         raise InvalidInput(
             "two directions of one size", "two sizes", "Build both with the same numbers."
         )
@@ -453,24 +357,9 @@ def norm(signal: Tensor, weight: Tensor, bias: Tensor, *, floor: float, activate
         floor: of the mean square.
         activate: whether to apply GELU (the exact one).
     """
-    run = reference.norm if is_tracing() else torch.ops.brainbrr.norm
-    out: Tensor = run(signal, weight, bias, floor, activate)
-    return out
-
-
-def _norm_on_cpu(
-    signal: Tensor, weight: Tensor, bias: Tensor, floor: float, activate: bool
-) -> Tensor:
     fits = signal.ndim == 3 and signal.dtype in binding.ROWS and weight.dtype == torch.float32
-    out: Tensor = _in_c(fits).norm(signal, weight, bias, floor, activate)
-    return out
-
-
-_define(
-    "norm(Tensor signal, Tensor weight, Tensor bias, float floor, bool activate) -> Tensor",
-    reference.norm,
-    CPU=_norm_on_cpu,
-)
+    run = operators.norm if _in_c(signal) and fits else reference.norm
+    return run(signal, weight, bias, floor, activate)
 
 
 def dropout(values: Tensor, p: float, training: bool) -> Tensor:
@@ -519,25 +408,12 @@ def edge_embedding(numbers: Tensor, weight: Tensor, bias: Tensor, *, scale: floa
     Returns:
         `(*numbers.shape, width)`, in autocast's type if it is on.
     """
-    run = reference.edge_embedding if is_tracing() else torch.ops.brainbrr.edge_embedding
-    rows: Tensor = run(numbers, weight, bias, scale)
-    return rows
-
-
-def _edge_embedding_on_cpu(numbers: Tensor, weight: Tensor, bias: Tensor, scale: float) -> Tensor:
+    if not _in_c(numbers):
+        return reference.edge_embedding(numbers, weight, bias, scale)
     dtype = autocast_type(numbers)
     if not {numbers.dtype, dtype} <= set(binding.ROWS) or weight.dtype != torch.float32:
         return reference.edge_embedding(numbers, weight, bias, scale)
-    if not binding.available():
-        return reference.edge_embedding(numbers, weight, bias, scale)
     return operators.edge_embedding(numbers, weight[:, 0], bias, scale, dtype)
-
-
-_define(
-    "edge_embedding(Tensor numbers, Tensor weight, Tensor bias, float scale) -> Tensor",
-    reference.edge_embedding,
-    CPU=_edge_embedding_on_cpu,
-)
 
 
 def edge_head(
@@ -558,28 +434,12 @@ def edge_head(
         bias: `(1,)`.
         eps: of the layer norm.
     """
-    run = reference.edge_head if is_tracing() else torch.ops.brainbrr.edge_head
-    numbers: Tensor = run(rows, norm_weight, norm_bias, weight, bias, eps)
-    return numbers
-
-
-def _edge_head_on_cpu(
-    rows: Tensor, norm_weight: Tensor, norm_bias: Tensor, weight: Tensor, bias: Tensor, eps: float
-) -> Tensor:
     plain = weight.dtype == norm_weight.dtype == torch.float32
-    if not (plain and rows.dtype in binding.ROWS and binding.available()):
+    if not (plain and rows.dtype in binding.ROWS and _in_c(rows)):
         return reference.edge_head(rows, norm_weight, norm_bias, weight, bias, eps)
     # Not as a product, which autocast would round.
     constant = (weight[0] * norm_bias).sum() + bias[0]
     return operators.edge_head(rows, weight[0] * norm_weight, constant, eps)
-
-
-_define(
-    "edge_head(Tensor rows, Tensor norm_weight, Tensor norm_bias, Tensor weight, Tensor bias,"
-    " float eps) -> Tensor",
-    reference.edge_head,
-    CPU=_edge_head_on_cpu,
-)
 
 
 def strongest_edges(weights: Tensor, observed: Tensor, n_neighbours: int) -> Tensor:
@@ -594,25 +454,13 @@ def strongest_edges(weights: Tensor, observed: Tensor, n_neighbours: int) -> Ten
     Returns:
         Symmetric adjacency with a zero diagonal, `(batch, frames, electrodes, electrodes)`.
     """
-    run = reference.strongest_edges if is_tracing() else torch.ops.brainbrr.strongest_edges
-    adjacency: Tensor = run(weights, observed, n_neighbours)
-    return adjacency
-
-
-def _strongest_edges_on_cpu(weights: Tensor, observed: Tensor, n_neighbours: int) -> Tensor:
     n_nodes = observed.shape[1]
-    fits = n_nodes <= MOST_NODES and weights.dtype == torch.float32 and weights.numel() > 0
-    if not (fits and binding.available()):
+    # In this order: a compiler would guard on the size of what it only needs to pass on.
+    fits = _in_c(weights) and weights.dtype == torch.float32 and weights.numel() > 0
+    if not (fits and n_nodes <= MOST_NODES):
         return reference.strongest_edges(weights, observed, n_neighbours)
     kept = operators.strongest_edges(weights, observed, n_neighbours)
     return reference.matrices_of(torch.where(kept, weights, 0.0), n_nodes)
-
-
-_define(
-    "strongest_edges(Tensor weights, Tensor observed, int n_neighbours) -> Tensor",
-    reference.strongest_edges,
-    CPU=_strongest_edges_on_cpu,
-)
 
 
 # Eigenvectors.
@@ -643,27 +491,9 @@ def eigenvectors(matrices: Tensor, n_vectors: int, *, solver: str = "auto") -> T
     Returns:
         `(..., n, n_vectors)`.
     """
-    if solver == "auto" and not is_tracing():
-        vectors: Tensor = torch.ops.brainbrr.eigenvectors(matrices, n_vectors)
-        return vectors
-    return _eigenvectors_by_torch(matrices, n_vectors, solver)
-
-
-def _eigenvectors_by_torch(matrices: Tensor, n_vectors: int, solver: str = "auto") -> Tensor:
+    if solver == "auto" and matrices.dtype in binding.FLOATS and _in_c(matrices):
+        return operators.eigenvectors(matrices, n_vectors)
     # Apple's GPUs have no eigh.
     plain = solver == "jacobi" or (solver == "auto" and matrices.device.type == "mps")
     _, vectors = jacobi_eigh(matrices) if plain else torch.linalg.eigh(matrices)
     return vectors[..., :n_vectors]
-
-
-def _eigenvectors_on_cpu(matrices: Tensor, n_vectors: int) -> Tensor:
-    if matrices.dtype in binding.FLOATS and binding.available():
-        return operators.eigenvectors(matrices, n_vectors)
-    return _eigenvectors_by_torch(matrices, n_vectors)
-
-
-_define(
-    "eigenvectors(Tensor matrices, int n_vectors) -> Tensor",
-    _eigenvectors_by_torch,
-    CPU=_eigenvectors_on_cpu,
-)

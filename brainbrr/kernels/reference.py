@@ -41,19 +41,16 @@ class Scan(Protocol):
 
 
 class BlockWeights(NamedTuple):
-    """Parameters of one direction as mamba-ssm shapes them; A is -exp(A_log).
+    """Parameters of one direction as mamba-ssm shapes them; A is -exp(A_log)."""
 
-    Without both projections, the inner part only.
-    """
-
-    in_proj: Tensor | None  # (d_in_proj, d_model), rows [z | x | B | C | dt]
+    in_proj: Tensor  # (d_in_proj, d_model), rows [z | x | B | C | dt]
     conv_weight: Tensor  # (d_inner + 2 d_state, 1, d_conv)
     conv_bias: Tensor  # (d_inner + 2 d_state,)
     dt_bias: Tensor  # (heads,)
     A: Tensor  # (heads,), negative
     D: Tensor  # (heads,)
     norm_weight: Tensor  # (d_inner,)
-    out_proj: Tensor | None  # (d_model, d_inner)
+    out_proj: Tensor  # (d_model, d_inner)
 
     @property
     def d_inner(self) -> int:
@@ -217,12 +214,11 @@ def mamba2_block(
 
     Args:
         inputs: `(batch, length, d_model)`.
-        weights: with both projections.
+        weights: of the direction.
         eps: of the RMSNorm.
         scan: form of the recurrence.
         convolve: causal convolution and SiLU of `(batch, length, channels)`.
     """
-    assert weights.in_proj is not None and weights.out_proj is not None
     # From the shapes, as torch.compile of torch 2.2 reads no property of a named tuple.
     heads, d_inner = weights.A.shape[0], weights.norm_weight.shape[0]
     channels = weights.conv_bias.shape[0]

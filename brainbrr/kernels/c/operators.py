@@ -2,7 +2,7 @@
 
 A narrow layer in small torch operators moves its activations through memory ten times over. Here
 memory sees the input and the output, and for training what the backward pass cannot cheaply
-compute again: a scan keeps its state at every 32nd frame. Half precision is computed in float32.
+compute again: a block keeps its state at every 32nd frame. Half precision is computed in float32.
 """
 
 from collections.abc import Callable
@@ -77,122 +77,20 @@ def refuse_second_derivatives() -> None:
         )
 
 
-def scan(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Run the recurrence, exactly: sequential in time, so no (length x length) block anywhere.
-
-    Args:
-        x: `(batch, length, heads, headdim)`.
-        dt: `(batch, length, heads)`, positive: after bias and softplus.
-        A: `(heads,)`, negative.
-        B: `(batch, length, 1, d_state)`.
-        C: `(batch, length, 1, d_state)`.
-        D: `(heads,)`.
-        initial_state: `(batch, heads, headdim, d_state)`, or None for zero.
-
-    Returns:
-        y in x's type and the final state in float32, both differentiable once.
-
-    Raises:
-        InvalidInput: shapes that disagree, another device, float64, second derivatives.
-        NoCKernels: no compiler; ask `binding.available` first.
-    """
-    tensors = {"x": x, "dt": dt, "A": A, "B": B, "C": C, "D": D, "initial_state": initial_state}
-    _check_scan(tensors)
-    check_types(**tensors)
-    outputs: tuple[Tensor, Tensor] = _apply(_SCAN, (), *tensors.values())
-    return outputs
-
-
-def _scan_forward(keep: bool, *tensors: Tensor | None) -> tuple[Any, tuple[Tensor | None, ...]]:
-    *given, initial = tensors
-    # Batches and frames may be apart in memory; what C reads of one frame may not.
-    axes = (2, 1, 1, 1, 1, 1)
-    parts = [packed(t, n) for t, n in zip(given, axes, strict=True) if t is not None]
-    shape, (x, B) = _scan_shape(parts), (parts[0], parts[3])
-    checkpoints = torch.empty(call("scan_checkpoint_floats", shape)) if keep else None
-    y, final = torch.empty(x.shape), torch.empty(x.shape[0], *x.shape[2:], B.shape[-1])
-    start = None if initial is None else packed(initial, 4)
-    call("scan_forward", shape, *parts, start, y, final, checkpoints)
-    assert given[0] is not None
-    return (y.to(given[0].dtype), final), (*parts, checkpoints)
-
-
-def _scan_backward(
-    saved: tuple[Tensor, ...], d_outputs: tuple[Tensor | None, Tensor | None]
-) -> tuple[Tensor, ...]:
-    *parts, checkpoints = saved
-    x, B = parts[0], parts[3]
-    dy, dfinal = d_outputs
-    dy = torch.zeros(x.shape) if dy is None else packed(dy, 4)
-    dfinal = None if dfinal is None else packed(dfinal, 4)
-    grads = [torch.empty(part.shape) for part in parts]
-    grads.append(torch.empty(x.shape[0], *x.shape[2:], B.shape[-1]))
-    call("scan_backward", _scan_shape(parts), *parts, checkpoints, dy, dfinal, *grads)
-    return tuple(grads)
-
-
-_SCAN = _Passes(_scan_forward, _scan_backward)
-
-
-def _scan_shape(parts: list[Tensor]) -> list[int]:
-    x, dt, _, B, C, _ = parts
-    strides = [stride for t in (x, dt, B, C) for stride in t.stride()[:2]]
-    return [*x.shape, B.shape[-1], torch.get_num_threads(), *strides]
-
-
-def _check_scan(tensors: dict[str, Tensor | None]) -> None:
-    """Refuse shapes that disagree: C reads what they promise."""
-    x, B = tensors["x"], tensors["B"]
-    assert x is not None and B is not None
-    if x.ndim != 4 or B.ndim != 4:
-        raise InvalidInput(
-            "x (batch, length, heads, headdim) and B (batch, length, 1, d_state)",
-            f"x {tuple(x.shape)} and B {tuple(B.shape)}",
-            "Give both four axes.",
-        )
-    batch, length, heads, headdim = x.shape
-    d_state = B.shape[-1]
-    expected = {
-        "dt": (batch, length, heads),
-        "A": (heads,),
-        "B": (batch, length, 1, d_state),
-        "C": (batch, length, 1, d_state),
-        "D": (heads,),
-        "initial_state": (batch, heads, headdim, d_state),
-    }
-    for name, shape in expected.items():
-        tensor = tensors[name]
-        if tensor is not None and tensor.shape != shape:
-            raise InvalidInput(
-                f"{name} {shape}",
-                f"{tuple(tensor.shape)}",
-                f"x is {tuple(x.shape)}; groups must be 1.",
-            )
-
-
 def block(
     inputs: Tensor, weights: BlockWeights, *, eps: float = 1e-5, reverse: bool = False
 ) -> Tensor:
     """Run one Mamba-2 block over time, one tile of one sequence at a time in cache.
 
     Args:
-        inputs: `(batch, length, d_model)`; without projections `z xBC dt`
-            `(batch, length, d_in_proj)`.
+        inputs: `(batch, length, d_model)`.
         weights: float32 or half precision, on the CPU.
         eps: of the RMSNorm.
         reverse: begin at the last frame; equal to flipping input and output, without the copies.
 
     Returns:
-        `(batch, length, d_model)`, or `(batch, length, d_inner)` without projections, in the
-        input's type. First derivatives reach the input and every weight.
+        `(batch, length, d_model)` in the input's type. First derivatives reach the input and every
+        weight.
 
     Raises:
         InvalidInput: shapes that disagree, another device, float64, second derivatives.
@@ -205,25 +103,21 @@ def block(
 
 
 def _block_forward(
-    keep: bool, eps: float, reverse: bool, inputs: Tensor, *weights: Tensor | None
+    keep: bool, eps: float, reverse: bool, inputs: Tensor, *weights: Tensor
 ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-    rows = packed(inputs, 1)
-    parts = [None if w is None else packed(w, w.ndim) for w in weights]
+    rows, parts = packed(inputs, 1), [packed(w, w.ndim) for w in weights]
     shape = _block_shape(rows, parts, eps, reverse)
     kept = torch.empty(call("block_kept_floats", shape)) if keep else None
-    out_proj, norm_weight = parts[-1], parts[-2]
-    assert norm_weight is not None
-    output = torch.empty(*inputs.shape[:2], len(norm_weight if out_proj is None else out_proj))
+    output = torch.empty(inputs.shape)
     call("block_forward", shape, parts, rows, output, kept)
     return output.to(inputs.dtype), (rows, kept, *parts)
 
 
 def _block_backward(
     saved: tuple[Tensor, ...], d_outputs: tuple[Tensor], eps: float, reverse: bool
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, ...]:
     rows, kept, *weights = saved
-    d_input = torch.empty(rows.shape)
-    grads = [None if w is None else torch.empty(w.shape) for w in weights]
+    d_input, *grads = (torch.empty(part.shape) for part in (rows, *weights))
     shape = _block_shape(rows, weights, eps, reverse)
     call("block_backward", shape, weights, rows, kept, packed(d_outputs[0], 3), d_input, grads)
     return (d_input, *grads)
@@ -232,13 +126,12 @@ def _block_backward(
 _BLOCK = _Passes(_block_forward, _block_backward)
 
 
-def _block_shape(rows: Tensor, parts: list[Any], eps: float, reverse: bool) -> list[float]:
+def _block_shape(rows: Tensor, parts: list[Tensor], eps: float, reverse: bool) -> list[float]:
     weights = BlockWeights(*parts)
     heads = len(weights.A)
     return [
-        *rows.shape[:2],
-        0 if weights.in_proj is None else rows.shape[2],
-        *(heads, weights.d_inner // heads, weights.d_state, weights.conv_weight.shape[2]),
+        *(*rows.shape, heads),
+        *(weights.d_inner // heads, weights.d_state, weights.conv_weight.shape[2]),
         *(torch.get_num_threads(), reverse, *rows.stride()[:2], rows.dtype == torch.bfloat16, eps),
     ]
 
@@ -252,29 +145,26 @@ def check_block(inputs: Tensor, weights: BlockWeights) -> None:
     d_inner, conv_dim, heads = (
         len(w) for w in (weights.norm_weight, weights.conv_weight, weights.A)
     )
-    d_in_proj = d_inner + conv_dim + heads
-    bare = weights.in_proj is None
     d_model = inputs.shape[-1]
     d_conv = weights.conv_weight.shape[-1]
-    expected: dict[str, tuple[int, ...] | None] = {
-        "in_proj": None if bare else (d_in_proj, d_model),
+    expected: dict[str, tuple[int, ...]] = {
+        "in_proj": (d_inner + conv_dim + heads, d_model),
         "conv_weight": (conv_dim, 1, d_conv),
         "conv_bias": (conv_dim,),
         "dt_bias": (heads,),
         "A": (heads,),
         "D": (heads,),
         "norm_weight": (d_inner,),
-        "out_proj": None if bare else (d_model, d_inner),
+        "out_proj": (d_model, d_inner),
     }
     for (name, shape), weight in zip(expected.items(), weights, strict=True):
-        got = None if weight is None else tuple(weight.shape)
-        if got != shape:
-            raise InvalidInput(f"{name} {shape}", f"{got}", "Shape it as mamba-ssm's Mamba2 does.")
-    if inputs.ndim != 3 or (bare and d_model != d_in_proj):
+        if weight.shape != shape:
+            raise InvalidInput(
+                f"{name} {shape}", f"{tuple(weight.shape)}", "Shape it as mamba-ssm's Mamba2 does."
+            )
+    if inputs.ndim != 3:
         raise InvalidInput(
-            f"inputs (batch, length, {d_in_proj if bare else 'd_model'})",
-            f"{tuple(inputs.shape)}",
-            "Give the block's input, or without projections what in_proj made of it.",
+            "inputs (batch, length, d_model)", f"{tuple(inputs.shape)}", "Give it three axes."
         )
     fits = heads and d_inner % heads == 0 and conv_dim > d_inner and (conv_dim - d_inner) % 2 == 0
     if d_conv not in D_CONVS or not fits:

@@ -192,7 +192,6 @@ def kept_shape(x: Tensor, weights: list[Tensor], keep: bool) -> tuple[int, ...]:
 def _sum_sizes(direction: list[Tensor]) -> list[int]:
     """Return the lengths of what the backward pass sums, in its order."""
     block = BlockWeights(*direction[:N_WEIGHTS])
-    assert block.in_proj is not None and block.out_proj is not None
     d_inner, d_model = block.d_inner, block.in_proj.shape[1]
     before_dt = (block.in_proj.shape[0] - len(block.A)) * d_model
     n_taps = block.conv_weight.numel()
