@@ -8,5 +8,3 @@
 Besides: eigenvectors in plain torch (`jacobi`), bfloat16 (`precision`), what a compiler may keep
 (`tracing`) and freed memory (`allocator`). Below `models`: nothing here knows an electrode.
 """
-
-__all__ = ["allocator", "jacobi", "mamba_ssm", "ops", "precision", "reference", "tracing"]
