@@ -130,8 +130,9 @@ def precision_curve(
 
 
 def _add(boards: Sequence[TensorBoardLogger], name: str, figure: Html | None, step: int) -> None:
-    for board in boards if figure is not None else ():
-        board.experiment.add_image(f"val/{name}", raster(figure), step, dataformats="HWC")
+    if figure is not None:
+        for board in boards:
+            board.experiment.add_image(f"val/{name}", raster(figure), step, dataformats="HWC")
 
 
 def _highest(trace: Trace, event: Event) -> float:
