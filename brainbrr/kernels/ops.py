@@ -182,6 +182,7 @@ def residual_bimamba(
     weights = [*forwards, *backwards, norm_weight, norm_bias]
     # A tensor, not its number: a compiler would have to stop for the number.
     seed = torch.randint(2**62, (), device=inputs.device) if dropout else None
+    # Asked here: within the operator autograd is switched off, and everything would seem frozen.
     keep = needs_grad(inputs, *weights)
     outputs: tuple[Tensor, Tensor] = torch.ops.brainbrr.residual_bimamba(
         inputs, weights, seed, norm_eps, eps, dropout, keep
@@ -247,6 +248,7 @@ def _check_residual(
             f"{tuple(norm_weight.shape)}, {tuple(norm_bias.shape)}",
             "Use a layer norm over the features.",
         )
+    # They share one working space, sized by the first.
     if [w.shape for w in forwards] != [w.shape for w in backwards]:
         raise InvalidInput(
             "two directions of one size", "two sizes", "Build both with the same numbers."

@@ -10,7 +10,7 @@ arXiv 2405.21060, equation 16 and listing 1), with a scalar A per head:
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,20 +24,8 @@ CHUNKS_AT_ONCE = 64
 """Chunks whose states are joined by one matrix product; bounds memory on long recordings."""
 
 
-class Scan(Protocol):
-    """A form of the scan."""
-
-    def __call__(
-        self,
-        x: Tensor,
-        dt: Tensor,
-        A: Tensor,
-        B: Tensor,
-        C: Tensor,
-        D: Tensor,
-        initial_state: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return outputs like `x` and the state after the last step."""
+Scan = Callable[..., tuple[Tensor, Tensor]]
+"""A form of the scan: takes what `recurrence` does."""
 
 
 class BlockWeights(NamedTuple):
@@ -75,7 +63,11 @@ def recurrence(
     D: Tensor,
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Compute the scan step by step: slow, and what the others are measured against."""
+    """Compute the scan step by step: slow, and what the others are measured against.
+
+    Returns:
+        outputs like `x`, and the state after the last step.
+    """
     with full_precision(x):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         outputs = []

@@ -106,6 +106,7 @@ def call(name: str, shape: Sequence[float], *arguments: Any) -> int:
     struct, kinds = _KINDS[name]
     function = getattr(library(), f"brainbrr_{name}")
     counts = name.endswith("_floats")
+    # ctypes assumes an int, which would cut a count of floats to 32 bits.
     function.restype = ctypes.c_int64 if counts else ctypes.c_int
     passed = [_as_c(kind, value) for kind, value in zip(kinds, arguments, strict=True)]
     if struct != "-":

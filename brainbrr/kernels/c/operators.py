@@ -36,6 +36,7 @@ class _Differentiable(torch.autograd.Function):
     def forward(
         ctx: Any, passes: _Passes, numbers: tuple[Any, ...], *tensors: Tensor | None
     ) -> Any:
+        # Without gradients no state is stored: a validation would hold memory that nobody reads.
         keep = any(ctx.needs_input_grad)
         output, saved = passes.forward(keep, *numbers, *tensors)
         # Without this the backward pass would be handed zeros for outputs nobody used.
@@ -48,6 +49,7 @@ class _Differentiable(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *d_outputs: Tensor | None) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives()
+        # The first two arguments are not tensors.
         needed = ctx.needs_input_grad[2:]
         if all(d_output is None for d_output in d_outputs):
             return (None, None, *(None for _ in needed))
@@ -105,6 +107,8 @@ def block(
 def _block_forward(
     keep: bool, eps: float, reverse: bool, inputs: Tensor, *weights: Tensor
 ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    # Only a frame's features must lie together; sequences and frames are read by their strides, so
+    # that time-first views are not copied.
     rows, parts = packed(inputs, 1), [packed(w, w.ndim) for w in weights]
     shape = _block_shape(rows, parts, eps, reverse)
     kept = torch.empty(call("block_kept_floats", shape)) if keep else None
@@ -189,6 +193,7 @@ def layer_forward(
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
     """Return the layer's output and what the backward pass needs; see `ops.residual_bimamba`."""
+    # bfloat16 rows are read and written as they are: memory is most of a narrow layer's time.
     rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
     kept = torch.empty(layer_kept_shape(x, parts) if keep else (x.shape[0], 0))
     output = torch.empty(rows.shape, dtype=rows.dtype)
@@ -212,6 +217,7 @@ def layer_backward(
     d_input = torch.empty(rows.shape, dtype=rows.dtype)
     grads = [torch.empty(part.shape) for part in parts]
     shape = _layer_shape(rows, parts, seed, norm_eps, eps, dropout)
+    # Contiguous, as the gradient of a sum comes with strides of zero, which C does not follow.
     d_rows = packed(d_output, 3, rows.dtype)
     call("layer_backward", shape, parts, rows, kept, d_rows, d_input, grads)
     return [g.to(t.dtype) for g, t in zip((d_input, *grads), (x, *weights), strict=True)]
@@ -282,6 +288,7 @@ def _norm_backward(
     saved: tuple[Tensor, ...], d_outputs: tuple[Tensor], floor: float, activate: bool
 ) -> tuple[Tensor, ...]:
     signal, weight, bias = saved
+    # Autocast may have widened the gradient; C writes in the type it reads.
     d_output = d_outputs[0].to(signal.dtype).contiguous()
     grads = [torch.empty_like(tensor) for tensor in saved]
     shape = _norm_shape(signal, floor, activate)
@@ -359,6 +366,7 @@ def edge_head(rows: Tensor, weight: Tensor, constant: Tensor, eps: float) -> Ten
 
 def _head_forward(keep: bool, eps: float, *tensors: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
     rows, weight, constant = tensors
+    # Not packed, which converts to float32: C reads rows in bfloat16 too.
     rows, weight = rows.detach().contiguous(), packed(weight, 1)
     numbers = torch.empty(rows.shape[:-1])
     call("edge_head_forward", _edge_shape(rows, eps=eps), weight, float(constant), rows, numbers)
