@@ -3,7 +3,7 @@
 import importlib.util
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,23 +142,18 @@ def check_caches(cache_root: str, *, verify: bool) -> Iterator[Finding]:
         yield Finding("cache", None, f"nothing cached in {cache_root}")
     for manifest in manifests:
         rows = read_manifest(manifest)
-        stale = _refusals(lambda row, at=manifest.parent: open_signal(row, at, verify=verify), rows)
+        stale = []
+        for row in rows:
+            try:
+                open_signal(row, manifest.parent, verify=verify)
+            except BrainbrrError as error:
+                stale.append(str(error))
         yield Finding(
             f"cache {manifest.parent}",
             not stale,
             stale[0] if stale else f"{len(rows)} recordings{', digests match' if verify else ''}",
             "Run `brainbrr prepare prepare.rebuild=true` on that corpus.",
         )
-
-
-def _refusals(check: Callable[..., object], rows: list) -> list[str]:  # type: ignore[type-arg]
-    found = []
-    for row in rows:
-        try:
-            check(row)
-        except BrainbrrError as error:
-            found.append(str(error))
-    return found
 
 
 def check_detector(folder: str | None, device: str) -> Iterator[Finding]:

@@ -82,17 +82,8 @@ def refuse_second_derivatives() -> None:
 def block(
     inputs: Tensor, weights: BlockWeights, *, eps: float = 1e-5, reverse: bool = False
 ) -> Tensor:
-    """Run one Mamba-2 block over time, one tile of one sequence at a time in cache.
-
-    Args:
-        inputs: `(batch, length, d_model)`.
-        weights: float32 or half precision, on the CPU.
-        eps: of the RMSNorm.
-        reverse: begin at the last frame; equal to flipping input and output, without the copies.
-
-    Returns:
-        `(batch, length, d_model)` in the input's type. First derivatives reach the input and every
-        weight.
+    """Run one Mamba-2 block over time, one tile of one sequence at a time in cache; see
+    `ops.mamba2`. The reverse direction flips neither input nor output.
 
     Raises:
         InvalidInput: shapes that disagree, another device, float64, second derivatives.
@@ -263,14 +254,8 @@ def dropout(values: Tensor, seed: Tensor, p: float) -> Tensor:
 
 
 def norm(signal: Tensor, weight: Tensor, bias: Tensor, floor: float, activate: bool) -> Tensor:
-    """Scale channels to unit mean square and apply GELU, in one pass where torch makes five.
-
-    Args:
-        signal: `(batch, channels, samples)`, float32 or bfloat16.
-        weight, bias: `(channels,)`, float32.
-        floor: of the mean square.
-        activate: whether to apply GELU (the exact one).
-    """
+    """Scale channels to unit mean square and apply GELU, in one pass where torch makes five; see
+    `ops.norm`. The signal is float32 or bfloat16, the weights are float32."""
     out: Tensor = _apply(_NORM, (floor, activate), signal, weight, bias)
     return out
 
@@ -312,9 +297,7 @@ def edge_embedding(
     torch makes it in four or five passes over rows sixteen times larger than what goes in.
 
     Args:
-        numbers: any shape, float32, on the CPU.
-        weight, bias: `(width,)`, float32.
-        scale: of the numbers.
+        weight, bias: `(width,)`, float32; the rest as in `ops.edge_embedding`.
         dtype: float32 or bfloat16, of the result.
 
     Raises:
@@ -394,13 +377,8 @@ def _edge_shape(rows: Tensor, *, scale: float = 1.0, eps: float = 0.0) -> list[f
 def strongest_edges(weights: Tensor, observed: Tensor, n_neighbours: int) -> Tensor:
     """Return which edges at least one of their two ends counts among its strongest.
 
-    Args:
-        weights: `(batch, pairs, frames)`, float32, on the CPU; pairs i < j in row order.
-        observed: `(batch, nodes)` boolean, at most 32 nodes; absent ones have no edges.
-        n_neighbours: how many each node chooses; of equal ones the first.
-
-    Returns:
-        `(batch, pairs, frames)` boolean.
+    Of float32 weights `(batch, pairs, frames)` as in `ops.strongest_edges`, and at most 32 nodes;
+    of equal edges a node chooses the first.
     """
     n_nodes, rows = observed.shape[1], packed(weights, 3)
     kept = torch.empty(rows.shape, dtype=torch.bool)
@@ -414,15 +392,8 @@ def eigenvectors(matrices: Tensor, n_vectors: int) -> Tensor:
     """Return eigenvectors of the smallest eigenvalues, in their order, by Jacobi's rotations.
 
     One matrix in each lane of the vector registers; LAPACK solves one after the other on one
-    thread.
-
-    Args:
-        matrices: `(..., n, n)`, symmetric, float32, on the CPU.
-        n_vectors: how many, at most n.
-
-    Returns:
-        `(..., n, n_vectors)`, one vector per column, without gradient. What is not finite makes its
-        own matrix's vectors not finite.
+    thread. Shapes as in `ops.eigenvectors`, without gradient. What is not finite makes its own
+    matrix's vectors not finite.
     """
     n = matrices.shape[-1]
     rows = packed(matrices, matrices.ndim)
