@@ -50,3 +50,8 @@ def test_text_that_runs_upwards_is_centred_on_its_point():
     top, bottom, left, right = dark_box(pixels(Html(name)))
     assert (top + bottom) / 2 == pytest.approx(25, abs=1.5) and bottom - top > 15
     assert 5 < left < right <= 14.5
+    # What was drawn before stays where it is.
+    box = svg.rectangle(70, 5, 20, 10, css_class="x", color="#c2571a")
+    image = pixels(box, Html(name))
+    assert dark_box(image[:, 45:])[:2] == pytest.approx([5, 15], abs=1.0)
+    assert dark_box(image)[3] == pytest.approx(90, abs=1.0)

@@ -6,7 +6,7 @@ import torch
 
 from brainbrr.data.windows.dataset import open_mapped
 from brainbrr.models.detector import Explanation
-from brainbrr.reporting.graph_figure import CELL, LEFT, RIGHT, TOP
+from brainbrr.reporting.graph_figure import CELL, LEFT, RIGHT, SIDE, TOP
 from brainbrr.reporting.markup import Html
 from brainbrr.training.callbacks.adjacency_figure import (
     adjacency_figure,
@@ -59,7 +59,8 @@ def test_ties_are_drawn_over_time_at_the_edge_of_the_longest_seizure(rows, cache
     assert "darkest: weight 0.70 above, sum of ties 0.70 below" in figure
     # Both electrodes have a tie in the second half of sixteen frames, the others never.
     tops = sorted({y for _, y, *_ in cells["strength"]})
-    assert len(cells["strength"]) == 16 and tops[1] - tops[0] == CELL
+    assert len(cells["strength"]) == 16
+    assert tops == [TOP + SIDE + 30, TOP + SIDE + 30 + CELL]
     assert min(x for x, *_ in cells["strength"]) == LEFT + (RIGHT - LEFT) / 2
     assert figure.count('class="probability"') == 1
     batch, name = edge_of_the_longest_seizure(Watched(rows, cache))
