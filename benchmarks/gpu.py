@@ -124,7 +124,7 @@ def floor(model, batch, rounds):
         "batch": batch,
         **asdict(rates),
         "step_floor_s": 3 * sum(part.floor_s for part in parts.values()),
-        "parts": {name: part.as_row() for name, part in parts.items()},
+        "parts": {name: asdict(part) for name, part in parts.items()},
     }
 
 

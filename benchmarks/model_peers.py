@@ -153,7 +153,7 @@ def by_part(entrant, name, rates, rounds):
     floor_s = sum(row.floor_s for row in parts.values())
     slowest = max(parts, key=lambda part: parts[part].forward.clock_s)
     print(f"  all: floor {1e3 * floor_s:.0f} ms; slowest part: {slowest}")
-    return {part: row.as_row() for part, row in parts.items()}
+    return {part: asdict(row) for part, row in parts.items()}
 
 
 def by_length(model, rounds):

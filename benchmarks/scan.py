@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from brainbrr.kernels import reference
-from brainbrr.kernels.c import operators
 from brainbrr.kernels.reference import Scan, chunked
 from brainbrr.models.mamba2 import NORM_EPS, Mamba2
 
@@ -93,9 +92,7 @@ def variants(stream: Stream, batch: int) -> dict[str, Callable[[bool], None]]:
 
     return {
         "scan chunked": run_scan(chunked),
-        "scan c": run_scan(operators.scan),
         "block, chunked scan": run_block(lambda x: unfused(block, x, chunked)),
-        "block, c scan": run_block(lambda x: unfused(block, x, operators.scan)),
         "block c": run_block(block),
     }
 

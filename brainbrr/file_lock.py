@@ -35,9 +35,13 @@ def lock(path: Path, name: str, *, wait: bool) -> Iterator[LockState]:
     """
     digest = hashlib.sha256(name.encode()).digest()
     offset = int.from_bytes(digest[:8], "big") % _LAST_OFFSET
+    # The file is never deleted: who opened it before would go on locking a file that nobody else
+    # opens, and two processes would hold one lock.
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
+            # Single bytes need POSIX locks. Their price: a second handle of the same process does
+            # not wait, and closing any of its handles releases all.
             fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, offset)
         except (BlockingIOError, PermissionError):  # POSIX allows either
             yield "busy"

@@ -51,7 +51,7 @@ def run(cfg: DictConfig) -> None:
         "model": OmegaConf.to_container(cfg.model, resolve=True),
         "machine": {**describe_machine(), **asdict(rates), "device": device},
         "whole": whole,
-        "parts": {name: part.as_row() for name, part in parts.items()},
+        "parts": {name: asdict(part) for name, part in parts.items()},
     }
     console = results_console()
     console.print(parts_table(parts, cfg.batch[0]))

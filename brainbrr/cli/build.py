@@ -1,7 +1,9 @@
 """Build objects from configuration nodes; only code of known packages may be named in them."""
 
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -70,3 +72,25 @@ def _targets(node: Any) -> list[str]:
     return (
         [target for child in node for target in _targets(child)] if isinstance(node, list) else []
     )
+
+
+def check_optimizer(optimizer: Callable[..., Any], scheduler: Callable[..., Any]) -> None:
+    """Step an optimizer and its schedule on one weight: otherwise training is what calls them
+    first, hours later.
+
+    Raises:
+        InvalidOption: values that one of them refuses.
+    """
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    try:
+        stepped = optimizer([{"params": [weight]}])
+        schedule = scheduler(stepped, 100)
+        stepped.step()
+        schedule.step()
+    except (TypeError, ValueError) as error:
+        raise InvalidOption(
+            "values that the optimizer and its schedule take",
+            str(error),
+            "Compare with the comments in conf/.",
+        ) from error

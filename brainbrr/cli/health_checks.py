@@ -3,7 +3,7 @@
 import importlib.util
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,28 +59,26 @@ def check_versions() -> Iterator[Finding]:
 
 
 def check_scans(device: str) -> Iterator[Finding]:
-    """Compare each form of the Mamba-2 scan with the plain recurrence, forward and backward."""
-    expected = _scan_and_gradients("reference", device)
-    for mode in ("chunked", "c", "mamba_ssm"):
-        what = f"scan {mode}"
-        try:
-            found = _scan_and_gradients(mode, device)
-        except Unavailable as error:
-            yield Finding(what, None, f"absent ({error.expected}); auto uses another, same numbers")
-            continue
-        yield _compared(what, found, expected)
+    """Compare each form of Mamba-2 with the plain recurrence, forward and backward."""
+    for form in ("chunked", "c", "mamba_ssm"):
+        yield _check_form(f"scan {form}", form, device)
 
 
 def check_fused_layer(device: str) -> Iterator[Finding]:
     """Compare the fused edge layer with the plain recurrence, forward and backward."""
-    what = "fused edge layer"
+    yield _check_form("fused edge layer", "triton", device)
+
+
+def _check_form(what: str, form: str, device: str) -> Finding:
+    """Compare a form by what its kernel computes: a scan, or a layer."""
+    run = _layer_and_gradients if form in {"c", "triton"} else _scan_and_gradients
     try:
-        layer, inputs = _narrow_layer("triton", device)
+        if form == "c" and device != "cpu":
+            raise Unavailable("a CPU", device, "Use device=cpu.")
+        found = run(form, device)
     except Unavailable as error:
-        yield Finding(what, None, f"absent ({error.expected}); other forms serve it")
-        return
-    expected = _layer_and_gradients(*_narrow_layer("reference", device))
-    yield _compared(what, _layer_and_gradients(layer, inputs), expected)
+        return Finding(what, None, f"absent ({error.expected}); auto uses another, same numbers")
+    return _compared(what, found, run("reference", device))
 
 
 def _compared(what: str, found: list[Tensor], expected: list[Tensor]) -> Finding:
@@ -106,14 +104,15 @@ def _narrow_layer(scan: str, device: str) -> tuple[ResidualBiMamba2, Tensor]:
     return layer.to(device), inputs.to(device)
 
 
-def _layer_and_gradients(layer: ResidualBiMamba2, inputs: Tensor) -> list[Tensor]:
+def _layer_and_gradients(form: str, device: str) -> list[Tensor]:
+    layer, inputs = _narrow_layer(form, device)
     leaf = inputs.clone().requires_grad_()
     output = layer(leaf)
     gradients = torch.autograd.grad(output.square().sum(), [leaf, *layer.parameters()])
     return [tensor.detach().cpu() for tensor in (output, *gradients)]
 
 
-def _scan_and_gradients(mode: str, device: str) -> list[Tensor]:
+def _scan_and_gradients(form: str, device: str) -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
     batch, length, heads, headdim, d_state = 2, 100, 8, 8, 8
     x = torch.randn(batch, length, heads, headdim, generator=generator)
@@ -122,9 +121,7 @@ def _scan_and_gradients(mode: str, device: str) -> list[Tensor]:
     B, C = torch.randn(2, batch, length, 1, d_state, generator=generator)
     D = torch.randn(heads, generator=generator)
     inputs = [tensor.to(device).requires_grad_() for tensor in (x, dt, A, B, C, D)]
-    if mode == "c" and device != "cpu":
-        raise Unavailable("a CPU", device, "Use device=cpu.")
-    y, _ = ops.scan(*inputs, form=ops.select_scan(mode))
+    y, _ = ops.scan_function(ops.select_scan(form))(*inputs)
     gradients = torch.autograd.grad(y.square().sum(), inputs)
     return [tensor.detach().cpu() for tensor in (y, *gradients)]
 
@@ -145,23 +142,18 @@ def check_caches(cache_root: str, *, verify: bool) -> Iterator[Finding]:
         yield Finding("cache", None, f"nothing cached in {cache_root}")
     for manifest in manifests:
         rows = read_manifest(manifest)
-        stale = _refusals(lambda row, at=manifest.parent: open_signal(row, at, verify=verify), rows)
+        stale = []
+        for row in rows:
+            try:
+                open_signal(row, manifest.parent, verify=verify)
+            except BrainbrrError as error:
+                stale.append(str(error))
         yield Finding(
             f"cache {manifest.parent}",
             not stale,
             stale[0] if stale else f"{len(rows)} recordings{', digests match' if verify else ''}",
             "Run `brainbrr prepare prepare.rebuild=true` on that corpus.",
         )
-
-
-def _refusals(check: Callable[..., object], rows: list) -> list[str]:  # type: ignore[type-arg]
-    found = []
-    for row in rows:
-        try:
-            check(row)
-        except BrainbrrError as error:
-            found.append(str(error))
-    return found
 
 
 def check_detector(folder: str | None, device: str) -> Iterator[Finding]:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import torch
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from brainbrr.cli.build import build, plain
+from brainbrr.cli.build import build, check_optimizer, plain
 from brainbrr.cli.terminal import results_console
 from brainbrr.errors import BrainbrrError, InvalidOption
 from brainbrr.sweeps.modal.launch import (
@@ -90,7 +89,7 @@ class TrialBuild:
             if cfg.get(name) and self._is_new(name, cfg):
                 build(cfg[name])
         if cfg.get("optimizer") and self._is_new("optimizer", cfg):
-            _step(cfg)
+            check_optimizer(build(cfg.optimizer), build(cfg.scheduler))
 
     def _is_new(self, name: str, cfg: DictConfig) -> bool:
         nodes = [name, "scheduler"] if name == "optimizer" else [name]
@@ -98,20 +97,3 @@ class TrialBuild:
         is_new = text not in self._checked
         self._checked.add(text)
         return is_new
-
-
-def _step(cfg: DictConfig) -> None:
-    """Step the optimizer and its schedule on one weight: training is what calls them first."""
-    weight = torch.nn.Parameter(torch.zeros(1))
-    weight.grad = torch.zeros(1)
-    try:
-        optimizer = build(cfg.optimizer)([{"params": [weight]}])
-        scheduler = build(cfg.scheduler)(optimizer, 100)
-        optimizer.step()
-        scheduler.step()
-    except (TypeError, ValueError) as error:
-        raise InvalidOption(
-            "values that the optimizer and its schedule take",
-            str(error),
-            "Compare with the comments in conf/.",
-        ) from error

@@ -13,7 +13,7 @@ from brainbrr.sweeps.study import optuna
 
 
 def search_space(
-    params: Mapping[str, str], arguments: Sequence[str], config_loader: Any = None
+    params: Mapping[str, object], arguments: Sequence[str], config_loader: Any = None
 ) -> SearchSpace:
     """Read the space of a configuration's `params`, changed by command-line arguments.
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.baselines import score_baselines
-from brainbrr.cli.build import build, build_each, plain
+from brainbrr.cli.build import build, build_each, check_optimizer, plain
 from brainbrr.cli.evaluate import about, evaluate_rows
 from brainbrr.cli.renamed import REMOVED_OPTIONS, current
 from brainbrr.cli.terminal import results_console
@@ -101,7 +101,9 @@ def warn_of_model(choices: Mapping[str, str], meant_for: Sequence[str] | None) -
 
 def built_parts(cfg: DictConfig) -> dict[str, Any]:
     """Build the arguments of `brainbrr.training.fit.train` that need nothing but configuration."""
-    return {name: build(cfg[name]) for name in PARTS} | {"loggers": build_each(cfg.logger)}
+    parts = {name: build(cfg[name]) for name in PARTS} | {"loggers": build_each(cfg.logger)}
+    check_optimizer(parts["optimizer"], parts["scheduler"])
+    return parts
 
 
 def prepared_corpus(cfg: DictConfig) -> PreparedCorpus:

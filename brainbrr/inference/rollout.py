@@ -242,6 +242,8 @@ def _filled(
     """Yield each batch that a recording's windows fill; the rest stays in `pending`."""
     for number in recording.windows():
         length = recording.length(number)
+        # Lengths cannot be mixed in one array, and padding to the longest would change what the
+        # network sees of the others.
         if pending and pending[0][0].length(pending[0][1]) != length:
             yield pending.copy()
             pending.clear()
@@ -257,6 +259,7 @@ def _read_ahead(batches: Iterator[list[Member]], reader: ThreadPoolExecutor) -> 
     ahead: deque[Future[Batch]] = deque()
     for members in batches:
         ahead.append(reader.submit(Batch.read, members))
+        # One ahead is enough to hide the reading; more would only hold memory.
         if len(ahead) > 1:
             yield ahead.popleft().result()
     yield from (future.result() for future in ahead)
@@ -282,5 +285,7 @@ def _run(batch: Batch, backend: Callable[[Batch], NDArray[np.float32]]) -> tuple
 
 
 def _finished(unfinished: deque[RecordingWindows]) -> Iterator[RecordingWindows]:
+    # In order: a short recording that is done waits for the longer one before it, whose last
+    # windows share a batch with it.
     while unfinished and unfinished[0].n_left == 0:
         yield unfinished.popleft()

@@ -53,6 +53,7 @@ def tile(recorded: NDArray[np.int64], windowing: Windowing, tiling: str, observe
 def tile_length(span: NDArray[np.int64], windowing: Windowing) -> int:
     """Return the samples that the network gets for a span: whole frames, and at least a window."""
     n_samples = int(span[1] - span[0])
+    # Training saw nothing shorter than a window; what is padded is cut off when stitched.
     return windowing.length if n_samples <= windowing.length else -(-n_samples // FRAME) * FRAME
 
 
@@ -69,10 +70,14 @@ def _segments(
     longest = max(round(SEGMENT_S * windowing.rate_hz), windowing.length + overlap)
     windows = window_spans(span[None], windowing.length, windowing.length)
     observed = observe(windows)
+    # One set of electrodes per segment: masks are given for a whole input, not for a moment.
     changes = np.flatnonzero((observed[1:] != observed[:-1]).any(axis=1)) + 1
     for run in np.split(np.arange(len(windows)), changes):
         first, last = run[0], run[-1]
+        # The overlap gives context across a change of electrodes; without any electrode there is
+        # none to give, and the segment's mask would be false for that part.
         linked = first > 0 and observed[first].any() and observed[first - 1].any()
+        # Never before the span: samples across a gap are not the ones that came before.
         start = max(windows[first, 0] - overlap * linked, span[0])
         for segment in _evenly(int(start), int(windows[last, 1]), longest, overlap):
             yield segment, observed[first]
@@ -84,8 +89,10 @@ def _evenly(start: int, stop: int, longest: int, overlap: int) -> NDArray[np.int
     All have one length, so that they can share batches and the last one overlaps the others no more
     than they do each other.
     """
+    # Each segment but the first brings `longest - overlap` new samples.
     n_segments = max(math.ceil((stop - start - overlap) / (longest - overlap)), 1)
     if n_segments == 1:
         return np.array([[start, stop]], dtype=np.int64)
+    # Whole frames, so that segments need no padding.
     length = math.ceil((stop - start + (n_segments - 1) * overlap) / n_segments / FRAME) * FRAME
     return window_spans(np.array([[start, stop]], dtype=np.int64), length, length - overlap)

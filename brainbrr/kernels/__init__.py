@@ -5,8 +5,7 @@
                      +--> mamba_ssm     the published CUDA kernels
                      +--> triton        one kernel per narrow residual layer, for CUDA
 
-Besides: eigenvectors in plain torch (`jacobi`), bfloat16 (`precision`), what a compiler may keep
-(`tracing`) and freed memory (`allocator`). Below `models`: nothing here knows an electrode.
+Besides: what a compiler may keep (`graph_operators`, `tracing`), eigenvectors in plain torch
+(`jacobi`), bfloat16 (`precision`) and freed memory (`allocator`). Below `models`: nothing here
+knows an electrode.
 """
-
-__all__ = ["allocator", "jacobi", "mamba_ssm", "ops", "precision", "reference", "tracing"]

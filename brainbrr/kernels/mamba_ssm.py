@@ -74,16 +74,8 @@ def _convolution() -> Callable[..., Tensor] | None:
     return function
 
 
-def scan(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Run the scan on CUDA.
+def scan(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    """Run the scan on CUDA; it takes what `launch_scan` does.
 
     Raises:
         InvalidInput: the tensor is elsewhere; the kernels would fail inside Triton, without a name.
@@ -94,7 +86,7 @@ def scan(
             f"a tensor on {x.device}",
             "Move both there, or use model.scan=auto: the numbers are the same.",
         )
-    return launch_scan(x, dt, A, B, C, D, initial_state)
+    return launch_scan(x, *others)
 
 
 def launch_scan(
@@ -110,6 +102,7 @@ def launch_scan(
     combined = _combined()
     assert combined is not None, "ops.select_scan refuses before this point"
     n_chunks = -(-x.shape[1] // CHUNK)
+    # Beyond the grid's limit CUDA refuses the launch; beyond the offsets' it reads other memory.
     at_once = max(1, min(MAX_SEQUENCES, GRID_LIMIT // n_chunks))
     outputs, states = [], []
     for start in range(0, x.shape[0], at_once):
@@ -119,6 +112,7 @@ def launch_scan(
             x[part],
             dt[part].float(),
             A.float(),
+            # The kernel multiplies x, B and C in one type; only decays must stay in float32.
             B[part].to(x.dtype),
             C[part].to(x.dtype),
             CHUNK,

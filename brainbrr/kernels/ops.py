@@ -1,19 +1,17 @@
 """The one door to the kernels: every operator of the models as a plain function.
 
-    models --> ops --> torch.ops.brainbrr.NAME --+-- CPU        C, if built and of a type it takes
-                |                                +-- CUDA       mamba-ssm, Triton
-                |                                +-- elsewhere  plain torch (`reference`)
-                +--> plain torch, while a compiler or an exporter reads the model
+    models --> ops --+-- CPU        C, if built and of a type it takes
+                     +-- CUDA       mamba-ssm, Triton
+                     +-- elsewhere, and while a compiler, an exporter or a counter of operations
+                         reads the model: plain torch (`reference`)
 
-Which device is torch's choice, by its dispatch keys; which form of the scan is the user's,
-`model.scan`. What is exported holds no operator of ours. What torch.compile makes for this process
-may: it keeps the two that it could not make faster, the residual layer and dropout.
+Which form of the scan runs is the user's choice, `model.scan`. What is exported holds no operator
+of ours. What torch.compile makes for this process may: it keeps the two that it could not make
+faster, the residual layer and dropout, as `torch.ops.brainbrr.NAME` (see `graph_operators`).
 """
 
 import functools
 import logging
-from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,15 +20,11 @@ from torch.nn import functional as F
 from brainbrr.errors import InvalidInput, InvalidOption, Unavailable
 from brainbrr.kernels import mamba_ssm, reference
 from brainbrr.kernels.c import binding, operators
+from brainbrr.kernels.graph_operators import c_as_operator
 from brainbrr.kernels.jacobi import jacobi_eigh
 from brainbrr.kernels.precision import autocast_type
 from brainbrr.kernels.reference import BlockWeights, Scan
-from brainbrr.kernels.tracing import (
-    TELLS_EXPORT,
-    is_tracing,
-    keeps_operators,
-    settled_before_tracing,
-)
+from brainbrr.kernels.tracing import is_tracing
 from brainbrr.kernels.triton import layer as triton
 
 SCAN_FORMS = ("auto", "reference", "chunked", "c", "mamba_ssm", "triton")
@@ -39,22 +33,11 @@ MOST_NODES = 32
 """Bits of a choice of neighbors in C."""
 
 _log = logging.getLogger(__name__)
-_library: Any = torch.library.Library("brainbrr", "DEF")  # type: ignore[no-untyped-call]
 
 
-def _define(schema: str, anywhere: Any, **by_device: Any) -> None:
-    """Define an operator: `by_device` holds its kernel for CPU and CUDA, derivatives included."""
-    name = schema.partition("(")[0]
-    _library.define(schema)
-    _library.impl(name, anywhere, "CompositeImplicitAutograd")
-    for device, kernel in by_device.items():
-        _library.impl(name, kernel, device)
-        _library.impl(name, kernel, f"Autograd{device}")
-
-
-def _in_c(fits: bool) -> ModuleType:
-    """Return the module to take a CPU operator from; both have it under one name."""
-    return operators if fits and binding.available() else reference
+def _in_c(values: Tensor) -> bool:
+    """Return whether C may compute with these values; their type is for each operator to check."""
+    return values.device.type == "cpu" and not is_tracing() and binding.available()
 
 
 # The scan and its block.
@@ -97,74 +80,22 @@ def _runs_here(form: str) -> bool:
     return form != "triton" or (torch.cuda.is_available() and triton.available())
 
 
-def scan(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor | None = None,
-    *,
-    form: str | Scan = "auto",
-) -> tuple[Tensor, Tensor]:
-    """Run the selective scan of Mamba-2; axes and formula as in `reference`.
-
-    Args:
-        x, dt, A, B, C, D: see `reference.chunked`.
-        initial_state: state before the first step; zeros when not given.
-        form: how it is computed, one of `SCAN_FORMS`, or a function of the same arguments.
-
-    Returns:
-        Outputs like `x`, and the state after the last step.
-    """
-    outputs: tuple[Tensor, Tensor] = _scan_of(form)(x, dt, A, B, C, D, initial_state)
-    return outputs
-
-
-def _scan_of(form: str | Scan) -> Any:
+def scan_function(form: str | Scan) -> Scan:
+    """Return the scan that an unfused form runs, as a function; its axes stand in `reference`."""
     if not isinstance(form, str):
         return form
-    if form in ("auto", "triton"):
-        # A compiler sees every step of the chunked form.
-        return reference.chunked if is_tracing() else torch.ops.brainbrr.scan
-    return {
-        "reference": reference.recurrence,
-        "chunked": reference.chunked,
-        "c": operators.scan,
-        "mamba_ssm": mamba_ssm.scan,
-    }[form]
-
-
-def _scan_on_cpu(x: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    in_c = x.dtype != torch.float64 and _announced("cpu") == "c"
-    outputs: tuple[Tensor, Tensor] = (operators.scan if in_c else reference.chunked)(x, *arguments)
-    return outputs
-
-
-def _scan_on_cuda(x: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    by_mamba = x.dtype != torch.float64 and _announced("cuda") == "mamba_ssm"
-    run = mamba_ssm.scan if by_mamba else reference.chunked
-    outputs: tuple[Tensor, Tensor] = run(x, *arguments)
-    return outputs
+    return {"reference": reference.recurrence, "mamba_ssm": mamba_ssm.scan}.get(
+        form, reference.chunked
+    )
 
 
 @functools.cache
-def _announced(device_type: str) -> str:
+def _fastest_form(device_type: str) -> str:
     """Return the fastest form on a device; the choice is logged once."""
-    fastest = {"cpu": "c", "cuda": "mamba_ssm"}[device_type]
-    form = fastest if _runs_here(fastest) else "chunked"
+    form = {"cpu": "c", "cuda": "mamba_ssm"}.get(device_type, "chunked")
+    form = form if _runs_here(form) else "chunked"
     _log.info("selective scan on %s: %s", device_type, form)
     return form
-
-
-_define(
-    "scan(Tensor x, Tensor dt, Tensor A, Tensor B, Tensor C, Tensor D, Tensor? initial_state)"
-    " -> (Tensor, Tensor)",
-    reference.chunked,
-    CPU=_scan_on_cpu,
-    CUDA=_scan_on_cuda,
-)
 
 
 def mamba2(
@@ -182,46 +113,19 @@ def mamba2(
         weights: of the direction.
         eps: of the RMSNorm.
         reverse: from the last step to the first.
-        scan: form of the scan.
+        scan: form of the scan, one of `SCAN_FORMS`, or a function of the arguments of `Scan`.
     """
+    if scan in ("auto", "triton"):
+        # A compiler sees every step of the chunked form.
+        plain = is_tracing() or inputs.dtype == torch.float64
+        scan = "chunked" if plain else _fastest_form(inputs.device.type)
     if scan == "c":
         return operators.block(inputs, weights, eps=eps, reverse=reverse)
-    if scan in ("auto", "triton") and not is_tracing():
-        out: Tensor = torch.ops.brainbrr.mamba2(inputs, list(weights), eps, reverse)
-        return out
-    return _mamba2_by_steps(inputs, weights, eps, reverse, scan)
-
-
-def _mamba2_by_steps(
-    inputs: Tensor, weights: BlockWeights, eps: float, reverse: bool, form: str | Scan
-) -> Tensor:
+    convolve = mamba_ssm.convolve if scan == "mamba_ssm" else reference.convolve
+    run = scan_function(scan)
     ordered = inputs.flip(1) if reverse else inputs
-    convolve = mamba_ssm.convolve if form == "mamba_ssm" else reference.convolve
-    out = reference.mamba2_block(ordered, weights, eps=eps, scan=_scan_of(form), convolve=convolve)
+    out = reference.mamba2_block(ordered, weights, eps=eps, scan=run, convolve=convolve)
     return out.flip(1) if reverse else out
-
-
-def _mamba2_on_cpu(inputs: Tensor, weights: list[Tensor], eps: float, reverse: bool) -> Tensor:
-    if inputs.dtype != torch.float64 and _announced("cpu") == "c":
-        return operators.block(inputs, BlockWeights(*weights), eps=eps, reverse=reverse)
-    return _mamba2_anywhere(inputs, weights, eps, reverse)
-
-
-def _mamba2_on_cuda(inputs: Tensor, weights: list[Tensor], eps: float, reverse: bool) -> Tensor:
-    form = "chunked" if inputs.dtype == torch.float64 else _announced("cuda")
-    return _mamba2_by_steps(inputs, BlockWeights(*weights), eps, reverse, form)
-
-
-def _mamba2_anywhere(inputs: Tensor, weights: list[Tensor], eps: float, reverse: bool) -> Tensor:
-    return _mamba2_by_steps(inputs, BlockWeights(*weights), eps, reverse, "chunked")
-
-
-_define(
-    "mamba2(Tensor inputs, Tensor[] weights, float eps, bool reverse) -> Tensor",
-    _mamba2_anywhere,
-    CPU=_mamba2_on_cpu,
-    CUDA=_mamba2_on_cuda,
-)
 
 
 # The residual layer of two directions: x + dropout(forwards(norm(x)) + backwards(norm(x))).
@@ -238,14 +142,14 @@ def residual_bimamba(
     eps: float,
     dropout: float = 0.0,
     scan: str | Scan = "auto",
-) -> Tensor:
-    """Return `x + dropout(forwards(norm(x)) + backwards(norm(x)))`.
+) -> Tensor | None:
+    """Return `x + dropout(forwards(norm(x)) + backwards(norm(x)))`, or None if no kernel runs it in
+    one pass through memory each way.
 
-    In C on a CPU, and by `scan="triton"` on a CUDA device if the layer is narrow, it is one pass
-    through memory each way: around its two blocks a narrow layer moves as much memory as within
-    them. The dropout's mask is then a function of a seed that torch's generator draws on the
-    device, so that nothing is stored for it, the host waits for nothing, and a CUDA graph draws
-    again.
+    C does on a CPU, and `scan="triton"` on a CUDA device if the layer is narrow: around its two
+    blocks a narrow layer moves as much memory as within them. The dropout's mask is a function of a
+    seed that torch's generator draws on the device, so that nothing is stored for it, the host
+    waits for nothing, and a CUDA graph draws again.
 
     Args:
         inputs: `(batch, length, d_model)`.
@@ -263,19 +167,16 @@ def residual_bimamba(
     """
     kernel = _residual_kernel(inputs, forwards, scan)
     if kernel is None:
-        normed = F.layer_norm(inputs, norm_weight.shape, norm_weight, norm_bias, norm_eps)
-        branch = mamba2(normed, forwards, eps=eps, scan=scan)
-        branch = branch + mamba2(normed, backwards, eps=eps, reverse=True, scan=scan)
-        return inputs + F.dropout(branch, dropout)
+        return None
     _check_residual(inputs, forwards, backwards, norm_weight, norm_bias, dropout)
     if kernel == "triton":
         triton.check(inputs, forwards)
     else:
         binding.check_types(inputs=inputs, **forwards._asdict())
-    parts = (*forwards, *backwards, norm_weight, norm_bias)
-    weights = [part for part in parts if part is not None]
+    weights = [*forwards, *backwards, norm_weight, norm_bias]
     # A tensor, not its number: a compiler would have to stop for the number.
     seed = torch.randint(2**62, (), device=inputs.device) if dropout else None
+    # Asked here: within the operator autograd is switched off, and everything would seem frozen.
     keep = needs_grad(inputs, *weights)
     outputs: tuple[Tensor, Tensor] = torch.ops.brainbrr.residual_bimamba(
         inputs, weights, seed, norm_eps, eps, dropout, keep
@@ -289,39 +190,13 @@ def _residual_kernel(inputs: Tensor, weights: BlockWeights, scan: str | Scan) ->
         return "c"
     if scan == "triton" and not is_tracing() and triton.fits(inputs, weights):
         return "triton"
-    return "c" if scan in ("auto", "triton") and _c_as_operator(inputs) else None
+    return "c" if scan in ("auto", "triton") and c_as_operator(inputs) else None
 
 
-def _c_as_operator(values: Tensor) -> bool:
-    """Return whether C takes these values, by an operator that torch.compile may keep.
-
-    Other tracers, torch.export above all, may not: their graph depends on no compiled library.
-    Before torch 2.7 one looks like the other.
-    """
-    if values.device.type != "cpu" or values.dtype not in binding.FLOATS:
-        return False
-    return _stays_in_graph(keeps_operators()) if is_tracing() else binding.available()
-
-
-@settled_before_tracing
-def _stays_in_graph(operators_kept: bool) -> bool:
-    """Return whether a graph keeps operators in C; they are loaded, and the choice logged,
-    before."""
-    return _c_in_graph() if operators_kept or not TELLS_EXPORT else False
-
-
-@functools.cache
-def _c_in_graph() -> bool:
-    stays = TELLS_EXPORT and binding.available()
-    _log.info("torch.compile on cpu: %s", "C kernels" if stays else "chunked scan")
-    return stays
-
-
-def needs_grad(*tensors: Tensor | None) -> bool:
+def needs_grad(*tensors: Tensor) -> bool:
     """Return whether activations must be saved for the backward pass; asked before an
     `autograd.Function` is entered, in which a leaf needs its gradient in inference mode, too."""
-    wanted = any(tensor is not None and tensor.requires_grad for tensor in tensors)
-    return wanted and torch.is_grad_enabled()
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _check_residual(
@@ -336,107 +211,19 @@ def _check_residual(
     for weights in (forwards, backwards):
         operators.check_block(inputs, weights)
     width = (inputs.shape[-1],)
-    if forwards.in_proj is None or norm_weight.shape != width or norm_bias.shape != width:
+    if norm_weight.shape != width or norm_bias.shape != width:
         raise InvalidInput(
-            f"blocks with projections, norm weight and bias {width}",
+            f"norm weight and bias {width}",
             f"{tuple(norm_weight.shape)}, {tuple(norm_bias.shape)}",
             "Use a layer norm over the features.",
         )
-    sizes = [[None if w is None else w.shape for w in each] for each in (forwards, backwards)]
-    if sizes[0] != sizes[1]:
+    # They share one working space, sized by the first.
+    if [w.shape for w in forwards] != [w.shape for w in backwards]:
         raise InvalidInput(
             "two directions of one size", "two sizes", "Build both with the same numbers."
         )
     if not 0 <= dropout < 1:
         raise InvalidInput("0 <= dropout < 1", str(dropout), "Correct stream_dropout.")
-
-
-class _ResidualBimamba(torch.autograd.Function):
-    """The derivative, with each pass as one operator: torch.compile keeps what it cannot read."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        inputs: Tensor,
-        seed: Tensor | None,
-        numbers: tuple[float, float, float],
-        keep: bool,
-        *weights: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        with torch._C._AutoDispatchBelowAutograd():
-            output, kept = torch.ops.brainbrr.residual_bimamba(
-                inputs, list(weights), seed, *numbers, keep
-            )
-        ctx.numbers = numbers
-        # Without this the backward pass would be handed zeros as large as what is kept.
-        ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(kept)
-        ctx.save_for_backward(inputs, kept, seed, *weights)
-        return output, kept
-
-    @staticmethod
-    def backward(ctx: Any, d_output: Tensor | None, _: Tensor) -> tuple[Tensor | None, ...]:
-        operators.refuse_second_derivatives()
-        inputs, kept, seed, *weights = ctx.saved_tensors
-        if d_output is None:
-            return (None,) * (4 + len(weights))
-        d_input, *grads = torch.ops.brainbrr.residual_bimamba_backward(
-            d_output, inputs, kept, weights, seed, *ctx.numbers
-        )
-        return d_input, None, None, None, *grads
-
-
-def _residual_with_derivative(
-    x: Tensor,
-    weights: list[Tensor],
-    seed: Tensor | None,
-    norm_eps: float,
-    eps: float,
-    dropout: float,
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
-    outputs: tuple[Tensor, Tensor] = _ResidualBimamba.apply(  # type: ignore[no-untyped-call]
-        x, seed, (norm_eps, eps, dropout), keep, *weights
-    )
-    return outputs
-
-
-def _residual_shapes(
-    x: Tensor, weights: list[Tensor], seed: Tensor | None, *numbers: Any
-) -> tuple[Tensor, Tensor]:
-    keep = numbers[-1]
-    if x.is_cuda:
-        kept = triton.kept_shape(x, weights, keep)
-    else:
-        kept = operators.layer_kept_shape(x, weights) if keep else (x.shape[0], 0)
-    return x.new_empty(x.shape), x.new_empty(kept, dtype=torch.float32)
-
-
-def _register_shapes(name: str, function: Any) -> None:
-    """Register what shapes an operator returns, for torch.compile."""
-    # Before torch 2.4 it had another name.
-    register = getattr(torch.library, "register_fake", None) or torch.library.impl_abstract
-    register(f"brainbrr::{name}")(function)
-
-
-_library.define(
-    "residual_bimamba(Tensor x, Tensor[] weights, Tensor? seed, float norm_eps, float eps,"
-    " float dropout, bool keep) -> (Tensor, Tensor)"
-)
-_library.define(
-    "residual_bimamba_backward(Tensor d_output, Tensor x, Tensor kept, Tensor[] weights,"
-    " Tensor? seed, float norm_eps, float eps, float dropout) -> Tensor[]"
-)
-_library.impl("residual_bimamba", operators.layer_forward, "CPU")
-_library.impl("residual_bimamba", triton.layer_forward, "CUDA")
-_library.impl("residual_bimamba", _residual_with_derivative, "Autograd")
-_library.impl("residual_bimamba_backward", operators.layer_backward, "CPU")
-_library.impl("residual_bimamba_backward", triton.layer_backward, "CUDA")
-_register_shapes("residual_bimamba", _residual_shapes)
-_register_shapes(
-    "residual_bimamba_backward",
-    lambda d_output, x, kept, weights, *_: [t.new_empty(t.shape) for t in (x, *weights)],
-)
 
 
 # Norm and dropout.
@@ -453,55 +240,19 @@ def norm(signal: Tensor, weight: Tensor, bias: Tensor, *, floor: float, activate
         floor: of the mean square.
         activate: whether to apply GELU (the exact one).
     """
-    run = reference.norm if is_tracing() else torch.ops.brainbrr.norm
-    out: Tensor = run(signal, weight, bias, floor, activate)
-    return out
-
-
-def _norm_on_cpu(
-    signal: Tensor, weight: Tensor, bias: Tensor, floor: float, activate: bool
-) -> Tensor:
     fits = signal.ndim == 3 and signal.dtype in binding.ROWS and weight.dtype == torch.float32
-    out: Tensor = _in_c(fits).norm(signal, weight, bias, floor, activate)
-    return out
-
-
-_define(
-    "norm(Tensor signal, Tensor weight, Tensor bias, float floor, bool activate) -> Tensor",
-    reference.norm,
-    CPU=_norm_on_cpu,
-)
+    run = operators.norm if _in_c(signal) and fits else reference.norm
+    return run(signal, weight, bias, floor, activate)
 
 
 def dropout(values: Tensor, p: float, training: bool) -> Tensor:
     """Drop numbers with probability `p` and scale the rest; in C another stream of masks than
     torch's, from the same generator."""
     fits = training and 0 < p < 1 and values.dtype == torch.float32
-    if fits and _c_as_operator(values):
+    if fits and c_as_operator(values):
         out: Tensor = torch.ops.brainbrr.dropout(values, torch.randint(2**62, ()), p)
         return out
     return F.dropout(values, p, training)
-
-
-class _Dropout(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, seed: Tensor, p: float) -> Tensor:
-        ctx.p = p
-        ctx.save_for_backward(seed)
-        with torch._C._AutoDispatchBelowAutograd():
-            output: Tensor = torch.ops.brainbrr.dropout(values, seed, p)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, d_output: Tensor) -> tuple[Tensor | None, ...]:
-        # Linear, so its derivative is itself, at any order.
-        return torch.ops.brainbrr.dropout(d_output, *ctx.saved_tensors, ctx.p), None, None
-
-
-_library.define("dropout(Tensor values, Tensor seed, float p) -> Tensor")
-_library.impl("dropout", operators.dropout, "CPU")
-_library.impl("dropout", _Dropout.apply, "Autograd")
-_register_shapes("dropout", lambda values, seed, p: values.new_empty(values.shape))
 
 
 # The edge stream: embedding, head, and the choice of edges.
@@ -519,25 +270,12 @@ def edge_embedding(numbers: Tensor, weight: Tensor, bias: Tensor, *, scale: floa
     Returns:
         `(*numbers.shape, width)`, in autocast's type if it is on.
     """
-    run = reference.edge_embedding if is_tracing() else torch.ops.brainbrr.edge_embedding
-    rows: Tensor = run(numbers, weight, bias, scale)
-    return rows
-
-
-def _edge_embedding_on_cpu(numbers: Tensor, weight: Tensor, bias: Tensor, scale: float) -> Tensor:
+    if not _in_c(numbers):
+        return reference.edge_embedding(numbers, weight, bias, scale)
     dtype = autocast_type(numbers)
     if not {numbers.dtype, dtype} <= set(binding.ROWS) or weight.dtype != torch.float32:
         return reference.edge_embedding(numbers, weight, bias, scale)
-    if not binding.available():
-        return reference.edge_embedding(numbers, weight, bias, scale)
     return operators.edge_embedding(numbers, weight[:, 0], bias, scale, dtype)
-
-
-_define(
-    "edge_embedding(Tensor numbers, Tensor weight, Tensor bias, float scale) -> Tensor",
-    reference.edge_embedding,
-    CPU=_edge_embedding_on_cpu,
-)
 
 
 def edge_head(
@@ -558,28 +296,12 @@ def edge_head(
         bias: `(1,)`.
         eps: of the layer norm.
     """
-    run = reference.edge_head if is_tracing() else torch.ops.brainbrr.edge_head
-    numbers: Tensor = run(rows, norm_weight, norm_bias, weight, bias, eps)
-    return numbers
-
-
-def _edge_head_on_cpu(
-    rows: Tensor, norm_weight: Tensor, norm_bias: Tensor, weight: Tensor, bias: Tensor, eps: float
-) -> Tensor:
     plain = weight.dtype == norm_weight.dtype == torch.float32
-    if not (plain and rows.dtype in binding.ROWS and binding.available()):
+    if not (plain and rows.dtype in binding.ROWS and _in_c(rows)):
         return reference.edge_head(rows, norm_weight, norm_bias, weight, bias, eps)
     # Not as a product, which autocast would round.
     constant = (weight[0] * norm_bias).sum() + bias[0]
     return operators.edge_head(rows, weight[0] * norm_weight, constant, eps)
-
-
-_define(
-    "edge_head(Tensor rows, Tensor norm_weight, Tensor norm_bias, Tensor weight, Tensor bias,"
-    " float eps) -> Tensor",
-    reference.edge_head,
-    CPU=_edge_head_on_cpu,
-)
 
 
 def strongest_edges(weights: Tensor, observed: Tensor, n_neighbours: int) -> Tensor:
@@ -594,25 +316,13 @@ def strongest_edges(weights: Tensor, observed: Tensor, n_neighbours: int) -> Ten
     Returns:
         Symmetric adjacency with a zero diagonal, `(batch, frames, electrodes, electrodes)`.
     """
-    run = reference.strongest_edges if is_tracing() else torch.ops.brainbrr.strongest_edges
-    adjacency: Tensor = run(weights, observed, n_neighbours)
-    return adjacency
-
-
-def _strongest_edges_on_cpu(weights: Tensor, observed: Tensor, n_neighbours: int) -> Tensor:
     n_nodes = observed.shape[1]
-    fits = n_nodes <= MOST_NODES and weights.dtype == torch.float32 and weights.numel() > 0
-    if not (fits and binding.available()):
+    # In this order: a compiler would guard on the size of what it only needs to pass on.
+    fits = _in_c(weights) and weights.dtype == torch.float32 and weights.numel() > 0
+    if not (fits and n_nodes <= MOST_NODES):
         return reference.strongest_edges(weights, observed, n_neighbours)
     kept = operators.strongest_edges(weights, observed, n_neighbours)
     return reference.matrices_of(torch.where(kept, weights, 0.0), n_nodes)
-
-
-_define(
-    "strongest_edges(Tensor weights, Tensor observed, int n_neighbours) -> Tensor",
-    reference.strongest_edges,
-    CPU=_strongest_edges_on_cpu,
-)
 
 
 # Eigenvectors.
@@ -643,27 +353,9 @@ def eigenvectors(matrices: Tensor, n_vectors: int, *, solver: str = "auto") -> T
     Returns:
         `(..., n, n_vectors)`.
     """
-    if solver == "auto" and not is_tracing():
-        vectors: Tensor = torch.ops.brainbrr.eigenvectors(matrices, n_vectors)
-        return vectors
-    return _eigenvectors_by_torch(matrices, n_vectors, solver)
-
-
-def _eigenvectors_by_torch(matrices: Tensor, n_vectors: int, solver: str = "auto") -> Tensor:
+    if solver == "auto" and matrices.dtype in binding.FLOATS and _in_c(matrices):
+        return operators.eigenvectors(matrices, n_vectors)
     # Apple's GPUs have no eigh.
     plain = solver == "jacobi" or (solver == "auto" and matrices.device.type == "mps")
     _, vectors = jacobi_eigh(matrices) if plain else torch.linalg.eigh(matrices)
     return vectors[..., :n_vectors]
-
-
-def _eigenvectors_on_cpu(matrices: Tensor, n_vectors: int) -> Tensor:
-    if matrices.dtype in binding.FLOATS and binding.available():
-        return operators.eigenvectors(matrices, n_vectors)
-    return _eigenvectors_by_torch(matrices, n_vectors)
-
-
-_define(
-    "eigenvectors(Tensor matrices, int n_vectors) -> Tensor",
-    _eigenvectors_by_torch,
-    CPU=_eigenvectors_on_cpu,
-)

@@ -10,7 +10,7 @@ arXiv 2405.21060, equation 16 and listing 1), with a scalar A per head:
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,36 +24,21 @@ CHUNKS_AT_ONCE = 64
 """Chunks whose states are joined by one matrix product; bounds memory on long recordings."""
 
 
-class Scan(Protocol):
-    """A form of the scan."""
-
-    def __call__(
-        self,
-        x: Tensor,
-        dt: Tensor,
-        A: Tensor,
-        B: Tensor,
-        C: Tensor,
-        D: Tensor,
-        initial_state: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return outputs like `x` and the state after the last step."""
+Scan = Callable[..., tuple[Tensor, Tensor]]
+"""A form of the scan: takes what `recurrence` does."""
 
 
 class BlockWeights(NamedTuple):
-    """Parameters of one direction as mamba-ssm shapes them; A is -exp(A_log).
+    """Parameters of one direction as mamba-ssm shapes them; A is -exp(A_log)."""
 
-    Without both projections, the inner part only.
-    """
-
-    in_proj: Tensor | None  # (d_in_proj, d_model), rows [z | x | B | C | dt]
+    in_proj: Tensor  # (d_in_proj, d_model), rows [z | x | B | C | dt]
     conv_weight: Tensor  # (d_inner + 2 d_state, 1, d_conv)
     conv_bias: Tensor  # (d_inner + 2 d_state,)
     dt_bias: Tensor  # (heads,)
     A: Tensor  # (heads,), negative
     D: Tensor  # (heads,)
     norm_weight: Tensor  # (d_inner,)
-    out_proj: Tensor | None  # (d_model, d_inner)
+    out_proj: Tensor  # (d_model, d_inner)
 
     @property
     def d_inner(self) -> int:
@@ -78,7 +63,11 @@ def recurrence(
     D: Tensor,
     initial_state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Compute the scan step by step: slow, and what the others are measured against."""
+    """Compute the scan step by step: slow, and what the others are measured against.
+
+    Returns:
+        outputs like `x`, and the state after the last step.
+    """
     with full_precision(x):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         outputs = []
@@ -217,12 +206,11 @@ def mamba2_block(
 
     Args:
         inputs: `(batch, length, d_model)`.
-        weights: with both projections.
+        weights: of the direction.
         eps: of the RMSNorm.
         scan: form of the recurrence.
         convolve: causal convolution and SiLU of `(batch, length, channels)`.
     """
-    assert weights.in_proj is not None and weights.out_proj is not None
     # From the shapes, as torch.compile of torch 2.2 reads no property of a named tuple.
     heads, d_inner = weights.A.shape[0], weights.norm_weight.shape[0]
     channels = weights.conv_bias.shape[0]

@@ -1,10 +1,11 @@
-"""Whether the model runs or is being traced by a compiler, and by which kind."""
+"""Whether the model runs or is being read by a compiler or a counter, and by which kind."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 # Chosen once, at import: torch 2.2 cannot read a `hasattr` of a module while it compiles.
 if hasattr(torch.compiler, "is_compiling"):
@@ -20,8 +21,11 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def is_tracing() -> bool:
-    """Return whether torch.compile, torch.export or torch.jit traces, which see no values."""
-    return bool(_is_compiling()) or torch._C._get_tracing_state() is not None
+    """Return whether torch.compile, torch.export or torch.jit traces, which see no values, or a
+    dispatch mode of torch reads each operation, which sees none inside a kernel."""
+    if _is_compiling() or torch._C._get_tracing_state() is not None:
+        return True
+    return _get_current_dispatch_mode() is not None
 
 
 def readable_at_once(values: Tensor) -> bool:

@@ -107,13 +107,14 @@ class PreNorm(nn.Module):
 
 
 class ResidualBiMamba2(PreNorm):
-    """`PreNorm` of Mamba-2 in both directions as one operator, as most of its time is memory's."""
+    """`PreNorm` of Mamba-2 in both directions, as one operator if a kernel has it: most of its time
+    is memory's. Other forms run part by part, each with its hooks."""
 
     layer: BiMamba2
 
     def forward(self, sequences: Tensor) -> Tensor:
         """Return features of the same shape."""
-        return ops.residual_bimamba(
+        out = ops.residual_bimamba(
             sequences,
             self.layer.forwards.weights(),
             self.layer.backwards.weights(),
@@ -124,6 +125,7 @@ class ResidualBiMamba2(PreNorm):
             dropout=self.dropout.p if self.training else 0.0,
             scan=self.layer.forwards.scan,
         )
+        return super().forward(sequences) if out is None else out
 
 
 class BiGru(nn.Module):

@@ -2,5 +2,3 @@
 
 network, eeg --> profile_parts (part_gflop, machine_rates) --> Part per child
 """
-
-__all__ = ["arithmetic", "peak_memory", "profile"]

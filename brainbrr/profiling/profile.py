@@ -7,7 +7,7 @@ is what a user waits; CPU time, summed over threads, is steadier if other progra
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -62,10 +62,6 @@ class Part:
     floor_s: float
     forward: Timing
     train: Timing | None
-
-    def as_row(self) -> dict[str, Any]:
-        """Return plain numbers for a file."""
-        return asdict(self)
 
 
 def take_turns(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:

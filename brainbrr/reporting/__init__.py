@@ -2,7 +2,7 @@
 
     scores.json    -> scoreboard -> score_tables (HTML), table (terminal)
     traces and EEG -> cases -> eeg_figure -> review
-    curves         -> figures                       all of these -> report.write_report
+    curves         -> figures, graph_figure         all of these -> report.write_report
 
 Figures are SVG (`svg`), drawn once; `raster` turns them into pixels for TensorBoard.
 """

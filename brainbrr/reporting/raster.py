@@ -5,64 +5,68 @@ Understands the elements, path commands and attributes that `svg` writes, not SV
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle, PathPatch, Rectangle
-from matplotlib.path import Path
 from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from brainbrr.reporting.markup import Html
 
-POINTS_PER_UNIT = 0.75
+UNIT = 3
+"""Drawn pixels per user unit; halved at the end, which smooths the edges."""
+FONT_SIZE = 11
 
 
-def raster_figure(drawing: Html) -> Figure:
-    """Draw an SVG figure as a matplotlib figure of the same size."""
+def raster(drawing: Html) -> NDArray[np.uint8]:
+    """Draw an SVG figure as pixels `(height, width, 3)`, three for two user units."""
     root = fromstring(drawing)
     _, _, width, height = (float(value) for value in root.get("viewBox", "").split())
-    figure = Figure(figsize=(width / 96, height / 96), dpi=144)
-    axes: Any = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.axis("off")
+    image = Image.new("RGB", (round(width * UNIT), round(height * UNIT)), "white")
     for element in root.iter():
-        _draw(axes, element)
-    return figure
+        _draw(image, element)
+    return np.asarray(image.reduce(2))
 
 
-def _draw(axes: Any, element: Element) -> None:
+def _draw(image: Image.Image, element: Element) -> None:
     kind = element.tag.rpartition("}")[2]
-    fill, given = _color(element.get("fill")), element.get("fill-opacity")
-    opacity = None if given is None else float(given)
+    draw = ImageDraw.Draw(image, "RGBA")
+    fill = _color(element.get("fill"), element.get("fill-opacity"))
     if kind == "path":
+        scale = UNIT * (0.5 if element.get("transform") == "scale(.5)" else 1.0)
+        width = round(float(element.get("stroke-width", 1)) * UNIT)
         for stroke in _strokes(element.get("d", "")):
-            points = stroke * (0.5 if element.get("transform") == "scale(.5)" else 1.0)
-            color, width = _color(element.get("stroke")), float(element.get("stroke-width", 1))
-            patch = PathPatch(Path(points), fill=False, ec=color, lw=width * POINTS_PER_UNIT)
-            axes.add_patch(patch)
+            draw.line((stroke * scale).ravel().tolist(), _color(element.get("stroke")), width)
     elif kind == "rect":
-        x, y, w, h = (float(element.get(name, 0)) for name in ("x", "y", "width", "height"))
-        axes.add_patch(Rectangle((x, y), w, h, fc=fill, alpha=opacity, lw=0))
+        x, y, w, h = (UNIT * float(element.get(key, 0)) for key in ("x", "y", "width", "height"))
+        # Its last pixel is the one before the next element's first.
+        draw.rectangle((x, y, x + w - 1, y + h - 1), fill)
     elif kind == "circle":
-        x, y, radius = (float(element.get(name, 0)) for name in ("cx", "cy", "r"))
+        x, y, radius = (UNIT * float(element.get(key, 0)) for key in ("cx", "cy", "r"))
         edge = _color(element.get("stroke", "none"))
-        axes.add_patch(Circle((x, y), radius, fc=fill, ec=edge, lw=POINTS_PER_UNIT))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill, edge, UNIT)
     elif kind == "text":
-        _write(axes, element)
+        _write(image, element)
 
 
-def _write(axes: Any, element: Element) -> None:
+def _write(image: Image.Image, element: Element) -> None:
     moved = re.match(r"translate\((\S+) (\S+)\) rotate", element.get("transform", ""))
-    x, y = (float(value) for value in moved.groups()) if moved else (
+    x, y = (float(v) for v in moved.groups()) if moved else (
         float(element.get("x", 0)), float(element.get("y", 0))
     )  # fmt: skip
-    anchor = {"middle": "center", "end": "right"}.get(element.get("text-anchor", ""), "left")
-    axes.text(
-        x, y, (element.text or "").replace("$", r"\$"), ha=anchor, va="baseline",
-        fontsize=11 * POINTS_PER_UNIT, rotation=90 if moved else 0, rotation_mode="anchor",
-    )  # fmt: skip
+    place = (x * UNIT, y * UNIT)
+    anchor = {"middle": "ms", "end": "rs"}.get(element.get("text-anchor", ""), "ls")
+    canvas = image
+    if moved:
+        # Text that runs upwards is written on the picture turned clockwise.
+        canvas = image.transpose(Image.Transpose.ROTATE_270)
+        place = (image.height - place[1], place[0])
+    font = ImageFont.load_default(FONT_SIZE * UNIT)
+    # Pillow's own font lacks this sign.
+    text = (element.text or "").replace("\u2264", "<=")
+    ImageDraw.Draw(canvas).text(place, text, "black", font, anchor)
+    if moved:
+        image.paste(canvas.transpose(Image.Transpose.ROTATE_90))
 
 
 def _strokes(d: str) -> Iterator[NDArray[np.float64]]:
@@ -78,5 +82,8 @@ def _strokes(d: str) -> Iterator[NDArray[np.float64]]:
         yield points
 
 
-def _color(name: str | None) -> str:
-    return "black" if name in {None, "currentColor"} else str(name)
+def _color(name: str | None, opacity: str | None = None) -> tuple[int, ...] | None:
+    if name == "none":
+        return None
+    color = ImageColor.getrgb("black" if name in {None, "currentColor"} else str(name))
+    return color if opacity is None else (*color[:3], round(255 * float(opacity)))

@@ -1,9 +1,8 @@
 """Tables of scores on the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+from rich.table import Table
 
 from brainbrr.reporting.scoreboard import (
     COLUMN_LABELS,
@@ -21,9 +20,6 @@ from brainbrr.reporting.scoreboard import (
     rounded,
 )
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 
 def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -> Table:
     """Build the table of scores by definition, with intervals, and baselines below each.
@@ -32,8 +28,6 @@ def score_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) -
         scores: the content of scores.json.
         baselines: scores.json of other detectors on the same recordings, by name.
     """
-    from rich.table import Table
-
     table = Table(title="Scores", caption=f"(95 % interval over patients); {UNDEFINED} undefined")
     table.add_column("definition", overflow="fold")
     for column in COLUMNS:
@@ -72,8 +66,6 @@ def answer_table(scores: Scores, baselines: Mapping[str, Scores] | None = None) 
         scores: the content of scores.json.
         baselines: scores.json of other detectors on the same recordings, by name.
     """
-    from rich.table import Table
-
     table = Table(title="The answer", caption="(95 % interval over patients)")
     table.add_column("")
     for name in ("detector", *(baselines or {})):

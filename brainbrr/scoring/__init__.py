@@ -7,26 +7,3 @@
 
 numpy alone, no torch: any folder of annotations can be scored.
 """
-
-__all__ = [
-    "alarm_budget",
-    "bootstrap",
-    "calibration",
-    "corpus",
-    "counts",
-    "crossings",
-    "curve",
-    "folders",
-    "nedc",
-    "pairing",
-    "sample_bootstrap",
-    "sample_level",
-    "seizures",
-    "summary",
-    "sweep",
-    "szcore",
-    "szcore_sweep",
-    "timeline",
-    "trace_scores",
-    "tuning",
-]

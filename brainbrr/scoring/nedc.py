@@ -24,13 +24,7 @@ def ovlp_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> Coun
     """Count by any overlap: a seizure that a detection overlaps is hit; the others are false."""
     hit = covered(reference, unite(hypothesis)) > 0
     false = covered(hypothesis, unite(reference)) == 0
-    tp = timeline.count(reference[hit])
-    return Counts(
-        tp,
-        timeline.count(hypothesis[false]),
-        timeline.count(reference) - tp,
-        timeline.recorded_s,
-    )
+    return timeline.count_events(reference, hit, hypothesis, false)
 
 
 def epoch_counts(
@@ -41,12 +35,9 @@ def epoch_counts(
     False alarms are counted in epochs: multiply their rate by `epoch_s` for NEDC's alarms per 24 h.
     """
     truth = _epochs(timeline, reference, epoch_s)
-    claim = _epochs(timeline, hypothesis, epoch_s)
-    n_true = timeline.count(reference, (truth[:, 1] - truth[:, 0]).astype(np.float64))
-    n_claimed = timeline.count(hypothesis, (claim[:, 1] - claim[:, 0]).astype(np.float64))
-    shared = covered(truth, unite(claim[claim[:, 1] > claim[:, 0]])).astype(np.float64)
-    tp = timeline.count(reference, shared)
-    return Counts(tp, n_claimed - tp, n_true - tp, timeline.recorded_s)
+    return timeline.count_samples(
+        reference, truth, hypothesis, _epochs(timeline, hypothesis, epoch_s)
+    )
 
 
 def dpalign_counts(timeline: Timeline, reference: Ticks, hypothesis: Ticks) -> Counts:

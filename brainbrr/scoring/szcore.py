@@ -55,13 +55,7 @@ def event_counts(
     hit = overlap_s / rules.event_rate_hz > (rules.min_overlap + 1e-6) * length_s
     credited = unite(target[hit])
     false = covered(detected, credited) == 0
-    tp = timeline.count(reference[hit])
-    return Counts(
-        tp,
-        timeline.count(hypothesis[false]),
-        timeline.count(reference) - tp,
-        timeline.recorded_s,
-    )
+    return timeline.count_events(reference, hit, hypothesis, false)
 
 
 def extended_seizures(timeline: Timeline, reference: Ticks, rules: SzcoreRules) -> Ticks:
@@ -80,11 +74,7 @@ def sample_counts(
     rate_hz = (rules or SzcoreRules()).sample_rate_hz
     truth = _samples(timeline, reference, rate_hz)
     claim = _samples(timeline, hypothesis, rate_hz)
-    shared = covered(truth, unite(claim[claim[:, 1] > claim[:, 0]]))
-    n_true = timeline.count(reference, (truth[:, 1] - truth[:, 0]).astype(np.float64))
-    n_claimed = timeline.count(hypothesis, (claim[:, 1] - claim[:, 0]).astype(np.float64))
-    tp = timeline.count(reference, shared.astype(np.float64))
-    return Counts(tp, n_claimed - tp, n_true - tp, timeline.recorded_s)
+    return timeline.count_samples(reference, truth, hypothesis, claim)
 
 
 def _merge_and_split(timeline: Timeline, ticks: Ticks, rules: SzcoreRules) -> Ticks:

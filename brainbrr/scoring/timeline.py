@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from brainbrr.errors import InvalidInput
 from brainbrr.events.intervals import Intervals
+from brainbrr.scoring.counts import Counts
 
 TICKS_HZ = 1_000_000
 # Recordings begin at even seconds: half-even rounding of local times is then the same on the common
@@ -87,6 +88,32 @@ class Timeline:
         """Count events, or sum their weights, in each recording."""
         counted = np.bincount(self.recording_of(ticks), weights, self.n_recordings)
         return counted.astype(np.float64)
+
+    def count_events(
+        self, reference: Ticks, hit: NDArray[np.bool_], hypothesis: Ticks, false: NDArray[np.bool_]
+    ) -> Counts:
+        """Count seizures hit and missed, and false detections, in each recording."""
+        tp = self.count(reference[hit])
+        fp = self.count(hypothesis[false])
+        return Counts(tp, fp, self.count(reference) - tp, self.recorded_s)
+
+    def count_samples(
+        self, reference: Ticks, truth: Ticks, hypothesis: Ticks, claim: Ticks
+    ) -> Counts:
+        """Count samples of seizure found, falsely detected and missed in each recording.
+
+        Args:
+            truth, claim: samples `[first, last)` of each event of `reference` and `hypothesis`.
+        """
+        n_true, n_claimed, tp = (
+            self.count(events, n_samples.astype(np.float64))
+            for events, n_samples in (
+                (reference, truth[:, 1] - truth[:, 0]),
+                (hypothesis, claim[:, 1] - claim[:, 0]),
+                (reference, covered(truth, unite(claim[claim[:, 1] > claim[:, 0]]))),
+            )
+        )
+        return Counts(tp, n_claimed - tp, n_true - tp, self.recorded_s)
 
 
 def unite(ticks: Ticks) -> Ticks:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -41,22 +41,6 @@ class Tuned(NamedTuple):
     calibration: Calibration = Calibration()
 
 
-@dataclass(frozen=True)
-class Grid:
-    """The settings to try; None keeps the base's.
-
-    Attributes:
-        on_thresholds: thresholds.
-        off_over_on: lower threshold as a fraction of the upper one.
-    """
-
-    on_thresholds: Sequence[float]
-    off_over_on: Sequence[float]
-    smoothing_s: Sequence[float]
-    merge_gap_s: Sequence[float]
-    min_duration_s: Sequence[float]
-
-
 def tune(
     traces: Mapping[str, Trace],
     references: Mapping[str, Annotation],
@@ -90,8 +74,8 @@ def tune(
         alarm_budget: false alarms in 24 h that a new patient must not exceed; replaces the grid by
             the conformal choice of `brainbrr.scoring.alarm_budget`, with on = off.
         coverage: the probability with which the budget must hold.
-        on_thresholds, off_over_on, smoothing_s, merge_gap_s, min_duration_s: the grid; None keeps
-            the base's value.
+        on_thresholds, off_over_on, smoothing_s, merge_gap_s, min_duration_s: the grid, with the
+            lower threshold as a fraction of the upper one; None keeps the base's value.
 
     Returns:
         the detection; a table with the split, the objective and one row per setting that was tried;
@@ -118,16 +102,17 @@ def tune(
         )
         table = {"split": "val", "alarm_budget": budget.to_json(), "rows": []}
         return Tuned(budget.detection, table, calibration)
-    grid = Grid(
-        on_thresholds,
-        off_over_on,
+    candidates = _candidates(
+        traces,
+        corpus,
+        [(on, on * fraction) for on, fraction in product(on_thresholds, off_over_on)],
         (base.smoothing_s,) if smoothing_s is None else smoothing_s,
         (base.merge_gap_s,) if merge_gap_s is None else merge_gap_s,
         (base.min_duration_s,) if min_duration_s is None else min_duration_s,
     )
     tried = [
         _row(detection, SCORERS[standard](corpus.timeline, corpus.reference, events), corpus)
-        for detection, events in _candidates(traces, corpus, grid)
+        for detection, events in candidates
     ]
     table = {"split": "val", "objective": objective, "average": average, "standard": standard}
     return _choose(base, tried, table, target_fa_per_24h)._replace(calibration=calibration)
@@ -157,21 +142,25 @@ class _Corpus(NamedTuple):
 
 
 def _candidates(
-    traces: Mapping[str, Trace], corpus: _Corpus, grid: Grid
+    traces: Mapping[str, Trace],
+    corpus: _Corpus,
+    pairs: Sequence[tuple[float, float]],
+    smoothings_s: Sequence[float],
+    gaps_s: Sequence[float],
+    shortest_s: Sequence[float],
 ) -> Iterator[tuple[Detection, Ticks]]:
     """Yield each setting of the grid with its events; the traces are read once per smoothing."""
-    pairs = [(on, on * fraction) for on, fraction in product(grid.on_thresholds, grid.off_over_on)]
     thresholds = np.unique(np.asarray(pairs, dtype=np.float32))
     ordered = [traces[name] for name in corpus.names]
-    for smoothing_s in grid.smoothing_s:
+    for smoothing_s in smoothings_s:
         crossings: Crossings = find_crossings(
             ordered, partial(smoothed_level, smoothing_s=smoothing_s), thresholds
         )
         for on, off in pairs:
             runs = crossings.hysteresis(on, off)
-            for gap_s, shortest_s in product(grid.merge_gap_s, grid.min_duration_s):
-                detection = Detection(on, off, smoothing_s, gap_s, shortest_s)
-                yield detection, crossings.events(runs, gap_s, shortest_s, corpus.timeline)
+            for gap_s, min_s in product(gaps_s, shortest_s):
+                detection = Detection(on, off, smoothing_s, gap_s, min_s)
+                yield detection, crossings.events(runs, gap_s, min_s, corpus.timeline)
 
 
 def _row(detection: Detection, counts: Counts, corpus: _Corpus) -> Scores:

@@ -6,14 +6,3 @@
 Nothing here knows Hydra: launchers and sweepers in `hydra_plugins` and `brainbrr.cli` hand over
 overrides and composed configurations.
 """
-
-__all__ = [
-    "importance",
-    "modal",
-    "outcome",
-    "page",
-    "parallel_coordinates",
-    "runs_table",
-    "search",
-    "study",
-]

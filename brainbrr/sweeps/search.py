@@ -43,7 +43,7 @@ class SearchOptions:
     seed: int
     sampler: dict[str, Any]
     pruner: dict[str, Any] | None
-    params: dict[str, str]
+    params: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ def train(
     fitting, validating = (rows_of_split(rows, name) for name in ("train", "val"))
     checkpoints = callbacks.checkpoints(configuration=configuration)
     start = newest_checkpoint(checkpoints.folder) if resume else None
+    # Before anything is logged: curves after the checkpoint would be drawn twice.
     stored = None if start is None else rewind(loggers, start)
     if trainer.fit_batch:
         trainer, dataloader = with_fitting_batch(
@@ -137,6 +138,7 @@ def train(
         accumulate=trainer.accumulate_grad_batches,
         callbacks=sorted(callback.state_key for callback in active if callback.state_dict()),
     )  # fmt: skip
+    # Only now is everything known that decides the next bits of a run, and nothing restored yet.
     if start is not None and stored is not None:
         identity.check(stored, start)
     with quiet_lightning():

@@ -149,6 +149,8 @@ def spawn_ddp(options: TrainerOptions, worker_command: Sequence[str]) -> Iterato
     else:
         _refuse_dead(workers, None, wait_s=PATIENCE_S)
     finally:
+        # In this order: a worker that still waits for this rank in a collective operation would not
+        # notice that its input was closed.
         leave_group()
         for worker in workers:
             _end(worker)

@@ -32,6 +32,8 @@ class Fingerprint(Callback):
         Raises:
             InvalidInput: naming what differs.
         """
+        # Weights of the same shapes load without complaint into a run on other data or with other
+        # batches; it would then be no run that any command reproduces.
         stored = checkpoint.get("fingerprint", {})
         different = [
             f"{name}: {stored.get(name)} in the checkpoint, {value} here"
@@ -55,6 +57,7 @@ def fingerprint_of(
     **others: int | list[str],
 ) -> dict[str, Any]:
     """Collect what determines the next bits of a run: network, data, windows, given values."""
+    # Names and shapes, not values, which each step changes.
     shapes = [(name, list(value.shape)) for name, value in network.state_dict().items()]
     return {
         "network": _digest(shapes),
@@ -66,6 +69,8 @@ def fingerprint_of(
 
 def data_digest(rows: Sequence[ManifestRow]) -> str:
     """Compute a digest of the recordings' signals, splits and events, in any order."""
+    # The cached signal stands for the recording and its preparation. Paths are left out: a corpus
+    # that moved is the same, and so is one listed in another file system's order.
     parts = [[row.recording_id, row.split, row.cache_sha256, row.events] for row in rows]
     return _digest(sorted(parts, key=lambda part: str(part[0])))
 

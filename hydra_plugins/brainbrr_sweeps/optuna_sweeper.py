@@ -1,12 +1,12 @@
 """Hydra's sweeper for the search with Optuna: reads the space, hands it to brainbrr.sweeps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 
 class OptunaSweeper(Sweeper):
@@ -15,29 +15,12 @@ class OptunaSweeper(Sweeper):
     Its values are described in `conf/hydra/sweeper/search.yaml`.
     """
 
-    def __init__(
-        self,
-        *,
-        study: str,
-        n_trials: int,
-        n_jobs: int,
-        max_failures: int,
-        seed: int,
-        sampler: Mapping[str, Any],
-        pruner: Mapping[str, Any] | None,
-        params: Mapping[str, Any],
-    ) -> None:
-        self.values: dict[str, Any] = {
-            "study": study,
-            "n_trials": n_trials,
-            "n_jobs": n_jobs,
-            "max_failures": max_failures,
-            "seed": seed,
-            "sampler": dict(sampler),
-            "pruner": None if pruner is None else dict(pruner),
-            "params": {key: str(value) for key, value in params.items()},
-        }
-        self.config: DictConfig | None = None
+    def __init__(self, **values: Any) -> None:
+        from brainbrr.sweeps.search import SearchOptions
+
+        plain = OmegaConf.to_container(OmegaConf.create(values))
+        assert isinstance(plain, dict)
+        self.options = SearchOptions(**{str(key): value for key, value in plain.items()})
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -56,12 +39,10 @@ class OptunaSweeper(Sweeper):
         """
         from brainbrr.cli.search_space import search_space
         from brainbrr.cli.terminal import results_console
-        from brainbrr.sweeps.search import Search, SearchOptions
+        from brainbrr.sweeps.search import Search
 
-        assert self.config is not None
-        options = SearchOptions(**self.values)
-        space = search_space(options.params, arguments, self.hydra_context.config_loader)
-        search = Search(options, space, self.config, self._launch)
+        space = search_space(self.options.params, arguments, self.hydra_context.config_loader)
+        search = Search(self.options, space, self.config, self._launch)
         results_console().print(search.summary(search.run()), soft_wrap=True)
         return []
 

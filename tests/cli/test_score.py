@@ -70,6 +70,21 @@ def test_what_was_not_scored_is_told(folders, capsys):
     assert "unreferenced: 1, e.g. sub-09_run-0" in told
 
 
+def test_a_failing_job_of_a_sweep_is_one_line_and_leaves_the_results_of_the_others(
+    folders, tmp_path, command
+):
+    reference, hypothesis = folders
+    code, _, told = command(
+        "score", "-m", f"reference={reference}", f"hypothesis={hypothesis},{tmp_path / 'nowhere'}",
+        "output=${hydra:sweep.dir}/${hydra:job.num}/scores.json",
+        f"hydra.sweep.dir={tmp_path}/jobs",
+    )  # fmt: skip
+    assert code == 2 and "Traceback" not in told
+    job, error = told.splitlines()[-2:]
+    assert f"hypothesis={tmp_path / 'nowhere'}" in job and error.startswith("NotFound: ")
+    assert json.loads((tmp_path / "jobs" / "0" / "scores.json").read_text())["szcore"]
+
+
 def test_the_groups_build():
     tune = build(OmegaConf.load(CONF / "detect" / "default.yaml"))
     assert isinstance(tune.keywords["base"], Detection)

@@ -50,6 +50,16 @@ def test_a_run_is_the_same_without_options_that_nothing_reads(stored):
     assert can_resume(cfg, run_dir, **options)
 
 
+def test_values_that_only_the_optimizer_refuses_are_one_line_in_a_sweep_too(command):
+    options = ("experiment=tiny", "hardware=cpu", "data.root=corpus", "optimizer.lr=-1")
+    for sweep in ((), ("-m",)):
+        code, _, told = command("train", *sweep, *options)
+        assert code == 2 and "Traceback" not in told
+        assert "InvalidOption: expected values that the optimizer and its schedule take" in told
+        assert "Invalid learning rate: -1" in told.splitlines()[-1]
+        assert bool(sweep) == ("Error executing job with overrides" in told)
+
+
 def test_a_model_the_profile_is_not_meant_for_is_warned_of(caplog):
     choices = {"model": "v3", "hardware": "cpu"}
     with caplog.at_level(logging.WARNING):

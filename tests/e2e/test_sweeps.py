@@ -73,7 +73,7 @@ def test_a_failing_run_costs_no_other(work, launcher, request):
     sweep = tiny(
         work, "-m", "trainer.max_epochs=1", f"hydra.sweep.dir={folder}", "optimizer.lr=1e-3,-1,1e-4"
     )
-    run(work, *sweep, *launcher, code=1)
+    run(work, *sweep, *launcher, code=2)
     assert states(folder) == {"0": "finished", "1": "failed", "2": "finished"}
     run(work, "sweep-table", str(folder))
     with (folder / "sweep.csv").open(newline="") as file:
@@ -83,7 +83,7 @@ def test_a_failing_run_costs_no_other(work, launcher, request):
     }  # fmt: skip
     # Launched again, what is finished stays as it is.
     before = (folder / "0" / "scores.json").stat().st_mtime_ns
-    run(work, *sweep, *launcher, code=1)
+    run(work, *sweep, *launcher, code=2)
     assert (folder / "0" / "scores.json").stat().st_mtime_ns == before
 
 

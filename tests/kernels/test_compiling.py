@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from brainbrr.kernels import jacobi, ops
+from brainbrr.kernels import graph_operators, jacobi
 from brainbrr.kernels.c.binding import available
 from brainbrr.kernels.tracing import TELLS_EXPORT
 from brainbrr.models.mamba2 import BiMamba2
@@ -23,7 +23,7 @@ tells_export = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def fresh():
     torch.compiler.reset()
-    ops._c_in_graph.cache_clear()
+    graph_operators._c_in_graph.cache_clear()
 
 
 class Graphs:
@@ -62,7 +62,7 @@ def test_a_compiled_model_keeps_the_fused_layers_and_says_so_once(caplog):
     model, graphs = load_model("v3_tiny").eval(), Graphs()
     compiled = torch.compile(model, backend=graphs, fullgraph=True)
     eeg = torch.randn(1, 19, 160)
-    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.ops"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.graph_operators"):
         # The eigensolver and the norms are torch's there, and C's here.
         torch.testing.assert_close(compiled(eeg), model(eeg), atol=5e-4, rtol=0)
     assert graphs.n_fused() == [2]
@@ -106,7 +106,7 @@ def test_generated_code_draws_a_mask_each_time_and_finds_it_in_the_backward_pass
 @pytest.mark.skipif(TELLS_EXPORT, reason="this torch tells an export from torch.compile")
 def test_an_old_torch_compiles_the_chunked_form(caplog):
     layer, graphs, inputs = draw(), Graphs(), torch.randn(2, 40, 16)
-    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.ops"):
+    with caplog.at_level(logging.INFO, logger="brainbrr.kernels.graph_operators"):
         found = torch.compile(layer, backend=graphs)(inputs)
     torch.testing.assert_close(found, layer(inputs), atol=1e-5, rtol=0)
     assert graphs.n_fused() == [0]

@@ -5,11 +5,13 @@ import warnings
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from brainbrr.errors import InvalidOption, Unavailable
 from brainbrr.kernels import ops, reference
 from brainbrr.kernels.c import binding, operators
 from brainbrr.kernels.c.binding import available
+from brainbrr.models.mamba2 import Mamba2
 from brainbrr.models.registry import load_model
 
 needs_compiler = pytest.mark.skipif(not available(), reason="no C compiler on this machine")
@@ -17,18 +19,21 @@ needs_compiler = pytest.mark.skipif(not available(), reason="no C compiler on th
 
 @pytest.fixture(autouse=True)
 def fresh():
-    ops._announced.cache_clear()
+    ops._fastest_form.cache_clear()
     yield
-    ops._announced.cache_clear()
+    ops._fastest_form.cache_clear()
 
 
-def draw(length=50, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(2, length, 8, 4, generator=generator, dtype=dtype)
-    dt = torch.rand(2, length, 8, generator=generator, dtype=dtype) * 0.2
-    A = -torch.rand(8, generator=generator) * 15 - 1
-    B, C = torch.randn(2, 2, length, 1, 8, generator=generator, dtype=dtype)
-    return x, dt, A, B, C, torch.ones(8)
+def draw(dtype=torch.float32):
+    """A direction of Mamba-2 and its input."""
+    torch.manual_seed(0)
+    block = Mamba2(16, d_state=8, headdim=4).to(dtype)
+    return torch.randn(2, 50, 16, dtype=dtype), block.weights()
+
+
+def plain(inputs, weights, scan=reference.chunked):
+    steps = reference.mamba2_block
+    return steps(inputs, weights, eps=1e-5, scan=scan, convolve=reference.convolve)
 
 
 def count(monkeypatch, name):
@@ -57,30 +62,58 @@ def test_what_cannot_run_is_refused_and_not_replaced(form, monkeypatch):
 
 def test_auto_takes_the_compiled_scan_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setattr(binding, "available", lambda: True)
-    monkeypatch.setattr(operators, "scan", reference.recurrence)
-    inputs = draw()
-    want = reference.recurrence(*inputs)[0]
+    monkeypatch.setattr(operators, "block", lambda inputs, *_, **__: inputs + 1)
+    inputs, weights = draw()
     with caplog.at_level(logging.INFO, logger="brainbrr.kernels.ops"):
-        assert torch.equal(ops.scan(*inputs)[0], want)
-        assert torch.equal(ops.scan(*inputs)[0], want)
+        assert torch.equal(ops.mamba2(inputs, weights, eps=1e-5), inputs + 1)
+        assert torch.equal(ops.mamba2(inputs, weights, eps=1e-5), inputs + 1)
     assert [record.getMessage() for record in caplog.records] == ["selective scan on cpu: c"]
 
 
 def test_auto_serves_where_there_is_no_compiler(monkeypatch):
     monkeypatch.setattr(binding, "available", lambda: False)
-    inputs = draw()
-    assert torch.equal(ops.scan(*inputs)[0], reference.chunked(*inputs)[0])
+    inputs, weights = draw()
+    assert torch.equal(ops.mamba2(inputs, weights, eps=1e-5), plain(inputs, weights))
 
 
 def test_auto_in_double_precision_is_chunked(monkeypatch):
-    calls = count(monkeypatch, "scan")
-    inputs = [tensor.double() for tensor in draw()]
-    assert torch.equal(ops.scan(*inputs)[0], reference.chunked(*inputs)[0])
+    calls = count(monkeypatch, "block")
+    inputs, weights = draw(torch.float64)
+    assert torch.equal(ops.mamba2(inputs, weights, eps=1e-5), plain(inputs, weights))
     assert calls == []
 
 
 def test_a_form_may_be_a_function():
-    assert ops.scan(*draw(), form=lambda x, *_: (x, "counted"))[1] == "counted"
+    inputs, weights = draw()
+    seen = []
+
+    def counted(x, *others):
+        seen.append(x.shape)
+        return x, x
+
+    out = ops.mamba2(inputs, weights, eps=1e-5, scan=counted)
+    assert seen == [(2, 50, 8, 4)] and torch.equal(out, plain(inputs, weights, counted))
+
+
+def test_the_reverse_direction_is_the_forward_one_of_the_flipped_input():
+    inputs, weights = draw()
+    back = ops.mamba2(inputs, weights, eps=1e-5, reverse=True, scan="chunked")
+    assert torch.equal(back.flip(1), plain(inputs.flip(1), weights))
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["norm", "edge_embedding"])
+def test_who_counts_operations_sees_those_of_plain_torch(name, monkeypatch):
+    calls, weight = count(monkeypatch, name), torch.ones(16)
+    values = torch.ones(1, 16, 8)
+    with FlopCounterMode(display=False) as counter:
+        if name == "norm":
+            ops.norm(values, weight, weight, floor=1.0, activate=True)
+        else:
+            ops.edge_embedding(values, weight[:, None], weight, scale=1.0)
+    # One multiplication and one addition for each of 128 numbers and 16 features.
+    assert counter.get_total_flops() == (0 if name == "norm" else 2 * 128 * 16)
+    assert calls == []
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

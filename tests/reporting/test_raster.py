@@ -1,18 +1,15 @@
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from brainbrr.reporting import svg
 from brainbrr.reporting.eeg_figure import eeg_figure
 from brainbrr.reporting.markup import Html
-from brainbrr.reporting.raster import raster_figure
+from brainbrr.reporting.raster import raster
 
 
 def pixels(*content, width=100.0, height=50.0):
     """Pixels of a drawing, three to two user units."""
-    canvas = FigureCanvasAgg(raster_figure(svg.figure(width, height, "t", "d", content)))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3]
+    return raster(svg.figure(width, height, "t", "d", content))
 
 
 def dark_box(image):
@@ -45,6 +42,16 @@ def test_text_is_anchored_as_in_svg():
 
 
 def test_a_whole_figure_has_its_pixels(cases):
-    image = FigureCanvasAgg(raster_figure(eeg_figure(cases[0])))
-    image.draw()
-    assert np.asarray(image.buffer_rgba()).shape[1] == pytest.approx(1500, abs=2)
+    assert raster(eeg_figure(cases[0])).shape[1] == pytest.approx(1500, abs=2)
+
+
+def test_text_that_runs_upwards_is_centred_on_its_point():
+    name = '<text transform="translate(14 25) rotate(-90)" text-anchor="middle">mmm</text>'
+    top, bottom, left, right = dark_box(pixels(Html(name)))
+    assert (top + bottom) / 2 == pytest.approx(25, abs=1.5) and bottom - top > 15
+    assert 5 < left < right <= 14.5
+    # What was drawn before stays where it is.
+    box = svg.rectangle(70, 5, 20, 10, css_class="x", color="#c2571a")
+    image = pixels(box, Html(name))
+    assert dark_box(image[:, 45:])[:2] == pytest.approx([5, 15], abs=1.0)
+    assert dark_box(image)[3] == pytest.approx(90, abs=1.0)

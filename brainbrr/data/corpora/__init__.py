@@ -5,8 +5,3 @@ prepare_recording -> CacheEntry     what preparation found, and the cached signa
 prepare_corpus -> ManifestRow       both joined: `manifest.jsonl`, `quarantine.jsonl`
 inspection                the same survey, nothing written but a report
 """
-
-__all__ = [
-    "cache", "corpus", "corrections", "inspection", "label_checks", "layouts", "manifest",
-    "prepare_corpus", "prepare_recording", "split", "summary",
-]  # fmt: skip

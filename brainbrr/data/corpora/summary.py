@@ -2,40 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Union
 
 from brainbrr.data.corpora.split import SPLITS
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import as_intervals, total_s
 from brainbrr.signal.electrodes import ELECTRODES
 
+if TYPE_CHECKING:
+    from brainbrr.data.corpora.inspection import Examined
+    from brainbrr.data.corpora.manifest import ManifestRow
+
 DURATIONS_S = (30.0, 90.0)
 """Seizures are counted below, between and from these lengths."""
 
 
-class Described(Protocol):
-    """What a summary requires of a recording: a `ManifestRow` or an `Examined` has it."""
-
-    @property
-    def subject(self) -> str: ...  # noqa: D102
-    @property
-    def split(self) -> str: ...  # noqa: D102
-    @property
-    def duration_s(self) -> float: ...  # noqa: D102
-    @property
-    def gaps(self) -> Sequence[Sequence[float]]: ...  # noqa: D102
-    @property
-    def events(self) -> Sequence[Sequence[object]] | None: ...  # noqa: D102
-    @property
-    def source_rate_hz(self) -> float: ...  # noqa: D102
-    @property
-    def reference(self) -> str: ...  # noqa: D102
-    @property
-    def mains_hz(self) -> float | None: ...  # noqa: D102
-    @property
-    def observed(self) -> Sequence[bool]: ...  # noqa: D102
-    @property
-    def interpolated(self) -> Sequence[str]: ...  # noqa: D102
+Described = Union["ManifestRow", "Examined"]
 
 
 def summarize(recordings: Sequence[Described], reasons: Iterable[str]) -> dict[str, Any]:
@@ -95,7 +77,7 @@ def _counts(recordings: Sequence[Described]) -> dict[str, float]:
 
 def _seizures(recording: Described) -> list[Event]:
     events = (
-        Event(float(onset_s), float(duration_s), str(kind))  # type: ignore[arg-type]
+        Event(float(onset_s), float(duration_s), str(kind))
         for onset_s, duration_s, kind in recording.events or ()
     )
     return [event for event in events if event.is_seizure]

@@ -20,8 +20,6 @@ BLOCK = (
     " half eps:d"
 )
 SHAPES = {
-    "scan": "batch length heads headdim d_state threads x_batch x_frame dt_batch dt_frame"
-    " B_batch B_frame C_batch C_frame",
     "block": BLOCK,
     "layer": f"{BLOCK} norm_eps:d dropout:d seed",
     "norm": "batch channels samples activate half threads floor:d",
@@ -32,10 +30,6 @@ SHAPES = {
 """Fields of each `*_shape` struct of the C sources, in order: int64, or double if marked `:d`."""
 
 FUNCTIONS = {
-    "scan_checkpoint_floats": "scan",
-    "scan_forward": "scan x:f dt:f A:f B:f C:f D:f initial:f? y:f final:f checkpoints:f?",
-    "scan_backward": "scan x:f dt:f A:f B:f C:f D:f checkpoints:f dy:f dfinal:f?"
-    " dx:f ddt:f dA:f dB:f dC:f dD:f dinitial:f",
     "block_kept_floats": "block",
     "block_forward": "block weights:* input:f output:f kept:f?",
     "block_backward": "block weights:* input:f kept:f d_output:f d_input:f gradients:*",
@@ -112,6 +106,7 @@ def call(name: str, shape: Sequence[float], *arguments: Any) -> int:
     struct, kinds = _KINDS[name]
     function = getattr(library(), f"brainbrr_{name}")
     counts = name.endswith("_floats")
+    # ctypes assumes an int, which would cut a count of floats to 32 bits.
     function.restype = ctypes.c_int64 if counts else ctypes.c_int
     passed = [_as_c(kind, value) for kind, value in zip(kinds, arguments, strict=True)]
     if struct != "-":

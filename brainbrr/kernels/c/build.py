@@ -46,6 +46,7 @@ def load_library() -> ctypes.CDLL | NoCKernels:
     """Return the compiled kernels, or the reason why there are none (logged once)."""
     try:
         library = _open(_sources())
+        # At once: a kernel that ran before would have started threads of its own.
         _join_torchs_threads(library)
         return library
     except NoCKernels as refusal:
@@ -162,6 +163,7 @@ def _compile(target: Path, compiler: str, flags: tuple[str, ...], sources: list[
             )
         library = Path(folder) / "kernels.so"
         _build([compiler, "-shared", *units.values(), "-o", str(library), "-lpthread"])
+        # On disk before it has its name: a power cut must not leave the name of half a library.
         with library.open("rb") as compiled:
             os.fsync(compiled.fileno())
         library.replace(target)

@@ -2,7 +2,7 @@
 
 A narrow layer in small torch operators moves its activations through memory ten times over. Here
 memory sees the input and the output, and for training what the backward pass cannot cheaply
-compute again: a scan keeps its state at every 32nd frame. Half precision is computed in float32.
+compute again: a block keeps its state at every 32nd frame. Half precision is computed in float32.
 """
 
 from collections.abc import Callable
@@ -36,6 +36,7 @@ class _Differentiable(torch.autograd.Function):
     def forward(
         ctx: Any, passes: _Passes, numbers: tuple[Any, ...], *tensors: Tensor | None
     ) -> Any:
+        # Without gradients no state is stored: a validation would hold memory that nobody reads.
         keep = any(ctx.needs_input_grad)
         output, saved = passes.forward(keep, *numbers, *tensors)
         # Without this the backward pass would be handed zeros for outputs nobody used.
@@ -48,6 +49,7 @@ class _Differentiable(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *d_outputs: Tensor | None) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives()
+        # The first two arguments are not tensors.
         needed = ctx.needs_input_grad[2:]
         if all(d_output is None for d_output in d_outputs):
             return (None, None, *(None for _ in needed))
@@ -77,122 +79,11 @@ def refuse_second_derivatives() -> None:
         )
 
 
-def scan(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Run the recurrence, exactly: sequential in time, so no (length x length) block anywhere.
-
-    Args:
-        x: `(batch, length, heads, headdim)`.
-        dt: `(batch, length, heads)`, positive: after bias and softplus.
-        A: `(heads,)`, negative.
-        B: `(batch, length, 1, d_state)`.
-        C: `(batch, length, 1, d_state)`.
-        D: `(heads,)`.
-        initial_state: `(batch, heads, headdim, d_state)`, or None for zero.
-
-    Returns:
-        y in x's type and the final state in float32, both differentiable once.
-
-    Raises:
-        InvalidInput: shapes that disagree, another device, float64, second derivatives.
-        NoCKernels: no compiler; ask `binding.available` first.
-    """
-    tensors = {"x": x, "dt": dt, "A": A, "B": B, "C": C, "D": D, "initial_state": initial_state}
-    _check_scan(tensors)
-    check_types(**tensors)
-    outputs: tuple[Tensor, Tensor] = _apply(_SCAN, (), *tensors.values())
-    return outputs
-
-
-def _scan_forward(keep: bool, *tensors: Tensor | None) -> tuple[Any, tuple[Tensor | None, ...]]:
-    *given, initial = tensors
-    # Batches and frames may be apart in memory; what C reads of one frame may not.
-    axes = (2, 1, 1, 1, 1, 1)
-    parts = [packed(t, n) for t, n in zip(given, axes, strict=True) if t is not None]
-    shape, (x, B) = _scan_shape(parts), (parts[0], parts[3])
-    checkpoints = torch.empty(call("scan_checkpoint_floats", shape)) if keep else None
-    y, final = torch.empty(x.shape), torch.empty(x.shape[0], *x.shape[2:], B.shape[-1])
-    start = None if initial is None else packed(initial, 4)
-    call("scan_forward", shape, *parts, start, y, final, checkpoints)
-    assert given[0] is not None
-    return (y.to(given[0].dtype), final), (*parts, checkpoints)
-
-
-def _scan_backward(
-    saved: tuple[Tensor, ...], d_outputs: tuple[Tensor | None, Tensor | None]
-) -> tuple[Tensor, ...]:
-    *parts, checkpoints = saved
-    x, B = parts[0], parts[3]
-    dy, dfinal = d_outputs
-    dy = torch.zeros(x.shape) if dy is None else packed(dy, 4)
-    dfinal = None if dfinal is None else packed(dfinal, 4)
-    grads = [torch.empty(part.shape) for part in parts]
-    grads.append(torch.empty(x.shape[0], *x.shape[2:], B.shape[-1]))
-    call("scan_backward", _scan_shape(parts), *parts, checkpoints, dy, dfinal, *grads)
-    return tuple(grads)
-
-
-_SCAN = _Passes(_scan_forward, _scan_backward)
-
-
-def _scan_shape(parts: list[Tensor]) -> list[int]:
-    x, dt, _, B, C, _ = parts
-    strides = [stride for t in (x, dt, B, C) for stride in t.stride()[:2]]
-    return [*x.shape, B.shape[-1], torch.get_num_threads(), *strides]
-
-
-def _check_scan(tensors: dict[str, Tensor | None]) -> None:
-    """Refuse shapes that disagree: C reads what they promise."""
-    x, B = tensors["x"], tensors["B"]
-    assert x is not None and B is not None
-    if x.ndim != 4 or B.ndim != 4:
-        raise InvalidInput(
-            "x (batch, length, heads, headdim) and B (batch, length, 1, d_state)",
-            f"x {tuple(x.shape)} and B {tuple(B.shape)}",
-            "Give both four axes.",
-        )
-    batch, length, heads, headdim = x.shape
-    d_state = B.shape[-1]
-    expected = {
-        "dt": (batch, length, heads),
-        "A": (heads,),
-        "B": (batch, length, 1, d_state),
-        "C": (batch, length, 1, d_state),
-        "D": (heads,),
-        "initial_state": (batch, heads, headdim, d_state),
-    }
-    for name, shape in expected.items():
-        tensor = tensors[name]
-        if tensor is not None and tensor.shape != shape:
-            raise InvalidInput(
-                f"{name} {shape}",
-                f"{tuple(tensor.shape)}",
-                f"x is {tuple(x.shape)}; groups must be 1.",
-            )
-
-
 def block(
     inputs: Tensor, weights: BlockWeights, *, eps: float = 1e-5, reverse: bool = False
 ) -> Tensor:
-    """Run one Mamba-2 block over time, one tile of one sequence at a time in cache.
-
-    Args:
-        inputs: `(batch, length, d_model)`; without projections `z xBC dt`
-            `(batch, length, d_in_proj)`.
-        weights: float32 or half precision, on the CPU.
-        eps: of the RMSNorm.
-        reverse: begin at the last frame; equal to flipping input and output, without the copies.
-
-    Returns:
-        `(batch, length, d_model)`, or `(batch, length, d_inner)` without projections, in the
-        input's type. First derivatives reach the input and every weight.
+    """Run one Mamba-2 block over time, one tile of one sequence at a time in cache; see
+    `ops.mamba2`. The reverse direction flips neither input nor output.
 
     Raises:
         InvalidInput: shapes that disagree, another device, float64, second derivatives.
@@ -205,25 +96,23 @@ def block(
 
 
 def _block_forward(
-    keep: bool, eps: float, reverse: bool, inputs: Tensor, *weights: Tensor | None
+    keep: bool, eps: float, reverse: bool, inputs: Tensor, *weights: Tensor
 ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-    rows = packed(inputs, 1)
-    parts = [None if w is None else packed(w, w.ndim) for w in weights]
+    # Only a frame's features must lie together; sequences and frames are read by their strides, so
+    # that time-first views are not copied.
+    rows, parts = packed(inputs, 1), [packed(w, w.ndim) for w in weights]
     shape = _block_shape(rows, parts, eps, reverse)
     kept = torch.empty(call("block_kept_floats", shape)) if keep else None
-    out_proj, norm_weight = parts[-1], parts[-2]
-    assert norm_weight is not None
-    output = torch.empty(*inputs.shape[:2], len(norm_weight if out_proj is None else out_proj))
+    output = torch.empty(inputs.shape)
     call("block_forward", shape, parts, rows, output, kept)
     return output.to(inputs.dtype), (rows, kept, *parts)
 
 
 def _block_backward(
     saved: tuple[Tensor, ...], d_outputs: tuple[Tensor], eps: float, reverse: bool
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, ...]:
     rows, kept, *weights = saved
-    d_input = torch.empty(rows.shape)
-    grads = [None if w is None else torch.empty(w.shape) for w in weights]
+    d_input, *grads = (torch.empty(part.shape) for part in (rows, *weights))
     shape = _block_shape(rows, weights, eps, reverse)
     call("block_backward", shape, weights, rows, kept, packed(d_outputs[0], 3), d_input, grads)
     return (d_input, *grads)
@@ -232,13 +121,12 @@ def _block_backward(
 _BLOCK = _Passes(_block_forward, _block_backward)
 
 
-def _block_shape(rows: Tensor, parts: list[Any], eps: float, reverse: bool) -> list[float]:
+def _block_shape(rows: Tensor, parts: list[Tensor], eps: float, reverse: bool) -> list[float]:
     weights = BlockWeights(*parts)
     heads = len(weights.A)
     return [
-        *rows.shape[:2],
-        0 if weights.in_proj is None else rows.shape[2],
-        *(heads, weights.d_inner // heads, weights.d_state, weights.conv_weight.shape[2]),
+        *(*rows.shape, heads),
+        *(weights.d_inner // heads, weights.d_state, weights.conv_weight.shape[2]),
         *(torch.get_num_threads(), reverse, *rows.stride()[:2], rows.dtype == torch.bfloat16, eps),
     ]
 
@@ -252,29 +140,26 @@ def check_block(inputs: Tensor, weights: BlockWeights) -> None:
     d_inner, conv_dim, heads = (
         len(w) for w in (weights.norm_weight, weights.conv_weight, weights.A)
     )
-    d_in_proj = d_inner + conv_dim + heads
-    bare = weights.in_proj is None
     d_model = inputs.shape[-1]
     d_conv = weights.conv_weight.shape[-1]
-    expected: dict[str, tuple[int, ...] | None] = {
-        "in_proj": None if bare else (d_in_proj, d_model),
+    expected: dict[str, tuple[int, ...]] = {
+        "in_proj": (d_inner + conv_dim + heads, d_model),
         "conv_weight": (conv_dim, 1, d_conv),
         "conv_bias": (conv_dim,),
         "dt_bias": (heads,),
         "A": (heads,),
         "D": (heads,),
         "norm_weight": (d_inner,),
-        "out_proj": None if bare else (d_model, d_inner),
+        "out_proj": (d_model, d_inner),
     }
     for (name, shape), weight in zip(expected.items(), weights, strict=True):
-        got = None if weight is None else tuple(weight.shape)
-        if got != shape:
-            raise InvalidInput(f"{name} {shape}", f"{got}", "Shape it as mamba-ssm's Mamba2 does.")
-    if inputs.ndim != 3 or (bare and d_model != d_in_proj):
+        if weight.shape != shape:
+            raise InvalidInput(
+                f"{name} {shape}", f"{tuple(weight.shape)}", "Shape it as mamba-ssm's Mamba2 does."
+            )
+    if inputs.ndim != 3:
         raise InvalidInput(
-            f"inputs (batch, length, {d_in_proj if bare else 'd_model'})",
-            f"{tuple(inputs.shape)}",
-            "Give the block's input, or without projections what in_proj made of it.",
+            "inputs (batch, length, d_model)", f"{tuple(inputs.shape)}", "Give it three axes."
         )
     fits = heads and d_inner % heads == 0 and conv_dim > d_inner and (conv_dim - d_inner) % 2 == 0
     if d_conv not in D_CONVS or not fits:
@@ -299,6 +184,7 @@ def layer_forward(
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
     """Return the layer's output and what the backward pass needs; see `ops.residual_bimamba`."""
+    # bfloat16 rows are read and written as they are: memory is most of a narrow layer's time.
     rows, parts = packed(x, 1, _row_type(x)), [packed(w, w.ndim) for w in weights]
     kept = torch.empty(layer_kept_shape(x, parts) if keep else (x.shape[0], 0))
     output = torch.empty(rows.shape, dtype=rows.dtype)
@@ -322,6 +208,7 @@ def layer_backward(
     d_input = torch.empty(rows.shape, dtype=rows.dtype)
     grads = [torch.empty(part.shape) for part in parts]
     shape = _layer_shape(rows, parts, seed, norm_eps, eps, dropout)
+    # Contiguous, as the gradient of a sum comes with strides of zero, which C does not follow.
     d_rows = packed(d_output, 3, rows.dtype)
     call("layer_backward", shape, parts, rows, kept, d_rows, d_input, grads)
     return [g.to(t.dtype) for g, t in zip((d_input, *grads), (x, *weights), strict=True)]
@@ -367,14 +254,8 @@ def dropout(values: Tensor, seed: Tensor, p: float) -> Tensor:
 
 
 def norm(signal: Tensor, weight: Tensor, bias: Tensor, floor: float, activate: bool) -> Tensor:
-    """Scale channels to unit mean square and apply GELU, in one pass where torch makes five.
-
-    Args:
-        signal: `(batch, channels, samples)`, float32 or bfloat16.
-        weight, bias: `(channels,)`, float32.
-        floor: of the mean square.
-        activate: whether to apply GELU (the exact one).
-    """
+    """Scale channels to unit mean square and apply GELU, in one pass where torch makes five; see
+    `ops.norm`. The signal is float32 or bfloat16, the weights are float32."""
     out: Tensor = _apply(_NORM, (floor, activate), signal, weight, bias)
     return out
 
@@ -392,6 +273,7 @@ def _norm_backward(
     saved: tuple[Tensor, ...], d_outputs: tuple[Tensor], floor: float, activate: bool
 ) -> tuple[Tensor, ...]:
     signal, weight, bias = saved
+    # Autocast may have widened the gradient; C writes in the type it reads.
     d_output = d_outputs[0].to(signal.dtype).contiguous()
     grads = [torch.empty_like(tensor) for tensor in saved]
     shape = _norm_shape(signal, floor, activate)
@@ -415,9 +297,7 @@ def edge_embedding(
     torch makes it in four or five passes over rows sixteen times larger than what goes in.
 
     Args:
-        numbers: any shape, float32, on the CPU.
-        weight, bias: `(width,)`, float32.
-        scale: of the numbers.
+        weight, bias: `(width,)`, float32; the rest as in `ops.edge_embedding`.
         dtype: float32 or bfloat16, of the result.
 
     Raises:
@@ -469,6 +349,7 @@ def edge_head(rows: Tensor, weight: Tensor, constant: Tensor, eps: float) -> Ten
 
 def _head_forward(keep: bool, eps: float, *tensors: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
     rows, weight, constant = tensors
+    # Not packed, which converts to float32: C reads rows in bfloat16 too.
     rows, weight = rows.detach().contiguous(), packed(weight, 1)
     numbers = torch.empty(rows.shape[:-1])
     call("edge_head_forward", _edge_shape(rows, eps=eps), weight, float(constant), rows, numbers)
@@ -496,13 +377,8 @@ def _edge_shape(rows: Tensor, *, scale: float = 1.0, eps: float = 0.0) -> list[f
 def strongest_edges(weights: Tensor, observed: Tensor, n_neighbours: int) -> Tensor:
     """Return which edges at least one of their two ends counts among its strongest.
 
-    Args:
-        weights: `(batch, pairs, frames)`, float32, on the CPU; pairs i < j in row order.
-        observed: `(batch, nodes)` boolean, at most 32 nodes; absent ones have no edges.
-        n_neighbours: how many each node chooses; of equal ones the first.
-
-    Returns:
-        `(batch, pairs, frames)` boolean.
+    Of float32 weights `(batch, pairs, frames)` as in `ops.strongest_edges`, and at most 32 nodes;
+    of equal edges a node chooses the first.
     """
     n_nodes, rows = observed.shape[1], packed(weights, 3)
     kept = torch.empty(rows.shape, dtype=torch.bool)
@@ -516,15 +392,8 @@ def eigenvectors(matrices: Tensor, n_vectors: int) -> Tensor:
     """Return eigenvectors of the smallest eigenvalues, in their order, by Jacobi's rotations.
 
     One matrix in each lane of the vector registers; LAPACK solves one after the other on one
-    thread.
-
-    Args:
-        matrices: `(..., n, n)`, symmetric, float32, on the CPU.
-        n_vectors: how many, at most n.
-
-    Returns:
-        `(..., n, n_vectors)`, one vector per column, without gradient. What is not finite makes its
-        own matrix's vectors not finite.
+    thread. Shapes as in `ops.eigenvectors`, without gradient. What is not finite makes its own
+    matrix's vectors not finite.
     """
     n = matrices.shape[-1]
     rows = packed(matrices, matrices.ndim)

@@ -1,3 +1,1 @@
 """The fused layer in Triton: `layer` launches `forward` and `backward`; the others are parts."""
-
-__all__ = ["layer"]

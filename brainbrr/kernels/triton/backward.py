@@ -125,6 +125,7 @@ def backward_kernel(
         x = x_ptr + sequence * n_frames * D_MODEL
         d_x = d_x_ptr + sequence * n_frames * D_MODEL
         d_output = d_output_ptr + sequence * n_frames * D_MODEL
+        # Nobody reads the state after the last step.
         d_state = tl.zeros((S, N), tl.float32)
         # Beyond the last chunk nothing reaches back through the convolution.
         beyond = n_chunks * TILES_KEPT * TILE + step

@@ -92,19 +92,23 @@ def forward_kernel(
             PRECISION,
         )  # fmt: skip
         u, B, C = silu(x_conv), silu(B_conv), silu(C_conv)
+        # Decays as sums of logarithms: their product over a tile would underflow.
         log_decay = tl.cumsum(dt * A, 0)
         whole = tl.sum(dt * A, 0)[None, :]
         v = u * dt
         y = tl.exp(log_decay) * product(C, state, SCAN) + D * u
         scores = product(C, tl.trans(B), SCAN)
+        # The scores are the same for all heads, the decays between steps are not.
         for head in range(D_INNER // HEADDIM):
             weights = scores * decay_between(log_decay, inner, head, HEADDIM)
             v_head = tl.where((inner // HEADDIM == head)[None, :], v, 0.0)
             y = add_product(y, weights, v_head, SCAN)
+        # What each step leaves in the state at the tile's end; the exponent is never positive.
         left = v * tl.exp(whole - log_decay)
         state *= tl.exp(whole)
         state = add_product(state, tl.trans(B), left, SCAN)
 
+        # The gate is computed only now: earlier it would hold registers through the scan.
         W_z = matrix(in_proj_ptr, inner, model, D_INNER, D_MODEL)
         z = product(normed, W_z, PRECISION)
         gated = y * silu(z)

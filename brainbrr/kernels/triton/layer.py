@@ -88,6 +88,8 @@ def layer_forward(
     x = x.contiguous()
     output = torch.empty_like(x)
     kept = x.new_empty(kept_shape(x, weights, keep), dtype=torch.float32)
+    # In this order: the reverse launch finds the first one's part in `output`, adds its own, and
+    # only to the sum are dropout and the input applied.
     with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
         for reverse, direction in enumerate(_directions(weights)):
             kernel[(x.shape[0],)](
@@ -135,6 +137,7 @@ def layer_backward(
                 num_warps=WARPS["backward"][_precision(x.dtype)],
                 num_stages=1,
             )
+            # Added here in one order; atomic additions in the kernel would come in any.
             sums.append(_split(partial.sum(0), direction))
     grads = [*sums[0][:N_WEIGHTS], *sums[1]]
     return [g.to(t.dtype) for g, t in zip((d_x, *grads), (x, *weights), strict=True)]
@@ -142,6 +145,7 @@ def layer_backward(
 
 def _directions(weights: list[Tensor]) -> list[list[Tensor]]:
     """Return the weights as the kernels take them, for one direction and the other."""
+    # Converted once per launch, not by each program: a program reads every weight per tile.
     plain = [weight.float().contiguous() for weight in weights]
     norm = plain[2 * N_WEIGHTS :]
     return [[*plain[:N_WEIGHTS], *norm], [*plain[N_WEIGHTS : 2 * N_WEIGHTS], *norm]]
@@ -192,7 +196,6 @@ def kept_shape(x: Tensor, weights: list[Tensor], keep: bool) -> tuple[int, ...]:
 def _sum_sizes(direction: list[Tensor]) -> list[int]:
     """Return the lengths of what the backward pass sums, in its order."""
     block = BlockWeights(*direction[:N_WEIGHTS])
-    assert block.in_proj is not None and block.out_proj is not None
     d_inner, d_model = block.d_inner, block.in_proj.shape[1]
     before_dt = (block.in_proj.shape[0] - len(block.A)) * d_model
     n_taps = block.conv_weight.numel()

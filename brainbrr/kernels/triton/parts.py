@@ -65,6 +65,7 @@ def step_matrix(
     HEADDIM: tl.constexpr,
 ):
     """Load the projection to step sizes, repeated for each feature of a head, transposed."""
+    # A head's row for each of its features: step sizes then need no exchange between threads.
     row = 2 * D_INNER + 2 * D_STATE + inner // HEADDIM
     exists = (model < D_MODEL)[:, None] & (inner < D_INNER)[None, :]
     return tl.load(in_proj + row[None, :] * D_MODEL + model[:, None], mask=exists, other=0.0)
@@ -85,6 +86,7 @@ def normed_rows(
     """Return the layer norm of the input's rows: with weight and bias, without, and its scale."""
     address, exists = rows_of(base, step, model, n_frames, D_MODEL, REVERSE)
     rows = tl.load(address, mask=exists, other=0.0).to(tl.float32)
+    # Padding is zero, and its distance from the mean is not: it would count in the variance.
     away = tl.where(exists, rows - tl.sum(rows, 1)[:, None] / D_MODEL, 0.0)
     scale = tl.rsqrt(tl.sum(away * away, 1) / D_MODEL + eps)
     unit = away * scale[:, None]
@@ -245,6 +247,7 @@ def convolution_backward(
     `sums` with those of the taps (rows 0 to D_CONV - 1) and of the bias (row D_CONV) added."""
     d_projected = tl.zeros(projected.shape, tl.float32)
     for lag in tl.static_range(D_CONV):
+        # A step fed the convolution of itself and of the D_CONV - 1 steps after it.
         address = ring(inside, now + lag, first_column + channel, WIDTH, RING)
         d_conv = tl.load(address).to(tl.float32)
         if lag == 0:

@@ -107,6 +107,8 @@ def scan_backward(
     d_v = to_end * product(B, d_state, SCAN)
     d_whole = tl.exp(tl.sum(dt * A, 0)) * tl.sum(state * d_state, 0)
     d_whole += tl.sum(v * d_v, 0)
+    # Of the log decay up to a step: it scales what that step reads of the state before the tile,
+    # and divides what the step leaves at the end. `d_v` holds only the latter as yet.
     d_decay = d_y * y_before - v * d_v
     for head in range(D_INNER // HEADDIM):
         decay = decay_between(log_decay, inner, head, HEADDIM)
@@ -123,10 +125,13 @@ def scan_backward(
     d_C = add_product(d_C, d_y * to_here, tl.trans(state), SCAN)
     d_B = product(tl.trans(d_scores), C, SCAN)
     d_B = add_product(d_B, v * to_end, tl.trans(d_state), SCAN)
+    # After its last use as the gradient at the tile's end.
     d_state = add_product(d_state * tl.exp(whole), tl.trans(C), d_y * to_here, PRECISION)
+    # A step's own decay is in the sums of all later ones, so gradients add up from the end.
     d_decay = tl.cumsum(d_decay, 0, reverse=True) + d_whole[None, :]
     inner_sums = put_row(inner_sums, taps, 1, tl.sum(d_decay * dt, 0))
     d_dt = (d_decay * A + d_v * u) * tl.sigmoid(raw_dt)
+    # Steps beyond the end have step size 0 by a mask, which this derivative does not know.
     d_dt = tl.where((now < n_frames)[:, None], d_dt, 0.0)
     inner_sums = put_row(inner_sums, taps, 2, tl.sum(d_dt, 0))
 

@@ -3,5 +3,3 @@
 composed jobs -> launch (prices, checks) -> sweep, with its ledger -> client -> app (images)
   -> container, which runs the command -> results in the sweep's local folder
 """
-
-__all__ = ["app", "client", "container", "launch", "ledger", "results", "sweep", "sweep_job"]

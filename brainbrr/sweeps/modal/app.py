@@ -15,13 +15,8 @@ from brainbrr.errors import InvalidOption
 from brainbrr.sweeps.modal import container
 
 PACKAGE = Path(brainbrr.__file__).parent
-FUNCTIONS = (
-    container.train,
-    container.evaluate,
-    container.predict,
-    container.prepare,
-    container.doctor,
-)
+COMMANDS = ("train", "evaluate", "predict", "prepare", "doctor")
+"""What jobs run: one function of the app each, so that Modal's pages show them by name."""
 NOT_CODE = ["**/__pycache__/**", "**/*.pyc"]
 
 CU121_CUDA = "nvidia/cuda:12.1.1-devel-ubuntu22.04"
@@ -185,19 +180,19 @@ def build_app(cloud: Cloud, name: str = "brainbrr") -> tuple[modal.App, dict[str
         InvalidOption: no such image profile.
     """
     app = modal.App(name, include_source=False)
-    make = app.function(
-        image=image(cloud.profile),
-        gpu=list(cloud.gpu) or None,
-        cpu=cloud.cpu,
-        memory=int(cloud.memory_gib * 1024),
-        timeout=max(int(cloud.attempt_h * 3600), 1) + 900,
-        retries=modal.Retries(
+    options: dict[str, Any] = {
+        "image": image(cloud.profile),
+        "gpu": list(cloud.gpu) or None,
+        "cpu": cloud.cpu,
+        "memory": int(cloud.memory_gib * 1024),
+        "timeout": max(int(cloud.attempt_h * 3600), 1) + 900,
+        "retries": modal.Retries(
             max_retries=cloud.retries, initial_delay=1.0, backoff_coefficient=1.0
         ),
-        max_containers=cloud.max_containers,
-        scaledown_window=2,  # an idle GPU is billed like a busy one
-        volumes=mounts(cloud),
-        secrets=[modal.Secret.from_name(name) for name in cloud.secrets],
-        region=cloud.region,
-    )
-    return app, {function.__name__: make(function) for function in FUNCTIONS}
+        "max_containers": cloud.max_containers,
+        "scaledown_window": 2,  # an idle GPU is billed like a busy one
+        "volumes": mounts(cloud),
+        "secrets": [modal.Secret.from_name(name) for name in cloud.secrets],
+        "region": cloud.region,
+    }
+    return app, {name: app.function(name=name, **options)(container.run_job) for name in COMMANDS}

@@ -45,33 +45,8 @@ class Ending:
     tail: str = ""
 
 
-def train(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `brainbrr train`, resumed where the run folder has a checkpoint."""
-    return run_job(request)
-
-
-def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `brainbrr evaluate`."""
-    return run_job(request)
-
-
-def predict(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `brainbrr predict`."""
-    return run_job(request)
-
-
-def prepare(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `brainbrr prepare`, or one shard of it."""
-    return run_job(request)
-
-
-def doctor(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `brainbrr doctor`: kernels forward and backward, caches, corpora."""
-    return run_job(request)
-
-
 def run_job(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run one job to its end, or as far as this container may.
+    """Run one `brainbrr` command to its end, or as far as this container may.
 
     A job that another call has claimed is left to it; the result of a finished job is read from its
     folder; a job whose budget is spent is not started. The time used is written into the run

@@ -56,48 +56,6 @@ class LaunchOptions:
 
 
 @dataclass(frozen=True)
-class Prices:
-    """US dollars per hour.
-
-    Attributes:
-        gpu: of each GPU type.
-        cpu_core: of one CPU core.
-        memory_gib: of one GiB of memory.
-    """
-
-    gpu: Mapping[str, float]
-    cpu_core: float
-    memory_gib: float
-
-    def usd_per_hour(self, gpu: str | None, *, cpu: float, memory_gib: float) -> float:
-        """Price a container with one kind of GPU, `H100` or `H100:4`, or without.
-
-        Raises:
-            InvalidOption: a type without a price.
-        """
-        base = cpu * self.cpu_core + memory_gib * self.memory_gib
-        if gpu is None:
-            return base
-        name, _, count = gpu.upper().partition(":")
-        if name not in self.gpu or not (count or "1").isdigit():
-            raise InvalidOption(
-                f"a GPU of sweep.usd_per_hour: {', '.join(self.gpu)}",
-                gpu,
-                "Correct hydra.launcher.gpu, or add its price.",
-            )
-        return base + self.gpu[name] * int(count or 1)
-
-    def highest_usd_per_hour(self, gpus: Sequence[str], *, cpu: float, memory_gib: float) -> float:
-        """Price the most expensive option (upper bound for the budget).
-
-        Raises:
-            InvalidOption: a type without a price.
-        """
-        choices: list[str | None] = [*gpus] or [None]
-        return max(self.usd_per_hour(gpu, cpu=cpu, memory_gib=memory_gib) for gpu in choices)
-
-
-@dataclass(frozen=True)
 class JobResult:
     """What a sweeper gets of a job.
 
@@ -236,16 +194,34 @@ def make_job(
     output = [f"{key}={run_dir}" for key in ("run_dir", "output") if key in cfg][:1]
     paths = [text for text in launcher.path_overrides(cfg, overrides) if text not in overrides]
     options, container = cfg.sweep, launcher.container
-    prices = Prices(options.usd_per_hour, options.usd_per_core_hour, options.usd_per_gib_hour)
-    usd_per_hour = prices.highest_usd_per_hour(
-        gpu, cpu=container["cpu"], memory_gib=container["memory_gib"]
-    )
+    usd_per_hour = container["cpu"] * options.usd_per_core_hour
+    usd_per_hour += container["memory_gib"] * options.usd_per_gib_hour
+    usd_per_hour += highest_usd_per_hour(options.usd_per_hour, gpu)
     request = {
         **launcher.request,
         "arguments": [command, *spec.overrides, *paths, *output],
         "run_dir": run_dir,
     }
     return SweepJob(spec, request, usd_per_hour, Record(spec.key))
+
+
+def highest_usd_per_hour(prices: Mapping[str, float], gpus: Sequence[str]) -> float:
+    """Price the most expensive of several GPUs, `H100` or `H100:4` (upper bound for the budget).
+
+    Raises:
+        InvalidOption: a type without a price.
+    """
+    highest = 0.0
+    for gpu in gpus:
+        name, _, count = gpu.upper().partition(":")
+        if name not in prices or not (count or "1").isdigit():
+            raise InvalidOption(
+                f"a GPU of sweep.usd_per_hour: {', '.join(prices)}",
+                gpu,
+                "Correct hydra.launcher.gpu, or add its price.",
+            )
+        highest = max(highest, prices[name] * int(count or 1))
+    return highest
 
 
 def task_config(cfg: DictConfig) -> DictConfig:

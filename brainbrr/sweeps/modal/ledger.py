@@ -61,6 +61,7 @@ class Ledger:
         line = json.dumps({"event": event, "cell": key, **facts}) + "\n"
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
+            # The size after opening to append: another launch may have written since this one read.
             size = os.fstat(handle).st_size
             # Ends a line that a crash cut short, so that this one can be read.
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"

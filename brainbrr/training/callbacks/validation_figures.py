@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from lightning import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from brainbrr.events.detection import detect
@@ -15,7 +14,8 @@ from brainbrr.events.trace import Trace
 from brainbrr.reporting.cases import Case, Kind, with_excerpt
 from brainbrr.reporting.eeg_figure import eeg_figure
 from brainbrr.reporting.figures import curve_figure, precision_figure
-from brainbrr.reporting.raster import raster_figure
+from brainbrr.reporting.markup import Html
+from brainbrr.reporting.raster import raster
 from brainbrr.scoring.calibration import count_samples
 from brainbrr.signal.quantization import dequantize
 from brainbrr.training.callbacks.adjacency_figure import adjacency_figure
@@ -54,21 +54,20 @@ class ValidationFigures(Callback):
                 _add(boards, "adjacency", ties, trainer.global_step)
                 validation.result = None
 
-    def figures(self, validation: Validation) -> Iterator[tuple[str, Figure]]:
+    def figures(self, validation: Validation) -> Iterator[tuple[str, Html]]:
         """Draw all figures, with their names."""
         if validation.result is not None and "curve" in validation.result.scores:
             curve = validation.result.scores["curve"]
             drawing = curve_figure({"NEDC OVLP": curve["ovlp"], "SzCORE events": curve["szcore"]})
-            yield "sensitivity_against_false_alarms", raster_figure(drawing)
-        precision = precision_figure(*precision_curve(validation))
-        yield "precision_against_sensitivity", raster_figure(precision)
+            yield "sensitivity_against_false_alarms", drawing
+        yield "precision_against_sensitivity", precision_figure(*precision_curve(validation))
         miss, alarm = worst_miss(validation), worst_false_alarm(validation)
         if miss is not None:
             yield "worst_miss", self.event_figure(validation, *miss, "missed seizure")
         if alarm is not None:
             yield "worst_false_alarm", self.event_figure(validation, *alarm, "false alarm")
 
-    def event_figure(self, validation: Validation, index: int, event: Event, kind: Kind) -> Figure:
+    def event_figure(self, validation: Validation, index: int, event: Event, kind: Kind) -> Html:
         """Draw the EEG around an event of a recording, as the report does."""
         row, trace = validation.rows[index], validation.traces[index]
         detection, name = validation.detection, row.recording_id
@@ -89,7 +88,7 @@ class ValidationFigures(Callback):
             margin_s=self.margin_s,
             max_excerpt_s=self.max_s,
         )
-        return raster_figure(eeg_figure(case))
+        return eeg_figure(case)
 
 
 def worst_miss(validation: Validation) -> tuple[int, Event] | None:
@@ -130,9 +129,10 @@ def precision_curve(
     return hits[known] / max(hits[-1], 1), precision, float(hits[-1] / (hits + alarms)[-1])
 
 
-def _add(boards: Sequence[TensorBoardLogger], name: str, figure: Figure | None, step: int) -> None:
-    for board in boards if figure is not None else ():
-        board.experiment.add_figure(f"val/{name}", figure, step)
+def _add(boards: Sequence[TensorBoardLogger], name: str, figure: Html | None, step: int) -> None:
+    if figure is not None:
+        for board in boards:
+            board.experiment.add_image(f"val/{name}", raster(figure), step, dataformats="HWC")
 
 
 def _highest(trace: Trace, event: Event) -> float:

@@ -53,22 +53,6 @@ def assert_same(function, arguments, compile_for_it):
 @pytest.mark.parametrize(
     "heads, headdim, d_state", [(8, 4, 8), (3, 5, 12), (2, 16, 8), (1, 64, 16)]
 )
-def test_scan(lesser_processor, heads, headdim, d_state):
-    generator = torch.Generator().manual_seed(0)
-    arguments = [
-        torch.randn(2, 70, heads, headdim, generator=generator),
-        torch.rand(2, 70, heads, generator=generator),
-        -torch.rand(heads, generator=generator) - 0.1,
-        torch.randn(2, 70, 1, d_state, generator=generator),
-        torch.randn(2, 70, 1, d_state, generator=generator),
-        torch.randn(heads, generator=generator),
-    ]
-    assert_same(lambda *a: operators.scan(*a)[0], arguments, lesser_processor)
-
-
-@pytest.mark.parametrize(
-    "heads, headdim, d_state", [(8, 4, 8), (3, 5, 12), (2, 16, 8), (1, 64, 16)]
-)
 def test_block(lesser_processor, heads, headdim, d_state):
     generator = torch.Generator().manual_seed(0)
     inner, mixed = heads * headdim, heads * headdim + 2 * d_state

@@ -1,10 +1,13 @@
 """The learned graph of the longest seizure, drawn."""
 
-import pytest
+import re
+
 import torch
 
 from brainbrr.data.windows.dataset import open_mapped
 from brainbrr.models.detector import Explanation
+from brainbrr.reporting.graph_figure import CELL, LEFT, RIGHT, SIDE, TOP
+from brainbrr.reporting.markup import Html
 from brainbrr.training.callbacks.adjacency_figure import (
     adjacency_figure,
     edge_of_the_longest_seizure,
@@ -30,18 +33,38 @@ class Watched:
         self.rows, self.cache_folder = [row for row in rows if row.split == "val"], cache
 
 
+def boxes(figure, kind):
+    """Left, top, width, height and opacity of each rectangle of a kind."""
+    found = re.findall(
+        rf'<rect class="{kind}" x="(.*?)" y="(.*?)" width="(.*?)" height="(.*?)" '
+        r'fill=".*?" fill-opacity="(.*?)"',
+        figure,
+    )
+    return [tuple(map(float, each)) for each in found]
+
+
 def test_ties_are_drawn_over_time_at_the_edge_of_the_longest_seizure(rows, cache):
     network = Graphed().train()
     figure = adjacency_figure(network, Watched(rows, cache))
+    assert isinstance(figure, Html)
     assert network.training
-    matrices, (ties, course, *_) = (each.axes for each in figure.subfigs)
-    shown = [axes.images[0].get_array() for axes in matrices[:4]]
-    assert [matrix[0, 1] for matrix in shown] == pytest.approx([0, 0, 0.7, 0.7])
-    strength = ties.images[0].get_array()
-    assert strength.shape == (19, 16) and strength[0, 8:].tolist() == pytest.approx([0.7] * 8)
-    assert not strength[2:].any() and len(course.lines) == 1
+    cells = {kind: boxes(figure, kind) for kind in ("tie", "strength")}
+    # Of four matrices the last two have the pair, at the highest weight: the darkest there is.
+    assert [opacity for *_, opacity in cells["tie"]] == [1.0] * 4
+    third, fourth = LEFT + (RIGHT - LEFT) / 2, LEFT + (RIGHT - LEFT) * 3 / 4
+    expected = [
+        (x + CELL * i, TOP + CELL * j) for x in (third, fourth) for j, i in ((0, 1), (1, 0))
+    ]
+    assert [(x, y) for x, y, *_ in cells["tie"]] == expected
+    assert "darkest: weight 0.70 above, sum of ties 0.70 below" in figure
+    # Both electrodes have a tie in the second half of sixteen frames, the others never.
+    tops = sorted({y for _, y, *_ in cells["strength"]})
+    assert len(cells["strength"]) == 16
+    assert tops == [TOP + SIDE + 30, TOP + SIDE + 30 + CELL]
+    assert min(x for x, *_ in cells["strength"]) == LEFT + (RIGHT - LEFT) / 2
+    assert figure.count('class="probability"') == 1
     batch, name = edge_of_the_longest_seizure(Watched(rows, cache))
-    assert abs(batch.label.float().mean() - 0.5) < 0.2 and name == figure.get_suptitle()
+    assert abs(batch.label.float().mean() - 0.5) < 0.2 and f">{name}</text>" in figure
 
 
 def test_a_network_without_a_graph_has_no_such_figure(rows, cache):

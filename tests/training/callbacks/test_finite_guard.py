@@ -9,6 +9,8 @@ from brainbrr.data.windows.augmentation import microvolts
 from brainbrr.errors import Failed, InvalidOption
 from brainbrr.inference.rollout import NonFiniteOutput
 from brainbrr.models.input_checks import NonFiniteInput, check_input
+from brainbrr.models.mamba2 import BiMamba2
+from brainbrr.models.sequence import ResidualBiMamba2
 from brainbrr.training.callbacks.checkpoint_file import read_checkpoint
 from brainbrr.training.callbacks.finite_guard import (
     FiniteGuard,
@@ -180,6 +182,19 @@ def test_the_first_module_that_fails_is_named():
     stop_at_non_finite(network)
     with pytest.raises(Failed, match="non-finite output of module norm"):
         network(torch.zeros(1, 19, 256))
+
+
+@pytest.mark.parametrize("scan", ["chunked", "reference"])
+@pytest.mark.parametrize("part", ["norm", "layer.forwards", "layer.backwards"])
+def test_in_an_unfused_form_the_part_of_a_residual_layer_is_named(scan, part):
+    layer = ResidualBiMamba2(16, BiMamba2(16, d_state=4, headdim=4, scan=scan), dropout=0.1)
+    network = torch.nn.ModuleDict({"stream": layer})
+    weight = next(network.get_submodule(f"stream.{part}").parameters())
+    with torch.no_grad():
+        weight.fill_(float("nan"))
+    stop_at_non_finite(network)
+    with pytest.raises(Failed, match=f"non-finite output of module stream.{part}\\."):
+        layer(torch.randn(2, 9, 16))
 
 
 def test_gradient_norm_is_that_of_all_gradients_together():

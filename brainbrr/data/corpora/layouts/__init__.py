@@ -2,5 +2,3 @@
 
 `detect_layout` tries them in turn.
 """
-
-__all__ = ["bids", "chbmit", "detect_layout", "folder", "siena", "source", "tusz"]

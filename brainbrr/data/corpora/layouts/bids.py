@@ -3,9 +3,10 @@
 import csv
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels
+from brainbrr.data.corpora.layouts.source import Labels, Source, UnreadableLabels
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
@@ -31,23 +32,11 @@ def find_recordings(root: Path) -> Iterator[Source]:
         if stem is None or match is None or {"derivatives", "sourcedata"} & set(inside):
             continue
         recording_id = stem.removesuffix("_eeg")
-        events, stated_duration_s, refusal = None, None, None
+        subject = match["subject"]
+        split = splits.get(subject, "")
+        source = Source(recording_id, path, subject, match["session"] or "", split)
         table = path.with_name(f"{recording_id}_events.tsv")
-        if table.is_file():
-            try:
-                events, stated_duration_s = read_events(table)
-            except BrainbrrError as error:
-                refusal = error
-        yield Source(
-            recording_id,
-            path,
-            match["subject"],
-            match["session"] or "",
-            splits.get(match["subject"], ""),
-            events,
-            stated_duration_s,
-            refusal,
-        )
+        yield source.labelled(partial(read_events, table)) if table.is_file() else source
 
 
 def read_splits(path: Path) -> dict[str, str]:
@@ -58,7 +47,7 @@ def read_splits(path: Path) -> dict[str, str]:
     return {row.get("participant_id") or "": row.get("split") or "" for row in rows}
 
 
-def read_events(path: Path) -> tuple[tuple[Event, ...], float | None]:
+def read_events(path: Path) -> Labels:
     """Read the seizures of a BIDS event table, and the recording's length if the table states it.
 
     Understands SzCORE's columns in any order, extra columns, a byte-order mark, `offset` in place

@@ -4,9 +4,10 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels
+from brainbrr.data.corpora.layouts.source import Labels, Source, UnreadableLabels
 from brainbrr.errors import BrainbrrError
 from brainbrr.events.event import Event
 
@@ -61,22 +62,16 @@ def find_recordings(root: Path) -> Iterator[Source]:
         match = _RECORDING.fullmatch(path.stem)
         if match is None:
             continue
+        subject, session = match["case"], path.stem.split("_")[0]
         entry = summaries.get(path.name)
-        events, refusal = None, None
-        try:
-            events = _labels(path, entry, with_seizures)
-        except BrainbrrError as error:
-            refusal = error
-        yield Source(
+        source = Source(
             path.stem,
             path,
-            SUBJECT_OF_CASE.get(match["case"], match["case"]),
-            path.stem.split("_")[0],
-            "",
-            events,
-            entry.duration_s if entry else None,
-            refusal,
+            SUBJECT_OF_CASE.get(subject, subject),
+            session,
+            stated_duration_s=entry.duration_s if entry else None,
         )
+        yield source.labelled(partial(_labels, path, entry, with_seizures))
 
 
 def read_summary(path: Path) -> dict[str, SummaryEntry]:
@@ -168,9 +163,7 @@ def _clock(text: str) -> int | None:
     return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) if match else None
 
 
-def _labels(
-    path: Path, entry: SummaryEntry | None, with_seizures: set[str] | None
-) -> tuple[Event, ...] | None:
+def _labels(path: Path, entry: SummaryEntry | None, with_seizures: set[str] | None) -> Labels:
     binary = path.with_name(path.name + ".seizures")
     spans = read_seizures(binary) if binary.is_file() else None
     if entry is not None and entry.fault:
@@ -178,10 +171,10 @@ def _labels(
             "a consistent summary entry", f"{path.name}: {entry.fault}", "Fetch the summary again."
         )
     if entry is None and spans is not None:
-        return tuple(Event(on, off - on) for on, off in spans)
+        return tuple(Event(on, off - on) for on, off in spans), None
     if entry is None:
         listed_free = with_seizures is not None and path.name not in with_seizures
-        return () if listed_free else None
+        return () if listed_free else None, None
     summary = [(event.onset_s, event.offset_s) for event in entry.events]
     if spans is not None and not _agree(summary, spans):
         raise LabelsDisagree(
@@ -189,7 +182,7 @@ def _labels(
             f"{summary} s in one, {list(spans)} s in the other",
             "Fetch both files again.",
         )
-    return entry.events
+    return entry.events, entry.duration_s
 
 
 def _agree(summary: list[tuple[float, float]], spans: tuple[tuple[float, float], ...]) -> bool:

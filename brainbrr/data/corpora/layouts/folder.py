@@ -2,13 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from brainbrr.data.corpora.layouts import bids, tusz
-from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels, UnreadableSource
+from brainbrr.data.corpora.layouts.source import (
+    Labels,
+    Source,
+    UnreadableLabels,
+    UnreadableSource,
+)
 from brainbrr.data.recordings.mne_reader import FOREIGN_SUFFIXES
 from brainbrr.data.recordings.read import EDF_SUFFIXES, open_recording
-from brainbrr.errors import BrainbrrError, InvalidOption
+from brainbrr.errors import InvalidOption
 from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
 
@@ -55,35 +61,25 @@ def find_recordings(
             raise InvalidOption(
                 f"a subject matching {subject}", inside.as_posix(), "Set data.find.subject."
             )
-        try:
-            events, stated_duration_s = _labels(path, path.name[: -len(suffix)], annotations)
-            refusal = None
-        except BrainbrrError as error:
-            events, stated_duration_s, refusal = None, None, error
-        except OSError as error:
-            refusal = UnreadableSource(
-                "a recording that can be opened", f"{type(error).__name__}", "Grant access to it."
-            )
-            events, stated_duration_s = None, None
-        yield Source(
-            stem.replace("/", "__"), path, match[0], "", "", events, stated_duration_s, refusal
-        )
+        source = Source(stem.replace("/", "__"), path, match[0])
+        yield source.labelled(partial(_labels, path, path.name[: -len(suffix)], annotations))
 
 
-def _labels(
-    path: Path, stem: str, annotations: str
-) -> tuple[tuple[Event, ...] | None, float | None]:
-    for ending, read in (
-        ("_events.tsv", bids.read_events),
-        (".tsv", bids.read_events),
-        (".csv_bi", tusz.read_labels),
-    ):
-        table = path.with_name(stem + ending)
-        if table.is_file():
-            return read(table)
-    if annotations == "ignore":
-        return None, None
-    seizures = tuple(_seizures(path))
+def _labels(path: Path, stem: str, annotations: str) -> Labels:
+    try:
+        for ending, read in (
+            ("_events.tsv", bids.read_events),
+            (".tsv", bids.read_events),
+            (".csv_bi", tusz.read_labels),
+        ):
+            table = path.with_name(stem + ending)
+            if table.is_file():
+                return read(table)
+        seizures = () if annotations == "ignore" else tuple(_seizures(path))
+    except OSError as error:
+        raise UnreadableSource(
+            "a recording that can be opened", f"{type(error).__name__}", "Grant access to it."
+        ) from error
     return (seizures if seizures or annotations == "complete" else None), None
 
 

@@ -4,10 +4,10 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels
-from brainbrr.errors import BrainbrrError
+from brainbrr.data.corpora.layouts.source import Labels, Source, UnreadableLabels
 from brainbrr.events.event import Event
 
 log = logging.getLogger(__name__)
@@ -49,14 +49,8 @@ def find_recordings(root: Path) -> Iterator[Source]:
         lists = sorted(folder.glob("[Ss]eizures-list-*.txt"))
         listed = [seizure for path in lists for seizure in read_list(path)]
         for path in recordings:
-            events, refusal = None, None
-            if lists:
-                try:
-                    events = _events(path, listed, recordings)
-                except BrainbrrError as error:
-                    refusal = error
-            patient = path.name[:4].upper()
-            yield Source(path.stem, path, patient, "", "", events, None, refusal)
+            source = Source(path.stem, path, path.name[:4].upper())
+            yield source.labelled(partial(_labels, path, listed, recordings)) if lists else source
 
 
 def read_list(path: Path) -> list[Listed]:
@@ -94,7 +88,7 @@ def read_list(path: Path) -> list[Listed]:
     return seizures
 
 
-def _events(path: Path, listed: list[Listed], recordings: list[Path]) -> tuple[Event, ...]:
+def _labels(path: Path, listed: list[Listed], recordings: list[Path]) -> Labels:
     names = {recording.name.lower() for recording in recordings}
     meant = [_meant(seizure.file, names) for seizure in listed]
     matching = [s for s, name in zip(listed, meant, strict=True) if name == path.name.lower()]
@@ -106,7 +100,7 @@ def _events(path: Path, listed: list[Listed], recordings: list[Path]) -> tuple[E
             "Correct the name in the list.",
         )
     header_s = _header_start(path)
-    return tuple(_event(path, seizure, header_s) for seizure in matching)
+    return tuple(_event(path, seizure, header_s) for seizure in matching), None
 
 
 def _event(path: Path, seizure: Listed, header_s: int | None) -> Event:

@@ -1,6 +1,7 @@
 """One recording as a corpus lists it, and why it may be refused."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brainbrr.errors import BrainbrrError
@@ -13,6 +14,10 @@ class UnreadableLabels(BrainbrrError):
 
 class UnreadableSource(BrainbrrError):
     """A recording that cannot be opened."""
+
+
+Labels = tuple[tuple[Event, ...] | None, float | None]
+"""Seizures, and the length of the recording if its labels state one; see `Source`."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,14 @@ class Source:
     events: tuple[Event, ...] | None = None
     stated_duration_s: float | None = None
     refusal: BrainbrrError | None = None
+
+    def labelled(self, read: Callable[[], Labels]) -> "Source":
+        """Return it with the labels that `read` gives, or with the error that it raises."""
+        try:
+            events, stated_duration_s = read()
+        except BrainbrrError as error:
+            return replace(self, refusal=error)
+        return replace(self, events=events, stated_duration_s=stated_duration_s)
 
     @property
     def has_seizures(self) -> bool:

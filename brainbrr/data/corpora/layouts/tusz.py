@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from brainbrr.data.corpora.layouts.source import Source, UnreadableLabels
+from brainbrr.data.corpora.layouts.source import Labels, Source, UnreadableLabels
 from brainbrr.errors import BrainbrrError, InvalidOption
 from brainbrr.events.codes import seizure_code
 from brainbrr.events.event import Event
@@ -36,17 +37,12 @@ def find_recordings(root: Path, *, labels: str = "csv_bi") -> Iterator[Source]:
         inside = len(path.parts) - len(root.parts) > 3
         if split not in SPLITS or not inside or path.name.startswith("."):
             continue
-        events, stated_duration_s, refusal = None, None, None
+        source = Source(path.stem, path, patient, session, split)
         table = path.with_suffix(f".{labels}")
-        if table.is_file():
-            try:
-                events, stated_duration_s = read_labels(table)
-            except UnreadableLabels as error:
-                refusal = error
-        yield Source(path.stem, path, patient, session, split, events, stated_duration_s, refusal)
+        yield source.labelled(partial(read_labels, table)) if table.is_file() else source
 
 
-def read_labels(path: Path) -> tuple[tuple[Event, ...], float | None]:
+def read_labels(path: Path) -> Labels:
     """Read the seizures of a TUSZ `.csv_bi` or `.csv` file, and the length it states.
 
     Rows of one type on several channels that touch or overlap become one event that names the

@@ -13,32 +13,16 @@ typedef struct {
 
 static void load_rows(const block_task *k, const block_buffers *b, long sequence, long start, long n_frames) {
     const block_plan *p = &k->p;
-    long inner = p->inner, n = p->s.d_state;
-    for (long t = 0; t < n_frames; t++) {
-        const float *from = k->input + sequence * p->s.input_batch + frame_at(p, start + t) * p->s.input_frame;
-        float *row = rows_of(b, p) + t * p->row, *mixed = row + p->channels;
-        if (p->model) {
-            copy_floats(b->input + t * p->model, from, p->s.d_model);
-            continue;
-        }
-        copy_floats(row, from, inner);
-        copy_floats(mixed, from + inner, inner);
-        copy_floats(mixed + p->channels, from + 2 * inner, n);
-        copy_floats(mixed + p->channels + p->states, from + 2 * inner + n, n);
-        copy_floats(mixed + p->mixed, from + 2 * inner + 2 * n, p->s.heads);
-    }
-    if (p->model) project_in(b, p, &k->w, n_frames);
-}
-
-static void store_projected(const block_plan *p, const float *row, float *to) {
-    for (long j = 0; j < p->inner; j++) to[j] = row[j];
-    for (long j = p->inner; j < p->projected; j++) to[j] = row[padded_column(p, j)];
+    for (long t = 0; t < n_frames; t++)
+        copy_floats(b->input + t * p->model,
+                    k->input + sequence * p->s.input_batch + frame_at(p, start + t) * p->s.input_frame, p->s.d_model);
+    project_in(b, p, &k->w, n_frames);
 }
 
 static void forward_group(void *task, long group, float *scratch) {
     const block_task *k = task;
     const block_plan *p = &k->p;
-    long width = p->model ? p->s.d_model : p->inner;
+    long width = p->s.d_model;
     block_buffers b;
     place_buffers(&b, p, scratch, 0);
     memset(scratch, 0, k->scratch_floats * sizeof(float)); /* the padding must be zero */
@@ -49,10 +33,10 @@ static void forward_group(void *task, long group, float *scratch) {
             if (k->kept) keep_start(&b, p, k->kept + (i * p->tiles + tile) * p->kept_floats);
             load_rows(k, &b, i, tile * TILE, n_frames);
             forward_tile(&b, p, &k->w, n_frames);
-            if (p->model) project_out(&b, p, &k->w, n_frames);
+            project_out(&b, p, &k->w, n_frames);
             for (long t = 0; t < n_frames; t++)
                 copy_floats(k->output + (i * p->s.length + frame_at(p, tile * TILE + t)) * width,
-                            p->model ? b.output + t * p->model : b.normed + t * p->channels, width);
+                            b.output + t * p->model, width);
             move_halo(&b, p, n_frames);
         }
     }
@@ -60,7 +44,7 @@ static void forward_group(void *task, long group, float *scratch) {
 
 static void backward_sequence(const block_task *k, const block_buffers *b, const packed_weights *g, long i) {
     const block_plan *p = &k->p;
-    long width = p->model ? p->s.d_model : p->inner;
+    long width = p->s.d_model;
     begin_backward(b, p);
     for (long tile = p->tiles - 1; tile >= 0; tile--) {
         const float *kept = k->kept + (i * p->tiles + tile) * p->kept_floats;
@@ -69,16 +53,11 @@ static void backward_sequence(const block_task *k, const block_buffers *b, const
         load_rows(k, b, i, tile * TILE, n_frames);
         recompute_tile(b, p, &k->w, n_frames);
         for (long t = 0; t < n_frames; t++)
-            copy_floats(p->model ? b->output + t * p->model : b->dy + t * p->channels,
+            copy_floats(b->output + t * p->model,
                         k->d_output + (row + frame_at(p, tile * TILE + t)) * width, width);
         backward_tile(b, p, &k->w, g, kept, n_frames);
-        for (long t = 0; t < n_frames; t++) {
-            long frame = row + frame_at(p, tile * TILE + t);
-            if (p->model)
-                copy_floats(k->d_input + frame * width, b->output + t * p->model, width);
-            else
-                store_projected(p, b->d_zx + t * p->row, k->d_input + frame * p->projected);
-        }
+        for (long t = 0; t < n_frames; t++)
+            copy_floats(k->d_input + (row + frame_at(p, tile * TILE + t)) * width, b->output + t * p->model, width);
     }
 }
 

@@ -17,7 +17,7 @@ typedef struct {
     int64_t input_batch, input_frame; /* strides, numbers */
     int64_t half; /* bfloat16 products, summed in float32, if the CPU has them */
     double eps;
-} block_shape; /* d_model 0: no projections; the input is z xBC dt, the output y */
+} block_shape;
 
 typedef struct {
     const float *in_proj, *conv, *conv_bias, *dt_bias, *A, *D, *norm, *out_proj;

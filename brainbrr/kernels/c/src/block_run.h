@@ -70,23 +70,19 @@ INLINE void move_halo(const block_buffers *b, const block_plan *p, long n_frames
     copy_halo(p, b->zx + p->channels, p->row, b->zx + n_frames * p->row + p->channels, p->row);
 }
 
-/* With projections the output's gradient comes in `output`, where the input's is left; else in dy and d_zx. */
+/* The output's gradient comes in `output`, where the input's is left. */
 static void backward_tile(const block_buffers *b, const block_plan *p, const packed_weights *w, const packed_weights *g,
                           const float *state, long n_frames) {
     long c = p->channels, m = p->model;
     memmove(b->d_pre + n_frames * p->mixed, b->d_pre, p->halo * p->mixed * sizeof(float));
-    if (m) {
-        product(b->output, m, 1, w->out, c, b->dy, c, n_frames, c, m, 0);
-        product(b->output, 1, m, b->normed, c, g->out, c, m, c, n_frames, 1);
-    }
+    product(b->output, m, 1, w->out, c, b->dy, c, n_frames, c, m, 0);
+    product(b->output, 1, m, b->normed, c, g->out, c, m, c, n_frames, 1);
     gate_and_norm_back(b, p, w, g, n_frames);
     scan_back(b, p, state, n_frames);
     discretise_back(b, p, w, g, n_frames);
     convolve_back(b, p, w, g, n_frames);
-    if (m) {
-        product(b->input, 1, m, b->d_zx, p->row, g->in_t, p->row, m, p->row, n_frames, 1);
-        product(b->d_zx, p->row, 1, w->in, m, b->output, m, n_frames, m, p->row, 0);
-    }
+    product(b->input, 1, m, b->d_zx, p->row, g->in_t, p->row, m, p->row, n_frames, 1);
+    product(b->d_zx, p->row, 1, w->in, m, b->output, m, n_frames, m, p->row, 0);
 }
 
 static void begin_forward(const block_buffers *b, const block_plan *p) {

@@ -125,23 +125,4 @@ INLINE void whole_tile_backward(float *ds, const float *state, const float *a, c
     }
 }
 
-/* (channels, d_state) as torch keeps it <-> the padded order of the kernels. */
-static inline long state_index(long channel, long n, long padded_channels) {
-    return ((n / SLICE * (padded_channels / LANES) + channel / LANES) * SLICE + n % SLICE) * LANES + channel % LANES;
-}
-
-static inline void state_in(float *padded, const float *plain, long channels, long d_state, long padded_channels,
-                            long padded_states) {
-    memset(padded, 0, padded_channels * padded_states * sizeof(float));
-    if (plain)
-        for (long c = 0; c < channels; c++)
-            for (long n = 0; n < d_state; n++)
-                padded[state_index(c, n, padded_channels)] = plain[c * d_state + n];
-}
-
-static inline void state_out(float *plain, const float *padded, long channels, long d_state, long padded_channels) {
-    for (long c = 0; c < channels; c++)
-        for (long n = 0; n < d_state; n++) plain[c * d_state + n] = padded[state_index(c, n, padded_channels)];
-}
-
 #endif

@@ -1,7 +1,7 @@
 """Compiles the fused layer's kernels to machine code for GPUs that need not be here.
 
 Prints kernel, compute capability, precision, registers a thread, bytes of a thread's stack and of
-shared memory, one kernel a line. Run by `test_fused_kernels.py`.
+shared memory, one kernel a line. Run by `interpreted.py`.
 """
 
 import re

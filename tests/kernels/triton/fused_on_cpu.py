@@ -1,6 +1,6 @@
 """The fused layer's Triton kernels, interpreted on the processor, against the plain recurrence.
 
-Run by `test_fused_kernels.py` in a process of its own with TRITON_INTERPRET=1. Prints a case, a
+Run by `interpreted.py` in a process of its own with TRITON_INTERPRET=1. Prints a case, a
 tensor's name and its largest error relative to the largest number, one a line. With an argument
 it runs the one case alone.
 """
