@@ -1,0 +1,178 @@
+"""Judge a detector on real recordings: CHB-MIT clips, clips of intensive care, seizure-free EEG.
+
+    python experiments/base/judge.py --detector base --clips DIR --background CORPUS --output DIR
+
+`--clips` holds `chbmit/`, `iiic/` and `vecams/`, each with its `clips.tsv`; `--background` is the
+corpus that `synthesize backgrounds=` made, of which the unchanged recordings (run-00) of people who
+are not in the training split are read. Writes `judged.tsv`, one row per recording.
+"""
+
+import argparse
+import csv
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+import brainbrr
+from brainbrr.errors import BrainbrrError
+from brainbrr.events.detection import detect
+from brainbrr.inference.detector import Detector
+
+TOP_S = 5.0
+
+
+class Judged(NamedTuple):
+    """What a detector made of one recording.
+
+    Attributes:
+        top: largest mean of the probability over 5 s; NaN if the recording was refused.
+        first_s: onset of the first detected event, or NaN.
+    """
+
+    group: str
+    name: str
+    seizure: bool
+    top: float
+    top_before: float
+    first_s: float
+    n_events: int
+    duration_s: float
+
+
+def largest_mean(probability: NDArray[np.float32], rate_hz: float) -> float:
+    """Return the largest mean over 5 s, or over all of a shorter recording."""
+    width = min(round(TOP_S * rate_hz), probability.size)
+    if width == 0:
+        return float("nan")
+    total = np.concatenate([[0.0], np.cumsum(probability, dtype=np.float64)])
+    return float(((total[width:] - total[:-width]) / width).max())
+
+
+def judge(
+    detector: Detector, path: Path, group: str, *, seizure: bool, onset_s: float = 0.0
+) -> Judged:
+    """Annotate one recording; `onset_s` is where its seizure begins."""
+    try:
+        trace = detector.trace(path)
+    except BrainbrrError as error:
+        logging.warning("%s: %s", path.name, error)
+        return Judged(group, path.stem, seizure, *[float("nan")] * 3, 0, 0.0)
+    seizures = detect(trace, detector.detection).seizures
+    before = trace.probability[: round(onset_s * trace.rate_hz)]
+    first_s = seizures[0].onset_s if seizures else float("nan")
+    return Judged(
+        group, path.stem, seizure, largest_mean(trace.probability, trace.rate_hz),
+        largest_mean(before, trace.rate_hz), first_s, len(seizures),
+        trace.probability.size / trace.rate_hz,
+    )  # fmt: skip
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """Read a tab-separated table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def clips(detector: Detector, root: Path) -> Iterator[Judged]:
+    """Judge every clip below `root`."""
+    for row in table(root / "chbmit" / "clips.tsv"):
+        path = root / "chbmit" / "clips" / row["file"]
+        group = next((kind for kind in ("ictal", "pre") if f"_{kind}_" in path.name), "whole")
+        onset_s = float(row["seizure_start_in_clip_s"]) if group == "whole" else 0.0
+        yield judge(detector, path, f"chbmit {group}", seizure=group != "pre", onset_s=onset_s)
+    for row in table(root / "iiic" / "clips.tsv"):
+        votes = {name: int(n) for name, n in row.items() if name.startswith("votes_")}
+        share = votes["votes_seizure"] / sum(votes.values())
+        group = "contested" if 0 < share < 0.5 else "iiic"
+        yield judge(detector, root / "iiic" / row["file"], group, seizure=share >= 0.5)
+    for row in table(root / "vecams" / "clips.tsv"):
+        path = root / "vecams" / row["file"]
+        yield judge(detector, path, "vecams", seizure=row["seizure"] == "1")
+
+
+def backgrounds(detector: Detector, corpus: Path) -> Iterator[Judged]:
+    """Judge the unchanged recordings of people outside the training split."""
+    for row in table(corpus / "participants.tsv"):
+        if row["population"] != "real" or row["split"] == "train":
+            continue
+        folder = corpus / row["participant_id"] / "ses-01" / "eeg"
+        for path in sorted(folder.glob("*_eeg.edf")):
+            events = table(path.with_name(path.name.replace("_eeg.edf", "_events.tsv")))
+            if {event["class"] for event in events} == {"n/a"}:
+                name = row["background"].split("/")[0]
+                yield judge(detector, path, f"background {name}", seizure=False)
+
+
+def auroc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
+    """Compute the area under the ROC curve, ties counted half."""
+    difference = positive[:, None] - negative
+    return float(np.mean((difference > 0) + 0.5 * (difference == 0)))
+
+
+def bound(n_alarms: int, hours: float) -> str:
+    """Describe a rate per 24 h with the upper end of its exact 95 % Poisson interval."""
+    upper = chi2.ppf(0.95, 2 * (n_alarms + 1)) / 2
+    return f"{n_alarms} alarms in {hours:.2f} h, at most {24 * upper / hours:.0f} per 24 h (95 %)"
+
+
+def report(rows: list[Judged]) -> Iterator[str]:
+    """Summarize by group."""
+    groups: dict[str, list[Judged]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    for row in groups.get("chbmit whole", []):
+        yield (f"{row.name}: top {row.top:.2f}, before onset {row.top_before:.2f}, "
+               f"{row.n_events} events, first at {row.first_s:.1f} s")  # fmt: skip
+    if "chbmit pre" in groups:
+        ictal, pre = (
+            np.sort([r.top for r in groups[f"chbmit {kind}"]]) for kind in ("ictal", "pre")
+        )
+        n_above = int(np.sum(ictal > pre[-3]))
+        yield (f"CHB-MIT 10-s clips: {n_above} of {len(ictal)} ictal above the threshold that 2 of "
+               f"{len(pre)} pre-ictal pass; AUROC {auroc(ictal, pre):.3f}")  # fmt: skip
+    expert = [
+        r for r in (*groups.get("iiic", []), *groups.get("vecams", [])) if not np.isnan(r.top)
+    ]
+    if expert:
+        positive = np.array([r.top for r in expert if r.seizure])
+        negative = np.array([r.top for r in expert if not r.seizure])
+        n_above = int(np.sum(negative >= positive.min()))
+        yield (f"expert clips: AUROC {auroc(positive, negative):.3f}, {n_above} of {len(negative)} "
+               f"others at or above the lowest of {len(positive)} seizures")  # fmt: skip
+        for row in sorted(expert, key=lambda r: -r.top)[:12]:
+            yield f"  {row.top:.2f} {row.name}{' (seizure)' * row.seizure}"
+    for name, some in groups.items():
+        if name.startswith("background"):
+            hours = sum(r.duration_s for r in some) / 3600
+            worst = max(some, key=lambda r: r.top)
+            rate = bound(sum(r.n_events for r in some), hours)
+            yield (f"{name}, {len(some)} recordings: {rate}; "
+                   f"largest 5-s mean {worst.top:.2f} ({worst.name})")  # fmt: skip
+
+
+def main() -> None:
+    """Judge and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--detector", default="base")
+    parser.add_argument("--clips", type=Path)
+    parser.add_argument("--background", type=Path)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    detector = brainbrr.load_detector(options.detector)
+    rows = [*clips(detector, options.clips)] if options.clips else []
+    rows += backgrounds(detector, options.background) if options.background else []
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+        with (options.output / "judged.tsv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerows([Judged._fields, *rows])
+    print("\n".join(report(rows)))  # noqa: T201  the tables
+
+
+if __name__ == "__main__":
+    main()
