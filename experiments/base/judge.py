@@ -3,8 +3,9 @@
     python experiments/base/judge.py --detector base --clips DIR --background CORPUS --output DIR
 
 `--clips` holds `chbmit/`, `iiic/` and `vecams/`, each with its `clips.tsv`; `--background` is the
-corpus that `synthesize backgrounds=` made, of which the unchanged recordings (run-00) of people who
-are not in the training split are read. Writes `judged.tsv`, one row per recording.
+corpus that `synthesize backgrounds=` made, of which the unchanged recordings of people who are not
+in the training split are read. Writes `judged.tsv`, one row per recording, and pictures of every
+seizure and of the other recordings with the highest probability.
 """
 
 import argparse
@@ -16,12 +17,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.stats import chi2
 
 import brainbrr
+from brainbrr.data.preparation.preparation import prepare
+from brainbrr.data.recordings.read import read_recording
 from brainbrr.errors import BrainbrrError
-from brainbrr.events.detection import detect
+from brainbrr.events.intervals import as_intervals, clip
 from brainbrr.inference.detector import Detector
+from brainbrr.reporting.cases import Case
+from brainbrr.reporting.eeg_figure import eeg_figure
+from brainbrr.reporting.raster import raster
 
 TOP_S = 5.0
 
@@ -42,6 +49,8 @@ class Judged(NamedTuple):
     first_s: float
     n_events: int
     duration_s: float
+    path: Path
+    onset_s: float
 
 
 def largest_mean(probability: NDArray[np.float32], rate_hz: float) -> float:
@@ -61,14 +70,14 @@ def judge(
         trace = detector.trace(path)
     except BrainbrrError as error:
         logging.warning("%s: %s", path.name, error)
-        return Judged(group, path.stem, seizure, *[float("nan")] * 3, 0, 0.0)
-    seizures = detect(trace, detector.detection).seizures
+        return Judged(group, path.stem, seizure, *[float("nan")] * 3, 0, 0.0, path, onset_s)
+    seizures = detector.events(trace).seizures
     before = trace.probability[: round(onset_s * trace.rate_hz)]
     first_s = seizures[0].onset_s if seizures else float("nan")
     return Judged(
         group, path.stem, seizure, largest_mean(trace.probability, trace.rate_hz),
         largest_mean(before, trace.rate_hz), first_s, len(seizures),
-        trace.probability.size / trace.rate_hz,
+        trace.probability.size / trace.rate_hz, path, onset_s,
     )  # fmt: skip
 
 
@@ -155,6 +164,34 @@ def report(rows: list[Judged]) -> Iterator[str]:
                    f"largest 5-s mean {worst.top:.2f} ({worst.name})")  # fmt: skip
 
 
+def draw(detector: Detector, row: Judged, target: Path) -> None:
+    """Draw one recording with its probability, truth and detections, at most its first 100 s."""
+    signal, eeg_uv = prepare(read_recording(row.path), detector.preparation)
+    length_s = min(signal.duration_s, 100.0)
+    eeg_uv[~np.array(signal.observed)] = np.nan
+    trace = detector.trace(row.path)
+    whole = row.seizure and row.duration_s - row.onset_s
+    case = Case(
+        row.name,
+        "hit" if row.seizure else "false alarm",
+        row.onset_s,
+        length_s - row.onset_s,
+        eeg_uv=eeg_uv[:, : round(length_s * 256)],
+        probability=trace.probability[: round(length_s * trace.rate_hz)],
+        probability_rate_hz=trace.rate_hz,
+        truth=as_intervals([(row.onset_s, length_s)] if whole else []),
+        detected=clip(detector.events(trace).seizure_intervals, 0.0, length_s),
+    )
+    Image.fromarray(raster(eeg_figure(case))).save(target / f"{row.name}.png")
+
+
+def pictured(rows: list[Judged], n_others: int = 4) -> Iterator[Judged]:
+    """Choose the recordings to draw: all seizures longer than 10 s, and the worst others."""
+    yield from (row for row in rows if row.seizure and row.duration_s > 10)
+    others = [row for row in rows if not row.seizure and not np.isnan(row.top)]
+    yield from sorted(others, key=lambda row: -row.top)[:n_others]
+
+
 def main() -> None:
     """Judge and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -171,6 +208,8 @@ def main() -> None:
         with (options.output / "judged.tsv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerows([Judged._fields, *rows])
+        for row in pictured(rows):
+            draw(detector, row, options.output)
     print("\n".join(report(rows)))  # noqa: T201  the tables
 
 
