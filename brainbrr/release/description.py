@@ -260,7 +260,9 @@ def _preparation(numbers: dict[str, Any]) -> Preparation:
 
 
 def _windowing(numbers: dict[str, Any]) -> Windowing:
-    windowing = _build(Windowing, "windowing", numbers)
+    # Without a scale of their own, recordings are scaled by their robust spread: null, or absent.
+    given = {key: value for key, value in numbers.items() if (key, value) != ("scale_uv", None)}
+    windowing = _build(Windowing, "windowing", given)
     if windowing.length > MAX_WINDOW_SAMPLES:
         raise InvalidDetector(
             f"windows of at most {MAX_WINDOW_SAMPLES} samples", f"{windowing.length}", FETCH_AGAIN

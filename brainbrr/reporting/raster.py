@@ -62,8 +62,8 @@ def _write(image: Image.Image, element: Element) -> None:
         canvas = image.transpose(Image.Transpose.ROTATE_270)
         place = (image.height - place[1], place[0])
     font = ImageFont.load_default(FONT_SIZE * UNIT)
-    # Pillow's own font lacks this sign.
-    text = (element.text or "").replace("\u2264", "<=")
+    # Pillow's own font lacks these signs.
+    text = (element.text or "").replace("\u2264", "<=").replace("\u00b5", "u")
     ImageDraw.Draw(canvas).text(place, text, "black", font, anchor)
     if moved:
         image.paste(canvas.transpose(Image.Transpose.ROTATE_90))
