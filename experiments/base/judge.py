@@ -2,6 +2,8 @@
 
     python experiments/base/judge.py --detector base --clips DIR --background CORPUS --output DIR
 
+`--detector` is any that `predict` takes, `line_length` or `band_power`.
+
 `--clips` holds `chbmit/`, `iiic/` and `vecams/`, each with its `clips.tsv`; `--background` is the
 corpus that `synthesize backgrounds=` made, of which the unchanged recordings of people who are not
 in the training split are read. Writes `judged.tsv`, one row per recording, and pictures of every
@@ -10,6 +12,7 @@ seizure and of the other recordings with the highest probability.
 
 import argparse
 import csv
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,16 +24,40 @@ from PIL import Image
 from scipy.stats import chi2
 
 import brainbrr
-from brainbrr.data.preparation.preparation import prepare
+from brainbrr.data.preparation.preparation import Preparation, prepare
 from brainbrr.data.recordings.read import read_recording
 from brainbrr.errors import BrainbrrError
+from brainbrr.events.annotation import Annotation
 from brainbrr.events.intervals import as_intervals, clip
+from brainbrr.events.trace import Trace
 from brainbrr.inference.detector import Detector
 from brainbrr.reporting.cases import Case
 from brainbrr.reporting.eeg_figure import eeg_figure
 from brainbrr.reporting.raster import raster
+from brainbrr.signal.baselines import band_power_probability, line_length_probability
 
 TOP_S = 5.0
+BASELINES = {"line_length": line_length_probability, "band_power": band_power_probability}
+
+
+class Baseline:
+    """A threshold-free baseline in the place of a detector; without thresholds, no events."""
+
+    def __init__(self, name: str) -> None:
+        self._compute, self.preparation = BASELINES[name], Preparation()
+
+    def trace(self, path: Path) -> Trace:
+        """Compute its values over a recording."""
+        signal, eeg_uv = prepare(read_recording(path), self.preparation)
+        values = self._compute(eeg_uv[np.array(signal.observed)], self.preparation.rate_hz)
+        return Trace(values, self.preparation.rate_hz, as_intervals(signal.gaps))
+
+    def events(self, trace: Trace) -> Annotation:
+        """Find nothing."""
+        return Annotation((), trace.probability.size / trace.rate_hz)
+
+
+Detects = Detector | Baseline
 
 
 class Judged(NamedTuple):
@@ -63,7 +90,7 @@ def largest_mean(probability: NDArray[np.float32], rate_hz: float) -> float:
 
 
 def judge(
-    detector: Detector, path: Path, group: str, *, seizure: bool, onset_s: float = 0.0
+    detector: Detects, path: Path, group: str, *, seizure: bool, onset_s: float = 0.0
 ) -> Judged:
     """Annotate one recording; `onset_s` is where its seizure begins."""
     try:
@@ -87,7 +114,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def clips(detector: Detector, root: Path) -> Iterator[Judged]:
+def clips(detector: Detects, root: Path) -> Iterator[Judged]:
     """Judge every clip below `root`."""
     for row in table(root / "chbmit" / "clips.tsv"):
         path = root / "chbmit" / "clips" / row["file"]
@@ -104,17 +131,17 @@ def clips(detector: Detector, root: Path) -> Iterator[Judged]:
         yield judge(detector, path, "vecams", seizure=row["seizure"] == "1")
 
 
-def backgrounds(detector: Detector, corpus: Path) -> Iterator[Judged]:
+def backgrounds(detector: Detects, corpus: Path) -> Iterator[Judged]:
     """Judge the unchanged recordings of people outside the training split."""
+    recipe = json.loads((corpus / "synthesis.json").read_text(encoding="utf-8"))
+    step = recipe["parameters"]["plantings"] + 1  # each recording as it is, then planted
     for row in table(corpus / "participants.tsv"):
         if row["population"] != "real" or row["split"] == "train":
             continue
         folder = corpus / row["participant_id"] / "ses-01" / "eeg"
-        for path in sorted(folder.glob("*_eeg.edf")):
-            events = table(path.with_name(path.name.replace("_eeg.edf", "_events.tsv")))
-            if {event["class"] for event in events} == {"n/a"}:
-                name = row["background"].split("/")[0]
-                yield judge(detector, path, f"background {name}", seizure=False)
+        name = row["background"].split("/")[0]
+        for path in sorted(folder.glob("*_eeg.edf"))[::step]:
+            yield judge(detector, path, f"background {name}", seizure=False)
 
 
 def auroc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
@@ -164,7 +191,7 @@ def report(rows: list[Judged]) -> Iterator[str]:
                    f"largest 5-s mean {worst.top:.2f} ({worst.name})")  # fmt: skip
 
 
-def draw(detector: Detector, row: Judged, target: Path) -> None:
+def draw(detector: Detects, row: Judged, target: Path) -> None:
     """Draw one recording with its probability, truth and detections, at most its first 100 s."""
     signal, eeg_uv = prepare(read_recording(row.path), detector.preparation)
     length_s = min(signal.duration_s, 100.0)
@@ -200,7 +227,8 @@ def main() -> None:
     parser.add_argument("--background", type=Path)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    detector = brainbrr.load_detector(options.detector)
+    name = options.detector
+    detector = Baseline(name) if name in BASELINES else brainbrr.load_detector(name)
     rows = [*clips(detector, options.clips)] if options.clips else []
     rows += backgrounds(detector, options.background) if options.background else []
     if options.output:
