@@ -89,9 +89,10 @@ class Annotator(ABC):
         """Sixteen hexadecimal digits for everything released that decides what is found; `tiling`
         and `precision` are choices of use."""
         windowing = asdict(self.windowing)
-        # The default is left out, so that detectors released before there was a choice keep theirs.
-        if self.windowing.trace_rate_hz == Windowing.trace_rate_hz:
-            del windowing["trace_rate_hz"]
+        # Defaults are left out, so that detectors released before there was a choice keep theirs.
+        for option in ("trace_rate_hz", "scale_uv"):
+            if windowing[option] == getattr(Windowing, option):
+                del windowing[option]
         numbers = [
             type(self).__name__,
             self.provenance,

@@ -1,4 +1,4 @@
-"""EEG that resembles seizures and is none: periodic and rhythmic patterns, transients, bedside.
+"""EEG that only resembles seizures: periodic and rhythmic patterns, transients, bedside.
 
 Each is a pure function to `(electrodes, samples)` microvolts. Periodic discharges and rhythmic
 delta stay below 2.5 Hz and do not evolve: beyond that the ACNS terminology (Hirsch et al. 2021)
