@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from brainbrr.signal.positions import POSITIONS
-from brainbrr.synthesis.noise import Signal, band_noise, muscle_noise, slow_wander, taper
+from brainbrr.synthesis.noise import (
+    Signal,
+    band_noise,
+    muscle_noise,
+    slow_wander,
+    taper,
+    wandering_phase,
+)
 from brainbrr.synthesis.scalp import field, mix, topography
 
 Artefact = Callable[[Generator, int, float, float], Signal]
@@ -40,7 +47,7 @@ _LEFT_TEMPLE, _RIGHT_TEMPLE = (ELECTRODES.index(name) for name in ("T3", "T4"))
 def chewing(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
     """Make chewing: jaw muscle once or twice per second over both temples, with tongue waves."""
     bite_hz = generator.uniform(1.0, 2.0)
-    phase = _phase(generator, n_samples, rate_hz, bite_hz, 0.08)
+    phase = wandering_phase(generator, n_samples, rate_hz, bite_hz, 0.08)
     bite = np.exp(5 * (np.cos(phase) - 1))
     noise = muscle_noise(generator, N_ELECTRODES, n_samples, rate_hz)
     shared = muscle_noise(generator, 1, n_samples, rate_hz)
@@ -55,7 +62,7 @@ def electrode_tremor(
 ) -> Signal:
     """Make one electrode (and faintly its neighbors) shaken at a constant 3-7 Hz."""
     centre = int(generator.integers(N_ELECTRODES))
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(3.0, 7.0), 0.01)
     wave = np.cos(phase) + generator.uniform(0, 0.15) * np.cos(2 * phase + 1.0)
     swell = 0.35 + 0.65 * np.linspace(0, 1, n_samples) ** generator.uniform(0.3, 1.5)
     reach = np.maximum(field(centre, generator.uniform(0.2, 0.45)), generator.uniform(0.0, 0.05))
@@ -65,7 +72,7 @@ def electrode_tremor(
 def patting(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
     """Make rhythmic patting or rocking: sharp-edged waves at a constant 1.5-4 Hz under the hand."""
     centre = int(generator.integers(N_ELECTRODES))
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(1.5, 4.0), 0.02)
     wave = np.exp(2.5 * (np.cos(phase) - 1)) - 0.9 * np.exp(2.0 * (np.cos(phase - 1.2) - 1))
     reach = field(centre, generator.uniform(0.5, 1.0)) * generator.uniform(0.4, 1.1, N_ELECTRODES)
     return _shaped(reach[:, None] * wave, n_samples, rate_hz, 2.2 * amplitude_uv)
@@ -87,7 +94,7 @@ def alpha_burst(
 
 def mu_burst(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
     """Make the comb-shaped rhythm of the motor cortex at 9-11 Hz, over one side or both."""
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(9.0, 11.0), 0.02)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(9.0, 11.0), 0.02)
     comb = np.cos(phase) + 0.4 * np.cos(2 * phase + 0.6)
     bursts = np.clip(0.6 + 0.7 * slow_wander(generator, 2, n_samples, rate_hz, 1.2), 0, 1.5)
     sides = generator.uniform(0.3, 1.0, 2)[:, None] * bursts * comb
@@ -100,7 +107,7 @@ def drowsy_theta(
 ) -> Signal:
     """Make hypnagogic hypersynchrony: widespread, notched waves at a constant 4-7 Hz."""
     centre_hz = generator.uniform(4.0, 7.0)
-    phase = _phase(generator, n_samples, rate_hz, centre_hz, 0.03)
+    phase = wandering_phase(generator, n_samples, rate_hz, centre_hz, 0.03)
     lead = _travel(generator, 0.6)
     notch = generator.uniform(0.1, 0.4), generator.uniform(0, 2 * np.pi)
     wave = np.cos(phase + lead) + notch[0] * np.cos(2 * (phase + lead) + notch[1])
@@ -114,7 +121,7 @@ def temporal_theta(
 ) -> Signal:
     """Make rhythmic mid-temporal theta of drowsiness: constant notched 4.5-7 Hz over one temple."""
     centre = int(generator.choice([_LEFT_TEMPLE, _RIGHT_TEMPLE]))
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(4.5, 7.0), 0.02)
     lead = _travel(generator, 0.4)
     wave = (
         1.5 * np.exp(1.2 * (np.cos(phase + lead) - 1))
@@ -127,7 +134,7 @@ def temporal_theta(
 
 def delta_run(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
     """Make smooth, widespread 2-3.5 Hz waves that build up, as with overbreathing or on arousal."""
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(2.2, 3.5), 0.05)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(2.2, 3.5), 0.05)
     lead = _travel(generator, 0.8)
     swell = np.linspace(0.5, 1.0, n_samples) * np.exp(
         0.3 * slow_wander(generator, 1, n_samples, rate_hz, 2.0)
@@ -180,13 +187,6 @@ ARTEFACTS: Mapping[str, Artefact] = MappingProxyType(
     }
 )
 """Every seizure-like artefact by name; all take `(generator, n_samples, rate_hz, amplitude_uv)`."""
-
-
-def _phase(
-    generator: Generator, n_samples: int, rate_hz: float, centre_hz: float, jitter: float
-) -> NDArray[np.float64]:
-    course_hz = centre_hz * (1 + jitter * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
-    return np.asarray(2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz)
 
 
 def _travel(generator: Generator, spread_rad: float) -> NDArray[np.float64]:

@@ -92,6 +92,14 @@ def slow_wander(
     return courses.astype(np.float32)
 
 
+def wandering_phase(
+    generator: Generator, n_samples: int, rate_hz: float, centre_hz: float, jitter: float
+) -> NDArray[np.float64]:
+    """Draw the phase `(samples,)` of a rhythm whose frequency strays by the fraction `jitter`."""
+    course_hz = centre_hz * (1 + jitter * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
+    return np.asarray(2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz)
+
+
 def taper(n_samples: int, rate_hz: float, rise_s: float, fall_s: float) -> Signal:
     """Return an envelope that rises to 1 over `rise_s`, stays, and falls to 0 over `fall_s`."""
     time_s = (np.arange(n_samples) + 0.5) / rate_hz

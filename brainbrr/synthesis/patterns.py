@@ -25,6 +25,7 @@ from brainbrr.synthesis.noise import (
     shaped_noise,
     slow_wander,
     taper,
+    wandering_phase,
 )
 from brainbrr.synthesis.scalp import field, mix, spatial_mixing
 
@@ -83,7 +84,7 @@ def extreme_delta_brush(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
     """Make generalized delta of 1 to 2 Hz that carries bursts of 20 to 30 Hz on each wave."""
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.0, 2.0), 0.08)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(1.0, 2.0), 0.08)
     gains = _everywhere(generator, frontal=0.5)
     brush = band_noise(generator, N_ELECTRODES, n_samples, rate_hz, generator.uniform(20, 28), 2.0)
     ride = np.exp(2.0 * (np.cos(phase - 0.8) - 1))
@@ -209,7 +210,7 @@ def ventilator(generator: Generator, n_samples: int, rate_hz: float, amplitude_u
 
 def pulse(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
     """Make a pulse wave with each heartbeat at an electrode over an artery."""
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(0.9, 1.8), 0.03)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(0.9, 1.8), 0.03)
     wave = np.exp(1.5 * (np.cos(phase) - 1)) - 0.45
     gains = field(int(generator.integers(N_ELECTRODES)), generator.uniform(0.15, 0.35))
     return _shaped(gains[:, None] * wave, n_samples, rate_hz, amplitude_uv)
@@ -219,7 +220,7 @@ def rhythmic_blinking(
     generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float
 ) -> Signal:
     """Make blinks or lid flutter at 1 to 5 Hz, seen by the frontal electrodes alone."""
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.0, 5.0), 0.15)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(1.0, 5.0), 0.15)
     on = np.clip(0.5 + slow_wander(generator, 1, n_samples, rate_hz, 2.0)[0], 0, 1.5)
     lid = np.exp(3 * (np.cos(phase) - 1)) * on
     gains = np.full(N_ELECTRODES, 0.03, dtype=np.float32)
@@ -319,7 +320,7 @@ def _rhythmic_delta(
     amplitude_uv: float,
     gains: NDArray[np.float32],
 ) -> Signal:
-    phase = _phase(generator, n_samples, rate_hz, generator.uniform(1.0, 2.4), 0.06)
+    phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(1.0, 2.4), 0.06)
     travel = generator.uniform(0.0, 0.8) * _FRONT_TO_BACK[:, None]
     swell = np.clip(0.8 + 0.35 * slow_wander(generator, 1, n_samples, rate_hz, 3.0), 0.1, 1.5)
     shape = generator.uniform(0.0, 0.3)
@@ -363,13 +364,6 @@ def _everywhere(generator: Generator, frontal: float) -> NDArray[np.float32]:
     """Draw gains around 1 at all electrodes, larger in front by `frontal`."""
     tilt = 1 + frontal * _FRONT_TO_BACK
     return np.asarray(tilt * generator.uniform(0.6, 1.2, N_ELECTRODES), dtype=np.float32)
-
-
-def _phase(
-    generator: Generator, n_samples: int, rate_hz: float, centre_hz: float, jitter: float
-) -> NDArray[np.float64]:
-    course_hz = centre_hz * (1 + jitter * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
-    return np.asarray(2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz)
 
 
 def _shaped(
