@@ -35,7 +35,7 @@ def lock(path: Path, name: str, *, wait: bool) -> Iterator[LockState]:
     """
     digest = hashlib.sha256(name.encode()).digest()
     offset = int.from_bytes(digest[:8], "big") % _LAST_OFFSET
-    # The file is never deleted: who opened it before would go on locking a file that nobody else
+    # The file is never deleted: who opened it before would keep locking a file that nobody else
     # opens, and two processes would hold one lock.
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

@@ -70,8 +70,8 @@ class RecordingWindows:
                 "none in any window" if np.any(prepared.observed) else "none",
                 "Look at its channels with `brainbrr inspect`.",
             )
-        _, scale_uv = windowing.scaling(prepared.center_uv, prepared.scale_uv)
-        if not np.all(scale_uv[prepared.observed] > 0):
+        self._scaling = windowing.scaling(prepared.center_uv, prepared.scale_uv)
+        if not np.all(self._scaling[1][prepared.observed] > 0):
             raise InvalidInput(
                 f"{prepared.name}: a positive scale for each observed electrode",
                 "one without",
@@ -111,7 +111,7 @@ class RecordingWindows:
         return WindowEeg(
             read_window(eeg, span, tile_length(span, self.windowing))[0],
             self._observed(span[None])[0] if observed is None else observed,
-            *self.windowing.scaling(self.prepared.center_uv, self.prepared.scale_uv),
+            *self._scaling,
         )
 
     def around(self, sample: int) -> NDArray[np.int64]:

@@ -14,3 +14,7 @@ MIRROR = {
     "T6",
 }  # fmt: skip
 """Left electrode to its right counterpart."""
+
+_OPPOSITE = MIRROR | {right: left for left, right in MIRROR.items()}
+MIRRORED = tuple(ELECTRODES.index(_OPPOSITE.get(name, name)) for name in ELECTRODES)
+"""For each electrode the number of the one on the other side of the head."""

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from brainbrr.signal.quantization import STEP_UV
 
 N_STEPS = 2**16
-_IQR_OF_NORMAL = 1.3489795
+IQR_OF_NORMAL = 1.3489795
 
 
 def count_steps(steps: NDArray[np.int16]) -> NDArray[np.int64]:
@@ -24,4 +24,4 @@ def robust_scale(counts: NDArray[np.int64]) -> tuple[float, float]:
         return 0.0, 1.0
     ranks = np.array([0.25, 0.5, 0.75]) * (cumulative[-1] - 1)
     low, middle, high = np.searchsorted(cumulative, ranks, side="right") - N_STEPS // 2
-    return float(middle * STEP_UV), max(float((high - low) * STEP_UV / _IQR_OF_NORMAL), STEP_UV)
+    return float(middle * STEP_UV), max(float((high - low) * STEP_UV / IQR_OF_NORMAL), STEP_UV)

@@ -92,12 +92,17 @@ def slow_wander(
     return courses.astype(np.float32)
 
 
+def phase_of(course_hz: NDArray[np.floating], rate_hz: float) -> NDArray[np.float64]:
+    """Integrate a frequency over time to a phase in radians, both `(samples,)`."""
+    return np.asarray(2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz)
+
+
 def wandering_phase(
     generator: Generator, n_samples: int, rate_hz: float, centre_hz: float, jitter: float
 ) -> NDArray[np.float64]:
     """Draw the phase `(samples,)` of a rhythm whose frequency strays by the fraction `jitter`."""
     course_hz = centre_hz * (1 + jitter * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
-    return np.asarray(2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz)
+    return phase_of(course_hz, rate_hz)
 
 
 def taper(n_samples: int, rate_hz: float, rise_s: float, fall_s: float) -> Signal:

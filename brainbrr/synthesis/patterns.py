@@ -27,9 +27,8 @@ from brainbrr.synthesis.noise import (
     taper,
     wandering_phase,
 )
-from brainbrr.synthesis.scalp import field, mix, spatial_mixing
+from brainbrr.synthesis.scalp import FRONT_TO_BACK, field, mix, spatial_mixing
 
-_FRONT_TO_BACK = POSITIONS[:, 1] / np.abs(POSITIONS[:, 1]).max()
 _LEFT_TO_RIGHT = POSITIONS[:, 0] / np.abs(POSITIONS[:, 0]).max()
 _FRONTAL = tuple(ELECTRODES.index(name) for name in ("Fp1", "Fp2", "Fz", "F3", "F4"))
 
@@ -47,7 +46,7 @@ def generalized_periodic_discharges(
     """Make sharp waves over both hemispheres every 0.4 to 2 s, in half of the cases triphasic."""
     triphasic = generator.random() < 0.5
     gains = _everywhere(generator, frontal=generator.uniform(0.0, 0.6))
-    lag_s = 0.06 * (1 - _FRONT_TO_BACK) if triphasic else np.zeros(N_ELECTRODES)
+    lag_s = 0.06 * (1 - FRONT_TO_BACK) if triphasic else np.zeros(N_ELECTRODES)
     return _periodic(
         generator, n_samples, rate_hz, amplitude_uv, gains, lag_s=lag_s, triphasic=triphasic
     )
@@ -321,7 +320,7 @@ def _rhythmic_delta(
     gains: NDArray[np.float32],
 ) -> Signal:
     phase = wandering_phase(generator, n_samples, rate_hz, generator.uniform(1.0, 2.4), 0.06)
-    travel = generator.uniform(0.0, 0.8) * _FRONT_TO_BACK[:, None]
+    travel = generator.uniform(0.0, 0.8) * FRONT_TO_BACK[:, None]
     swell = np.clip(0.8 + 0.35 * slow_wander(generator, 1, n_samples, rate_hz, 3.0), 0.1, 1.5)
     shape = generator.uniform(0.0, 0.3)
     wave = np.cos(phase + travel) + shape * np.cos(2 * (phase + travel) + generator.uniform(0, 6.3))
@@ -341,11 +340,10 @@ def _sharp_wave(generator: Generator, rate_hz: float, width_s: float, slow: floa
 
 def _triphasic_wave(generator: Generator, rate_hz: float) -> Signal:
     time_s = np.arange(round(0.9 * rate_hz)) / rate_hz
-    stretch = generator.uniform(0.8, 1.3)
+    width = generator.uniform(0.8, 1.3)
     lobes = ((0.15, 0.05, -0.4), (0.27, 0.07, 1.0), (0.48, 0.13, -0.55))
     shape = sum(
-        size * np.exp(-(((time_s / stretch - at_s) / width_s) ** 2))
-        for at_s, width_s, size in lobes
+        size * np.exp(-(((time_s / width - at_s) / width_s) ** 2)) for at_s, width_s, size in lobes
     )
     return (np.asarray(shape) * taper(len(time_s), rate_hz, 0.03, 0.1)).astype(np.float32)
 
@@ -362,7 +360,7 @@ def _one_side(generator: Generator, side: float | None = None) -> NDArray[np.flo
 
 def _everywhere(generator: Generator, frontal: float) -> NDArray[np.float32]:
     """Draw gains around 1 at all electrodes, larger in front by `frontal`."""
-    tilt = 1 + frontal * _FRONT_TO_BACK
+    tilt = 1 + frontal * FRONT_TO_BACK
     return np.asarray(tilt * generator.uniform(0.6, 1.2, N_ELECTRODES), dtype=np.float32)
 
 

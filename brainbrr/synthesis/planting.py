@@ -10,6 +10,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import Derivation, derivations
+from brainbrr.signal.robust_scale import IQR_OF_NORMAL
 from brainbrr.synthesis.derivation import EARS
 from brainbrr.synthesis.effects import Effects, make_effects
 from brainbrr.synthesis.noise import Signal
@@ -19,7 +20,6 @@ from brainbrr.synthesis.scalp import mix, topography
 from brainbrr.synthesis.subject import Subject, choose, log_uniform
 
 _BAND_HZ = (1.0, 40.0)
-_IQR_OF_NORMAL = 1.3489795
 _EAR_REFERENCES = ("LE", "LM", "A1", "A2", "M1", "M2")
 
 
@@ -103,7 +103,7 @@ def background_uv(eeg: BackgroundEeg) -> float:
     sections = butter(2, _BAND_HZ, "bandpass", fs=eeg.rate_hz, output="sos")
     filtered = sosfiltfilt(sections, eeg.signals_uv, axis=1)
     low, high = np.percentile(filtered, (25, 75), axis=1)
-    return max(float(np.median(high - low)) / _IQR_OF_NORMAL, 1.0)
+    return max(float(np.median(high - low)) / IQR_OF_NORMAL, 1.0)
 
 
 def _weights(derivation: Derivation | None) -> NDArray[np.float32] | None:

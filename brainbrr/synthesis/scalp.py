@@ -10,6 +10,9 @@ from scipy.sparse.csgraph import shortest_path
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.positions import POSITIONS
 
+FRONT_TO_BACK = POSITIONS[:, 1] / np.abs(POSITIONS[:, 1]).max()
+"""How far in front each electrode lies, `(electrodes,)`: 1 the foremost, negative behind."""
+
 _NEIGHBOUR_RAD = 1.0
 _CORRELATION_RAD = 0.9
 

@@ -13,14 +13,19 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from brainbrr.signal.electrodes import N_ELECTRODES
-from brainbrr.signal.positions import POSITIONS
-from brainbrr.synthesis.noise import Signal, band_noise, muscle_noise, slow_wander, taper
-from brainbrr.synthesis.scalp import field, path_lengths_rad
+from brainbrr.signal.electrodes import MIRRORED, N_ELECTRODES
+from brainbrr.synthesis.noise import (
+    Signal,
+    band_noise,
+    muscle_noise,
+    phase_of,
+    slow_wander,
+    taper,
+)
+from brainbrr.synthesis.scalp import FRONT_TO_BACK, field, path_lengths_rad
 from brainbrr.synthesis.seizures import Semiology, discharge, involvement, seizure
 
 _FOCAL_ATTENUATION = 0.4
-_FRONT_TO_BACK = POSITIONS[:, 1] / np.abs(POSITIONS[:, 1]).max()
 
 
 class IctalSegment(NamedTuple):
@@ -28,7 +33,7 @@ class IctalSegment(NamedTuple):
 
     Attributes:
         waves_uv: `(electrodes, samples)` microvolts.
-        background: `(electrodes, samples)`, 1 where the background goes on unchanged.
+        background: `(electrodes, samples)`, 1 where the background is unchanged.
         suppression_s: seconds of suppressed background after the seizure; 0 for none.
     """
 
@@ -62,7 +67,7 @@ def migrating(
 ) -> IctalSegment:
     """Make a focal discharge that moves to the mirrored region of the other hemisphere half way."""
     first = focal(generator, n_samples, rate_hz, semiology, amplitude_uv)
-    other = mirrored(semiology.focus)
+    other = MIRRORED[semiology.focus]
     second = focal(generator, n_samples, rate_hz, replace(semiology, focus=other), amplitude_uv)
     turn = generator.uniform(0.35, 0.65)
     moved = np.clip((np.linspace(0, 1, n_samples) - turn) / 0.1 + 0.5, 0, 1).astype(np.float32)
@@ -84,7 +89,7 @@ def absence(
     start_hz = generator.uniform(3.0, 4.2)
     course_hz = start_hz - generator.uniform(0.2, 0.9) * progress
     course_hz = course_hz * (1 + 0.02 * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0])
-    phase = 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    phase = phase_of(course_hz, rate_hz)
     waves = _generalized(generator, phase, rate_hz, generator.uniform(0.75, 1.0), 0.5)
     envelope = taper(n_samples, rate_hz, 0.3, 0.3)
     return IctalSegment(
@@ -111,10 +116,10 @@ def tonic_clonic(
     )
     clonic = np.clip((progress - clonic_at) / 0.05, 0, 1)
     recruit_hz = 14 - 6 * np.clip((progress - tonic_at) / (clonic_at - tonic_at), 0, 1)
-    fast = np.cos(2 * np.pi * np.cumsum(recruit_hz, dtype=np.float64) / rate_hz)
+    fast = np.cos(phase_of(recruit_hz, rate_hz))
     ended = np.clip((progress - clonic_at) / (1 - clonic_at), 0, 1)
     clonic_hz = 5.0 * (1 - ended) + 1.0 * ended
-    beats = 2 * np.pi * np.cumsum(clonic_hz, dtype=np.float64) / rate_hz
+    beats = phase_of(clonic_hz, rate_hz)
     jerk = np.exp(4 * (np.cos(beats) - 1))
     gains = generator.uniform(0.6, 1.2, (N_ELECTRODES, 1)).astype(np.float32)
     emg = muscle_noise(generator, N_ELECTRODES, n_samples, rate_hz)
@@ -163,7 +168,7 @@ def nonconvulsive_status(
     centre_hz = generator.uniform(2.6, 4.0)
     wander = slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(3.0, 10.0))[0]
     course_hz = np.clip(centre_hz + generator.uniform(0.1, 0.7) * wander, 1.8, 6.0)
-    phase = 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    phase = phase_of(course_hz, rate_hz)
     waves = _generalized(
         generator, phase, rate_hz, generator.uniform(0.1, 1.0), generator.uniform(0, 0.7)
     )
@@ -209,12 +214,6 @@ SEIZURE_TYPES: Mapping[str, SeizureType] = MappingProxyType(
 """Every type of seizure by name."""
 
 
-def mirrored(electrode: int) -> int:
-    """Return the electrode opposite, on the other hemisphere; a midline electrode is its own."""
-    image = POSITIONS[electrode] * np.array([-1.0, 1.0, 1.0])
-    return int(np.argmax(POSITIONS @ image))
-
-
 def _generalized(
     generator: Generator,
     phase: NDArray[np.float64],
@@ -223,8 +222,8 @@ def _generalized(
     frontal: float,
 ) -> NDArray[np.float32]:
     """Make a discharge at all electrodes, in front first, `(electrodes, samples)`."""
-    gains = (1 + frontal * _FRONT_TO_BACK) * generator.uniform(0.7, 1.2, N_ELECTRODES)
-    lead = generator.uniform(0.0, 0.4) * _FRONT_TO_BACK[:, None]
+    gains = (1 + frontal * FRONT_TO_BACK) * generator.uniform(0.7, 1.2, N_ELECTRODES)
+    lead = generator.uniform(0.0, 0.4) * FRONT_TO_BACK[:, None]
     phases = np.mod(phase + lead, 2 * np.pi).astype(np.float32)
     level = np.full(phases.shape[1], sharpness, dtype=np.float32)
     beat = np.exp(0.15 * slow_wander(generator, N_ELECTRODES, phases.shape[1], rate_hz, 1.0))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ive
 
 from brainbrr.signal.electrodes import N_ELECTRODES
-from brainbrr.synthesis.noise import Signal, band_noise, slow_wander, taper
+from brainbrr.synthesis.noise import Signal, band_noise, phase_of, slow_wander, taper
 from brainbrr.synthesis.scalp import distances_rad, field, mix, path_lengths_rad
 
 _FIELD_RAD = 0.5
@@ -114,7 +114,7 @@ def seizure(
     progress = np.arange(n_samples, dtype=np.float32) / np.float32(n_samples)
     jitter = 1 + 0.06 * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0]
     course_hz = frequency_hz(semiology, progress) * jitter
-    phase = 2 * np.pi * np.cumsum(course_hz, dtype=np.float64) / rate_hz
+    phase = phase_of(course_hz, rate_hz)
     lag_s = semiology.lag_s_per_rad * distances_rad()[semiology.focus]
     phases = np.mod(phase - 2 * np.pi * course_hz * lag_s[:, None], 2 * np.pi).astype(np.float32)
     sharpness = semiology.sharpness * np.clip(progress / 0.4, 0.3, 1)

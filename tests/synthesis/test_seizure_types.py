@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
+from brainbrr.signal.electrodes import ELECTRODES, MIRRORED, N_ELECTRODES
 from brainbrr.synthesis.parameters import SEIZURE_TYPES as NAMES
-from brainbrr.synthesis.seizure_types import SEIZURE_TYPES, mirrored
+from brainbrr.synthesis.seizure_types import SEIZURE_TYPES
 from brainbrr.synthesis.seizures import draw_semiology
 from tests.synthesis.spectra import band_rms, dominant_hz
 
@@ -49,7 +49,7 @@ def test_a_seizure_of_absence_is_generalized_spike_and_wave_of_its_band():
 
 def test_a_migrating_seizure_ends_on_the_other_side():
     semiology, segment = make("migrating", 60, seed=3)
-    other = mirrored(semiology.focus)
+    other = MIRRORED[semiology.focus]
     early, late = (part.std(axis=1) for part in (at(segment, 5, 15), at(segment, 48, 58)))
     assert other != semiology.focus and early[semiology.focus] > early[other]
     assert late[other] / late[semiology.focus] > 1.3 * early[other] / early[semiology.focus]
@@ -83,5 +83,5 @@ def test_a_subtle_seizure_stays_near_its_focus():
 
 def test_mirroring_twice_returns_and_keeps_the_midline():
     for electrode, name in enumerate(ELECTRODES):
-        assert mirrored(mirrored(electrode)) == electrode
-        assert (mirrored(electrode) == electrode) == name.endswith("z")
+        assert MIRRORED[MIRRORED[electrode]] == electrode
+        assert (MIRRORED[electrode] == electrode) == name.endswith("z")

@@ -41,7 +41,7 @@ def find_backgrounds(
     if not usable:
         raise NotFound(
             "recordings without seizures", f"{len(sources)} recordings in {root}, none of them",
-            "Name a folder of seizure-free EEG in backgrounds.root.",
+            "Set backgrounds to a folder of seizure-free EEG.",
         )  # fmt: skip
     if len(usable) < len(sources):
         log.warning("left out %d recordings with seizures or unreadable labels",

@@ -14,12 +14,8 @@ from torch import Generator, Tensor
 
 from brainbrr.data.windows.dataset import WindowBatch
 from brainbrr.errors import InvalidOption
-from brainbrr.signal.electrodes import ELECTRODES, MIRROR
+from brainbrr.signal.electrodes import MIRRORED
 from brainbrr.signal.quantization import STEP_UV
-
-_OPPOSITE = MIRROR | {right: left for left, right in MIRROR.items()}
-MIRRORED = tuple(ELECTRODES.index(_OPPOSITE.get(name, name)) for name in ELECTRODES)
-"""For each electrode the number of the one on the other side of the head."""
 
 
 class Augmentation(Protocol):
@@ -101,15 +97,7 @@ class TimeShift:
         reach = min(round(self.max_s * self.rate_hz), length - 1)
         shift = torch.randint(-reach, reach + 1, (size, 1), generator=generator)
         source = torch.arange(length) + shift
-        inside = ((source >= 0) & (source < length)).to(batch.eeg.device)
-        source = source.clamp(0, length - 1).to(batch.eeg.device)
-        eeg = batch.eeg.gather(2, source[:, None].expand(batch.eeg.shape))
-        return batch._replace(
-            eeg=torch.where(inside[:, None], eeg, torch.zeros_like(eeg)),
-            label=batch.label.gather(1, source) & inside,
-            valid=batch.valid.gather(1, source) & inside,
-            weight=batch.weight.gather(1, source),
-        )
+        return _resampled(batch, source, (source >= 0) & (source < length))
 
 
 @dataclass(frozen=True)
@@ -139,15 +127,7 @@ class Crop:
         n_kept = torch.where(chosen, (share * length).round(), torch.tensor(float(length))).long()
         first = ((length - n_kept) * torch.rand((size, 1), generator=generator)).long()
         at = torch.arange(length)
-        inside = (at < n_kept).to(batch.eeg.device)
-        source = (at + first).clamp(max=length - 1).to(batch.eeg.device)
-        eeg = batch.eeg.gather(2, source[:, None].expand(batch.eeg.shape))
-        return batch._replace(
-            eeg=torch.where(inside[:, None], eeg, torch.zeros_like(eeg)),
-            label=batch.label.gather(1, source) & inside,
-            valid=batch.valid.gather(1, source) & inside,
-            weight=batch.weight.gather(1, source),
-        )
+        return _resampled(batch, at + first, at < n_kept)
 
 
 @dataclass(frozen=True)
@@ -229,6 +209,19 @@ class Sequential:
         for change in self.changes:
             batch = change(batch, generator)
         return batch
+
+
+def _resampled(batch: WindowBatch, source: Tensor, inside: Tensor) -> WindowBatch:
+    """Take sample `source` of each window, `(windows, samples)`, and nothing if not `inside`."""
+    device = batch.eeg.device
+    source, inside = source.clamp(0, batch.eeg.shape[2] - 1).to(device), inside.to(device)
+    eeg = batch.eeg.gather(2, source[:, None].expand(batch.eeg.shape))
+    return batch._replace(
+        eeg=torch.where(inside[:, None], eeg, torch.zeros_like(eeg)),
+        label=batch.label.gather(1, source) & inside,
+        valid=batch.valid.gather(1, source) & inside,
+        weight=batch.weight.gather(1, source),
+    )
 
 
 def microvolts(eeg: Tensor) -> Tensor:

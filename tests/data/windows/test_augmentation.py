@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from brainbrr.data.windows.augmentation import (
-    MIRRORED,
     BandStop,
     ChannelDropout,
     Crop,
@@ -15,7 +14,7 @@ from brainbrr.data.windows.augmentation import (
 )
 from brainbrr.data.windows.dataset import WindowDataset
 from brainbrr.errors import InvalidOption
-from brainbrr.signal.electrodes import ELECTRODES
+from brainbrr.signal.electrodes import ELECTRODES, MIRRORED
 from tests import tiny_corpus as tiny
 
 CHANGES = [
