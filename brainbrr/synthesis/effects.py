@@ -73,8 +73,8 @@ def make_effects(
 
 
 def seizure_uv(generator: Generator, resting_uv: float, difficulty: float) -> float:
-    """Draw the peak of a seizure: 5.5-9 (easy) to 2.5-5 (hard) times the resting RMS."""
-    return resting_uv * generator.uniform(5.5 - 3.0 * difficulty, 9.0 - 4.0 * difficulty)
+    """Draw the peak of a seizure: 5-13 (easy) to 2.2-6 (hard) times the resting RMS."""
+    return resting_uv * log_uniform(generator, (5.0 - 2.8 * difficulty, 13.0 - 7.0 * difficulty))
 
 
 def _negative_uv(generator: Generator, resting_uv: float, difficulty: float) -> float:

@@ -26,6 +26,7 @@ from brainbrr.synthesis.scalp import FRONT_TO_BACK, field, path_lengths_rad
 from brainbrr.synthesis.seizures import Semiology, discharge, involvement, seizure
 
 _FOCAL_ATTENUATION = 0.4
+_MOTOR_PROBABILITY = 0.35
 
 
 class IctalSegment(NamedTuple):
@@ -55,6 +56,8 @@ def focal(
     """Make a focal discharge that evolves and spreads."""
     waves = seizure(generator, n_samples, rate_hz, semiology, amplitude_uv)
     share = involvement(semiology, n_samples, rate_hz)
+    if generator.random() < _MOTOR_PROBABILITY:
+        waves = waves + amplitude_uv * _motor_activity(generator, n_samples, rate_hz)
     return IctalSegment(waves, 1 - np.float32(_FOCAL_ATTENUATION) * share)
 
 
@@ -163,23 +166,26 @@ def nonconvulsive_status(
     semiology: Semiology,
     amplitude_uv: float,
 ) -> IctalSegment:
-    """Make sharp-and-wave or rhythmic delta-theta around 2.6 to 4 Hz that waxes and wanes and
-    changes its frequency, over one hemisphere or both."""
-    centre_hz = generator.uniform(2.6, 4.0)
+    """Make sharp-and-wave or rhythmic waves of 2 to 4 Hz that wax, wane and change their frequency,
+    over one hemisphere or both; in a third of the cases of 3 to 8 Hz over one region."""
+    regional = generator.random() < 0.35
+    centre_hz = generator.uniform(3.0, 8.0) if regional else generator.uniform(2.2, 4.0)
+    irregularity = generator.uniform(0.02, 0.25)
     wander = slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(3.0, 10.0))[0]
-    course_hz = np.clip(centre_hz + generator.uniform(0.1, 0.7) * wander, 1.8, 6.0)
+    course_hz = np.clip(centre_hz + generator.uniform(0.1, 0.9) * wander, 1.8, 9.0)
+    course_hz = course_hz * np.exp(
+        irregularity * slow_wander(generator, 1, n_samples, rate_hz, 0.7 / centre_hz)[0]
+    )
     phase = phase_of(course_hz, rate_hz)
-    waves = _generalized(
-        generator, phase, rate_hz, generator.uniform(0.1, 1.0), generator.uniform(0, 0.7)
-    )
-    if generator.random() < 0.4:  # one hemisphere leads
-        near = np.exp(-((path_lengths_rad()[semiology.focus] / generator.uniform(1.2, 2.4)) ** 2))
-        waves = waves * np.maximum(near, 0.1)[:, None]
-    waxing = np.clip(
-        0.85 + 0.3 * slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(2, 8)),
-        0.3,
-        1.6,
-    )
+    sharpness, frontal = generator.uniform(0.1, 1.0), generator.uniform(-0.4, 0.7)
+    waves = _generalized(generator, phase, rate_hz, sharpness, frontal)
+    away = path_lengths_rad()[semiology.focus]
+    if regional or generator.random() < 0.4:  # one region, or one hemisphere, leads
+        width = generator.uniform(0.5, 1.1) if regional else generator.uniform(1.2, 2.4)
+        near = np.exp(-((away / width) ** 2))
+        waves = waves * np.maximum(near, generator.uniform(0.03, 0.2))[:, None]
+    wax = slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(2, 8))
+    waxing = np.clip(0.85 + 0.3 * wax, 0.3, 1.6)
     envelope = taper(n_samples, rate_hz, 3.0, 3.0)
     return IctalSegment(
         np.asarray(amplitude_uv * envelope * waxing * waves, dtype=np.float32),
@@ -212,6 +218,19 @@ SEIZURE_TYPES: Mapping[str, SeizureType] = MappingProxyType(
     }
 )
 """Every type of seizure by name."""
+
+
+def _motor_activity(generator: Generator, n_samples: int, rate_hz: float) -> Signal:
+    """Make the muscle and movement that begin some seconds after the discharge, peak about 1."""
+    begin = round(generator.uniform(0.0, 0.5) * n_samples)
+    ramp = np.clip((np.arange(n_samples) - begin) / (3.0 * rate_hz), 0, 1)
+    swell = ramp * np.clip(0.7 + 0.5 * slow_wander(generator, 1, n_samples, rate_hz, 2.0), 0, 1.5)
+    swell = swell * taper(n_samples, rate_hz, 0.5, 0.5)
+    sizes = generator.uniform(0.05, 0.5) * generator.uniform(0.1, 1.0, (N_ELECTRODES, 1))
+    noise = sizes * muscle_noise(generator, N_ELECTRODES, n_samples, rate_hz)
+    sway = slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, generator.uniform(0.3, 1.5))
+    movement = generator.uniform(0.0, 0.3) * generator.uniform(0.1, 1.0, (N_ELECTRODES, 1)) * sway
+    return np.asarray(swell * (noise + movement), dtype=np.float32)
 
 
 def _generalized(
