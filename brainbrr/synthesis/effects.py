@@ -12,12 +12,11 @@ from numpy.random import Generator
 from brainbrr.events.event import Event
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.synthesis.artefacts import ARTEFACTS
-from brainbrr.synthesis.noise import Signal, add_at
+from brainbrr.synthesis.noise import Signal, add_at, log_uniform
 from brainbrr.synthesis.patterns import PATTERNS, burst_suppression
 from brainbrr.synthesis.plan import WARD, Plan
 from brainbrr.synthesis.seizure_types import SEIZURE_TYPES
 from brainbrr.synthesis.seizures import Semiology, draw_semiology, post_ictal
-from brainbrr.synthesis.subject import log_uniform
 
 _POST_ICTAL_S = (20.0, 60.0)
 _OTHER_SEMIOLOGY = 0.2

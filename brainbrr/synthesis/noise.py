@@ -105,6 +105,11 @@ def wandering_phase(
     return phase_of(course_hz, rate_hz)
 
 
+def log_uniform(generator: Generator, bounds: tuple[float, float]) -> float:
+    """Draw a positive number whose logarithm is uniform between the bounds."""
+    return float(np.exp(generator.uniform(*np.log(bounds))))
+
+
 def taper(n_samples: int, rate_hz: float, rise_s: float, fall_s: float) -> Signal:
     """Return an envelope that rises to 1 over `rise_s`, stays, and falls to 0 over `fall_s`."""
     time_s = (np.arange(n_samples) + 0.5) / rate_hz

@@ -13,11 +13,11 @@ from brainbrr.signal.labels import Derivation, derivations
 from brainbrr.signal.robust_scale import IQR_OF_NORMAL
 from brainbrr.synthesis.derivation import EARS
 from brainbrr.synthesis.effects import Effects, make_effects
-from brainbrr.synthesis.noise import Signal
+from brainbrr.synthesis.noise import Signal, log_uniform
 from brainbrr.synthesis.parameters import SynthesisParameters
 from brainbrr.synthesis.plan import Plan, draw_plan
 from brainbrr.synthesis.scalp import mix, topography
-from brainbrr.synthesis.subject import Subject, choose, log_uniform
+from brainbrr.synthesis.subject import Subject, choose
 
 _BAND_HZ = (1.0, 40.0)
 _EAR_REFERENCES = ("LE", "LM", "A1", "A2", "M1", "M2")

@@ -23,10 +23,16 @@ from brainbrr.synthesis.noise import (
     taper,
 )
 from brainbrr.synthesis.scalp import FRONT_TO_BACK, field, path_lengths_rad
-from brainbrr.synthesis.seizures import Semiology, discharge, involvement, seizure
+from brainbrr.synthesis.seizures import (
+    Semiology,
+    discharge,
+    involvement,
+    irregular_slowing,
+    seizure,
+)
 
 _FOCAL_ATTENUATION = 0.4
-_MOTOR_PROBABILITY = 0.35
+_MOTOR_PROBABILITY = 0.5
 
 
 class IctalSegment(NamedTuple):
@@ -170,7 +176,7 @@ def nonconvulsive_status(
     over one hemisphere or both; in a third of the cases of 3 to 8 Hz over one region."""
     regional = generator.random() < 0.35
     centre_hz = generator.uniform(3.0, 8.0) if regional else generator.uniform(2.2, 4.0)
-    irregularity = generator.uniform(0.02, 0.25)
+    irregularity = generator.uniform(0.02, 0.5)
     wander = slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(3.0, 10.0))[0]
     course_hz = np.clip(centre_hz + generator.uniform(0.1, 0.9) * wander, 1.8, 9.0)
     course_hz = course_hz * np.exp(
@@ -179,9 +185,10 @@ def nonconvulsive_status(
     phase = phase_of(course_hz, rate_hz)
     sharpness, frontal = generator.uniform(0.1, 1.0), generator.uniform(-0.4, 0.7)
     waves = _generalized(generator, phase, rate_hz, sharpness, frontal)
+    waves += generator.uniform(0.0, 0.6) * irregular_slowing(generator, n_samples, rate_hz)
     away = path_lengths_rad()[semiology.focus]
     if regional or generator.random() < 0.4:  # one region, or one hemisphere, leads
-        width = generator.uniform(0.5, 1.1) if regional else generator.uniform(1.2, 2.4)
+        width = generator.uniform(0.7, 1.3) if regional else generator.uniform(1.2, 2.4)
         near = np.exp(-((away / width) ** 2))
         waves = waves * np.maximum(near, generator.uniform(0.03, 0.2))[:, None]
     wax = slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(2, 8))

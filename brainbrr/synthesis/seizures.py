@@ -8,11 +8,23 @@ from numpy.typing import NDArray
 from scipy.special import ive
 
 from brainbrr.signal.electrodes import N_ELECTRODES
-from brainbrr.synthesis.noise import Signal, band_noise, phase_of, slow_wander, taper
-from brainbrr.synthesis.scalp import distances_rad, field, mix, path_lengths_rad
+from brainbrr.synthesis.noise import (
+    Signal,
+    band_noise,
+    log_uniform,
+    phase_of,
+    slow_wander,
+    taper,
+)
+from brainbrr.synthesis.scalp import (
+    distances_rad,
+    field,
+    mix,
+    path_lengths_rad,
+    spatial_mixing,
+)
 
 _FIELD_RAD = 0.5
-_RECRUITED_BY = 0.55
 _RECRUITMENT_S = 2.0
 
 
@@ -29,6 +41,12 @@ class Semiology:
         fast_onset: relative amplitude of the low-voltage fast activity over the focus in the first
             seconds.
         lag_s_per_rad: delay of the discharge with distance from the focus.
+        turns_at, turn: progress at which the frequency changes once, and its factor; 1 for none.
+        recruited_by: fraction of the seizure after which the electrode farthest away is reached.
+        irregularity: standard deviation of the frequency, relative, from one wave to the next.
+        independence_rad: standard deviation of an electrode's phase from the common one.
+        slowing: root mean square of irregular delta and theta with the discharge, relative.
+        waxing: standard deviation of the logarithm of the amplitude, over seconds.
     """
 
     focus: int
@@ -39,6 +57,13 @@ class Semiology:
     initial_level: float
     fast_onset: float
     lag_s_per_rad: float
+    turns_at: float
+    turn: float
+    recruited_by: float
+    irregularity: float
+    independence_rad: float
+    slowing: float
+    waxing: float
 
 
 ONSETS = {
@@ -66,19 +91,28 @@ def draw_semiology(generator: Generator) -> Semiology:
         initial_level=generator.uniform(0.2, 0.7),
         fast_onset=generator.uniform(0.0, 0.6),
         lag_s_per_rad=generator.uniform(0.0, 0.04),
+        turns_at=generator.uniform(0.2, 0.8),
+        turn=log_uniform(generator, (0.4, 1.8)) if generator.random() < 1 / 3 else 1.0,
+        recruited_by=log_uniform(generator, (0.05, 0.6)),
+        irregularity=log_uniform(generator, (0.04, 0.5)),
+        independence_rad=generator.uniform(0.0, 1.2),
+        slowing=generator.uniform(0.0, 0.8),
+        waxing=generator.uniform(0.0, 0.4),
     )
 
 
 def frequency_hz(semiology: Semiology, progress: Signal) -> Signal:
     """Compute the frequency of the discharge at `progress` 0 to 1: fast to slow, steepest first."""
     span_hz = semiology.final_hz - semiology.initial_hz
-    return np.asarray(semiology.initial_hz + span_hz * progress**0.7, dtype=np.float32)
+    turned = np.clip((progress - semiology.turns_at) / 0.05, 0, 1)
+    course_hz = (semiology.initial_hz + span_hz * progress**0.7) * semiology.turn**turned
+    return np.asarray(course_hz, dtype=np.float32)
 
 
 def recruitment_s(semiology: Semiology, duration_s: float) -> NDArray[np.float64]:
     """Compute when the discharge reaches each electrode, `(electrodes,)` seconds from onset."""
     away = path_lengths_rad()[semiology.focus]
-    return _RECRUITED_BY * duration_s * away / away.max()
+    return semiology.recruited_by * duration_s * away / away.max()
 
 
 def involvement(semiology: Semiology, n_samples: int, rate_hz: float) -> Signal:
@@ -112,18 +146,33 @@ def seizure(
 ) -> Signal:
     """Make one seizure, `(electrodes, samples)` microvolts, with a peak of `amplitude_uv`."""
     progress = np.arange(n_samples, dtype=np.float32) / np.float32(n_samples)
-    jitter = 1 + 0.06 * slow_wander(generator, 1, n_samples, rate_hz, 1.0)[0]
-    course_hz = frequency_hz(semiology, progress) * jitter
+    course_hz = frequency_hz(semiology, progress)
+    strays = slow_wander(generator, 1, n_samples, rate_hz, 1 / semiology.initial_hz + 0.2)[0]
+    course_hz = course_hz * np.exp(semiology.irregularity * strays)
     phase = phase_of(course_hz, rate_hz)
     lag_s = semiology.lag_s_per_rad * distances_rad()[semiology.focus]
-    phases = np.mod(phase - 2 * np.pi * course_hz * lag_s[:, None], 2 * np.pi).astype(np.float32)
+    own = slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 0.7)
+    phases = phase - 2 * np.pi * course_hz * lag_s[:, None] + semiology.independence_rad * own
     sharpness = semiology.sharpness * np.clip(progress / 0.4, 0.3, 1)
-    growth = semiology.initial_level + (1 - semiology.initial_level) * np.clip(progress / 0.5, 0, 1)
-    beat = np.exp(0.2 * slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 1.5))
-    wave = discharge(phases, sharpness.astype(np.float32))
-    wave *= involvement(semiology, n_samples, rate_hz) * beat
+    wave = discharge(np.mod(phases, 2 * np.pi).astype(np.float32), sharpness.astype(np.float32))
+    wave *= np.exp(0.2 * slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, 1.5))
+    wave += semiology.slowing * irregular_slowing(generator, n_samples, rate_hz)
+    wave *= involvement(semiology, n_samples, rate_hz)
     wave += _fast_onset(generator, n_samples, rate_hz, semiology)
-    return (amplitude_uv * growth * taper(n_samples, rate_hz, 1.0, 0.4) * wave).astype(np.float32)
+    growth = semiology.initial_level + (1 - semiology.initial_level) * np.clip(progress / 0.5, 0, 1)
+    waves_s = generator.uniform(2.0, 8.0)
+    growth = growth * np.exp(
+        semiology.waxing * slow_wander(generator, 1, n_samples, rate_hz, waves_s)
+    )
+    envelope = growth * taper(n_samples, rate_hz, 1.0, 0.4)
+    return np.asarray(amplitude_uv * envelope * wave, dtype=np.float32)
+
+
+def irregular_slowing(generator: Generator, n_samples: int, rate_hz: float) -> Signal:
+    """Make irregular delta or theta, correlated over the scalp, of unit variance."""
+    centre_hz = generator.uniform(1.2, 5.0)
+    sources = band_noise(generator, N_ELECTRODES, n_samples, rate_hz, centre_hz, 0.4 * centre_hz)
+    return mix(spatial_mixing(), sources)
 
 
 def _fast_onset(

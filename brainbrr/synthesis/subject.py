@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.random import Generator
 
+from brainbrr.synthesis.noise import log_uniform
 from brainbrr.synthesis.parameters import SPLITS, SynthesisParameters
 from brainbrr.synthesis.seizures import Semiology, draw_semiology
 
@@ -126,8 +127,3 @@ def choose(generator: Generator, weights: Mapping[str, float]) -> str:
     """Draw one of the names with the given relative frequencies."""
     frequencies = np.array(list(weights.values()), dtype=np.float64)
     return str(generator.choice(tuple(weights), p=frequencies / frequencies.sum()))
-
-
-def log_uniform(generator: Generator, bounds: Range) -> float:
-    """Draw a positive number whose logarithm is uniform between the bounds."""
-    return float(np.exp(generator.uniform(*np.log(bounds))))
