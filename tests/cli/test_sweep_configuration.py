@@ -88,6 +88,12 @@ def test_the_flag_of_a_sweep_may_stand_anywhere(command, monkeypatch):
     assert given == ["brainbrr train", "-m", "seed=1,2", "model=v3_tiny", "hardware=cpu"]
 
 
+def test_the_configuration_of_a_training_is_shown_with_its_hardware(command):
+    code, printed, _ = command("train", "experiment=base", "--cfg", "job")
+    assert code == 0
+    assert "experiment_name: base" in printed
+
+
 def test_a_sweep_table_takes_its_folder_as_it_is():
     assert prepare_arguments("sweep_table", ["multirun/it's 1"]) == ["folder='multirun/it\\'s 1'"]
     assert prepare_arguments("sweep_table", ["folder=x", "rows=3"]) == ["folder=x", "rows=3"]
