@@ -1,17 +1,11 @@
-"""What a plan does to the potentials of the brain, synthetic or real: waves added, background
-attenuated.
-
-potentials = background * potentials + waves_uv, `(electrodes, samples)`.
-"""
-
-from typing import NamedTuple
+"""What a plan does to the potentials of the brain, synthetic or real."""
 
 import numpy as np
 from numpy.random import Generator
 
 from brainbrr.events.event import Event
-from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.synthesis.artefacts import ARTEFACTS
+from brainbrr.synthesis.effect import Effect
 from brainbrr.synthesis.noise import Signal, add_at, log_uniform
 from brainbrr.synthesis.patterns import PATTERNS, burst_suppression
 from brainbrr.synthesis.plan import WARD, Plan
@@ -25,18 +19,6 @@ _PAUSED = 0.1
 _MAKERS = {**ARTEFACTS, **PATTERNS}
 
 
-class Effects(NamedTuple):
-    """The planted potentials.
-
-    Attributes:
-        waves_uv: `(electrodes, samples)` microvolts.
-        background: `(electrodes, samples)`, 1 where the background is unchanged.
-    """
-
-    waves_uv: Signal
-    background: Signal
-
-
 def make_effects(
     generator: Generator,
     plan: Plan,
@@ -46,29 +28,26 @@ def make_effects(
     semiology: Semiology,
     resting_uv: float,
     difficulty: float,
-) -> Effects:
+) -> Effect:
     """Make everything that is planted into one recording.
 
     Args:
         resting_uv: root mean square of the background, to which amplitudes are relative.
         difficulty: 0 for seizures that stand out, 1 for small ones among large artefacts.
     """
-    effects = Effects(
-        np.zeros((N_ELECTRODES, n_samples), dtype=np.float32),
-        np.ones((N_ELECTRODES, n_samples), dtype=np.float32),
-    )
+    effect = Effect.none(n_samples)
     for event in plan.ongoing:
-        _add_negative(generator, effects, event, rate_hz, resting_uv, difficulty)
+        _add_negative(generator, effect, event, rate_hz, resting_uv, difficulty)
         if event.event_type in WARD:
-            _pause(effects, plan.seizures, rate_hz)
+            _pause(effect, plan.seizures, rate_hz)
     for event in plan.seizures:
         other = generator.random() < _OTHER_SEMIOLOGY
         own = draw_semiology(generator) if other else semiology
         size_uv = seizure_uv(generator, resting_uv, difficulty)
-        _add_seizure(generator, effects, event, rate_hz, own, size_uv)
+        _add_seizure(generator, effect, event, rate_hz, own, size_uv)
     for event in plan.artefacts:
-        _add_negative(generator, effects, event, rate_hz, resting_uv, difficulty)
-    return effects
+        _add_negative(generator, effect, event, rate_hz, resting_uv, difficulty)
+    return effect
 
 
 def seizure_uv(generator: Generator, resting_uv: float, difficulty: float) -> float:
@@ -85,27 +64,26 @@ def _negative_uv(generator: Generator, resting_uv: float, difficulty: float) -> 
 
 def _add_seizure(
     generator: Generator,
-    effects: Effects,
+    effect: Effect,
     event: Event,
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
 ) -> None:
     start, length = round(event.onset_s * rate_hz), round(event.duration_s * rate_hz)
-    segment = SEIZURE_TYPES[event.event_type](generator, length, rate_hz, semiology, amplitude_uv)
+    seizure = SEIZURE_TYPES[event.event_type](generator, length, rate_hz, semiology, amplitude_uv)
+    effect.add(seizure, start)
     stop = start + length
-    effects.background[:, start:stop] *= segment.background
-    add_at(effects.waves_uv, segment.waves_uv, start)
-    suppressed = effects.background[:, stop : stop + round(segment.suppression_s * rate_hz)]
+    suppressed = effect.background[:, stop : stop + round(seizure.suppression_s * rate_hz)]
     suppressed *= (0.15 + 0.85 * np.linspace(0, 1, suppressed.shape[1]) ** 2).astype(np.float32)
     after = round(generator.uniform(*_POST_ICTAL_S) * rate_hz)
     slow_uv = 0.45 * amplitude_uv * log_uniform(generator, (0.3, 1.0))
-    add_at(effects.waves_uv, post_ictal(generator, after, rate_hz, semiology, slow_uv), stop)
+    add_at(effect.waves_uv, post_ictal(generator, after, rate_hz, semiology, slow_uv), stop)
 
 
 def _add_negative(
     generator: Generator,
-    effects: Effects,
+    effect: Effect,
     event: Event,
     rate_hz: float,
     resting_uv: float,
@@ -114,17 +92,14 @@ def _add_negative(
     start, length = round(event.onset_s * rate_hz), round(event.duration_s * rate_hz)
     amplitude_uv = _negative_uv(generator, resting_uv, difficulty)
     if event.event_type == "burst_suppression":
-        bursts = burst_suppression(generator, length, rate_hz, 0.3 * amplitude_uv)
-        stop = min(start + length, effects.background.shape[1])
-        effects.background[:, start:stop] *= bursts.background[:, : stop - start]
-        add_at(effects.waves_uv, bursts.waves_uv, start)
-        return
-    snippet = _MAKERS[event.event_type](generator, length, rate_hz, amplitude_uv)
-    add_at(effects.waves_uv, snippet, start)
+        effect.add(burst_suppression(generator, length, rate_hz, 0.3 * amplitude_uv), start)
+    else:
+        snippet = _MAKERS[event.event_type](generator, length, rate_hz, amplitude_uv)
+        add_at(effect.waves_uv, snippet, start)
 
 
-def _pause(effects: Effects, seizures: tuple[Event, ...], rate_hz: float) -> None:
+def _pause(effect: Effect, seizures: tuple[Event, ...], rate_hz: float) -> None:
     """Attenuate an ongoing pattern while a seizure runs: the seizure takes its place."""
     for event in seizures:
         start, stop = round(event.onset_s * rate_hz), round(event.offset_s * rate_hz)
-        effects.waves_uv[:, start:stop] *= _PAUSED
+        effect.waves_uv[:, start:stop] *= _PAUSED

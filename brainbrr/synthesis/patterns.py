@@ -7,7 +7,6 @@ calls them electrographic seizures.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from brainbrr.signal.electrodes import ELECTRODES, N_ELECTRODES
 from brainbrr.signal.positions import POSITIONS
 from brainbrr.synthesis.artefacts import Artefact
+from brainbrr.synthesis.effect import Effect
 from brainbrr.synthesis.noise import (
     Signal,
     add_at,
@@ -253,16 +253,9 @@ PATTERNS: Mapping[str, Artefact] = MappingProxyType(
 """Every pattern by name; all take `(generator, n_samples, rate_hz, amplitude_uv)`."""
 
 
-class Bursts(NamedTuple):
-    """Burst suppression: `background * potentials + waves_uv`, both `(electrodes, samples)`."""
-
-    waves_uv: Signal
-    background: Signal
-
-
 def burst_suppression(
     generator: Generator, n_samples: int, rate_hz: float, burst_uv: float
-) -> Bursts:
+) -> Effect:
     """Make bursts of `burst_uv` RMS between suppression of the background."""
     floor = generator.uniform(0.02, 0.15)
     level = np.full(n_samples, floor, dtype=np.float32)
@@ -280,7 +273,7 @@ def burst_suppression(
         )
         add_at(bursts, np.float32(burst_uv) * envelope * mix(spatial_mixing(), sources), start)
         at_s += length / rate_hz + 0.5 + generator.exponential(mean_gap_s)
-    return Bursts(bursts, np.broadcast_to(np.minimum(level, 1.0), bursts.shape))
+    return Effect(bursts, np.broadcast_to(np.minimum(level, 1.0), bursts.shape))
 
 
 def _periodic(

@@ -12,7 +12,8 @@ from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.labels import Derivation, derivations
 from brainbrr.signal.robust_scale import IQR_OF_NORMAL
 from brainbrr.synthesis.derivation import EARS
-from brainbrr.synthesis.effects import Effects, make_effects
+from brainbrr.synthesis.effect import Effect
+from brainbrr.synthesis.effects import make_effects
 from brainbrr.synthesis.noise import Signal, log_uniform
 from brainbrr.synthesis.parameters import SynthesisParameters
 from brainbrr.synthesis.plan import Plan, draw_plan
@@ -69,7 +70,7 @@ def plant(
     n_samples, rate_hz = eeg.signals_uv.shape[1], eeg.rate_hz
     population = choose(generator, parameters.populations)
     plan = draw_plan(generator, parameters, subject.split, population, n_samples / rate_hz)
-    effects = make_effects(
+    effect = make_effects(
         generator,
         plan,
         n_samples,
@@ -78,7 +79,7 @@ def plant(
         resting_uv=background_uv(eeg) * log_uniform(generator, (0.7, 1.3)),
         difficulty=subject.difficulty,
     )
-    signals_uv = _planted(eeg.signals_uv, matrix, effects)
+    signals_uv = _planted(eeg.signals_uv, matrix, effect)
     return BackgroundEeg(signals_uv, eeg.labels, eeg.rate_hz), plan
 
 
@@ -119,7 +120,7 @@ def _weights(derivation: Derivation | None) -> NDArray[np.float32] | None:
     return None
 
 
-def _planted(signals_uv: Signal, matrix: NDArray[np.float32], effects: Effects) -> Signal:
+def _planted(signals_uv: Signal, matrix: NDArray[np.float32], effect: Effect) -> Signal:
     """Attenuate each channel as its electrodes on average, and add their waves."""
     share = np.abs(matrix) / np.abs(matrix).sum(axis=1, keepdims=True)
-    return signals_uv * mix(share, effects.background) + mix(matrix, effects.waves_uv)
+    return signals_uv * mix(share, effect.background) + mix(matrix, effect.waves_uv)

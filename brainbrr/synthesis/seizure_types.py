@@ -1,19 +1,19 @@
 """Seizures by type: what each adds to the EEG, and what it takes from the background.
 
 Each is a pure function `(generator, n_samples, rate_hz, semiology, amplitude_uv)` to an
-`IctalSegment`. Neonatal seizures are not among them.
+`Effect`. Neonatal seizures are not among them.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from brainbrr.signal.electrodes import MIRRORED, N_ELECTRODES
+from brainbrr.synthesis.effect import Effect
 from brainbrr.synthesis.noise import (
     Signal,
     band_noise,
@@ -35,21 +35,7 @@ _FOCAL_ATTENUATION = 0.4
 _MOTOR_PROBABILITY = 0.5
 
 
-class IctalSegment(NamedTuple):
-    """A seizure's effect on the potentials, `background * potentials + waves_uv`.
-
-    Attributes:
-        waves_uv: `(electrodes, samples)` microvolts.
-        background: `(electrodes, samples)`, 1 where the background is unchanged.
-        suppression_s: seconds of suppressed background after the seizure; 0 for none.
-    """
-
-    waves_uv: Signal
-    background: Signal
-    suppression_s: float = 0.0
-
-
-SeizureType = Callable[[Generator, int, float, Semiology, float], IctalSegment]
+SeizureType = Callable[[Generator, int, float, Semiology, float], Effect]
 
 
 def focal(
@@ -58,13 +44,13 @@ def focal(
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
-) -> IctalSegment:
+) -> Effect:
     """Make a focal discharge that evolves and spreads."""
     waves = seizure(generator, n_samples, rate_hz, semiology, amplitude_uv)
     share = involvement(semiology, n_samples, rate_hz)
     if generator.random() < _MOTOR_PROBABILITY:
         waves = waves + amplitude_uv * _motor_activity(generator, n_samples, rate_hz)
-    return IctalSegment(waves, 1 - np.float32(_FOCAL_ATTENUATION) * share)
+    return Effect(waves, 1 - np.float32(_FOCAL_ATTENUATION) * share)
 
 
 def migrating(
@@ -73,14 +59,14 @@ def migrating(
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
-) -> IctalSegment:
+) -> Effect:
     """Make a focal discharge that moves to the mirrored region of the other hemisphere half way."""
     first = focal(generator, n_samples, rate_hz, semiology, amplitude_uv)
     other = MIRRORED[semiology.focus]
     second = focal(generator, n_samples, rate_hz, replace(semiology, focus=other), amplitude_uv)
     turn = generator.uniform(0.35, 0.65)
     moved = np.clip((np.linspace(0, 1, n_samples) - turn) / 0.1 + 0.5, 0, 1).astype(np.float32)
-    return IctalSegment(
+    return Effect(
         (1 - 0.8 * moved) * first.waves_uv + moved * second.waves_uv,
         np.minimum(first.background, second.background),
     )
@@ -92,7 +78,7 @@ def absence(
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
-) -> IctalSegment:
+) -> Effect:
     """Make generalized spike-and-wave of 2.5 to 4 Hz that begins and ends abruptly."""
     progress = np.arange(n_samples, dtype=np.float32) / n_samples
     start_hz = generator.uniform(3.0, 4.2)
@@ -101,7 +87,7 @@ def absence(
     phase = phase_of(course_hz, rate_hz)
     waves = _generalized(generator, phase, rate_hz, generator.uniform(0.75, 1.0), 0.5)
     envelope = taper(n_samples, rate_hz, 0.3, 0.3)
-    return IctalSegment(
+    return Effect(
         np.asarray(1.4 * amplitude_uv * envelope * waves, dtype=np.float32),
         1 - 0.6 * np.broadcast_to(envelope, waves.shape),
     )
@@ -113,7 +99,7 @@ def tonic_clonic(
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
-) -> IctalSegment:
+) -> Effect:
     """Make a focal start, a tonic phase of fast rhythm and muscle, clonic bursts that slow from 5
     to 1 Hz, and suppression."""
     progress = np.linspace(0, 1, n_samples, dtype=np.float32)
@@ -139,7 +125,7 @@ def tonic_clonic(
     total = amplitude_uv * (1.2 * waves * taper(n_samples, rate_hz, 0.5, 0.3))
     total = total + lead.waves_uv * leading
     background = np.minimum(lead.background, 1 - 0.8 * np.maximum(tonic, clonic))
-    return IctalSegment(
+    return Effect(
         total.astype(np.float32),
         background.astype(np.float32),
         float(generator.uniform(10.0, 60.0)),
@@ -152,7 +138,7 @@ def electrodecrement(
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
-) -> IctalSegment:
+) -> Effect:
     """Make sudden flattening with low-voltage fast activity; a focal discharge may rise from it."""
     flat = generator.uniform(0.15, 0.4)
     buzz = band_noise(generator, N_ELECTRODES, n_samples, rate_hz, generator.uniform(15, 25), 2.5)
@@ -162,7 +148,7 @@ def electrodecrement(
     if n_samples / rate_hz > 12:
         rise = np.clip((np.linspace(0, 1, n_samples) - generator.uniform(0.2, 0.5)) / 0.2, 0, 1)
         waves = waves + rise * seizure(generator, n_samples, rate_hz, semiology, amplitude_uv)
-    return IctalSegment(waves.astype(np.float32), background)
+    return Effect(waves.astype(np.float32), background)
 
 
 def nonconvulsive_status(
@@ -171,7 +157,7 @@ def nonconvulsive_status(
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
-) -> IctalSegment:
+) -> Effect:
     """Make sharp-and-wave or rhythmic waves of 2 to 4 Hz that wax, wane and change their frequency,
     over one hemisphere or both; in a third of the cases of 3 to 8 Hz over one region."""
     regional = generator.random() < 0.35
@@ -194,7 +180,7 @@ def nonconvulsive_status(
     wax = slow_wander(generator, 1, n_samples, rate_hz, generator.uniform(2, 8))
     waxing = np.clip(0.85 + 0.3 * wax, 0.3, 1.6)
     envelope = taper(n_samples, rate_hz, 3.0, 3.0)
-    return IctalSegment(
+    return Effect(
         np.asarray(amplitude_uv * envelope * waxing * waves, dtype=np.float32),
         np.broadcast_to(1 - 0.5 * envelope, waves.shape).astype(np.float32),
     )
@@ -206,11 +192,11 @@ def subtle(
     rate_hz: float,
     semiology: Semiology,
     amplitude_uv: float,
-) -> IctalSegment:
+) -> Effect:
     """Make a focal discharge of half the usual size that stays near its focus."""
     share = np.maximum(field(semiology.focus, 0.6), 0.05)[:, None]
     waves = 0.55 * seizure(generator, n_samples, rate_hz, semiology, amplitude_uv) * share
-    return IctalSegment(waves.astype(np.float32), np.ones_like(waves))
+    return Effect(waves.astype(np.float32), np.ones_like(waves))
 
 
 SEIZURE_TYPES: Mapping[str, SeizureType] = MappingProxyType(
