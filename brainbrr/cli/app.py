@@ -92,7 +92,9 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
 
         # Beside the other overrides: argparse takes them as one run of words, not on both sides of a
         # flag.
-        overrides = [at for at, text in enumerate(arguments) if "=" in text and not text.startswith("-")]
+        overrides = [
+            at for at, text in enumerate(arguments) if "=" in text and not text.startswith("-")
+        ]
         at = overrides[0] if overrides else len(arguments)
         return [*arguments[:at], f"hardware={detect_hardware()}", *arguments[at:]]
     return arguments

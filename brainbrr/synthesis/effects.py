@@ -6,7 +6,7 @@ from numpy.random import Generator
 from brainbrr.events.event import Event
 from brainbrr.synthesis.artefacts import ARTEFACTS
 from brainbrr.synthesis.effect import Effect
-from brainbrr.synthesis.noise import Signal, add_at, log_uniform
+from brainbrr.synthesis.noise import add_at, log_uniform
 from brainbrr.synthesis.patterns import PATTERNS, burst_suppression
 from brainbrr.synthesis.plan import WARD, Plan
 from brainbrr.synthesis.seizure_types import SEIZURE_TYPES

@@ -17,6 +17,7 @@ from brainbrr.synthesis.effect import Effect
 from brainbrr.synthesis.noise import (
     Signal,
     band_noise,
+    log_uniform,
     muscle_noise,
     phase_of,
     slow_wander,
@@ -31,7 +32,6 @@ from brainbrr.synthesis.seizures import (
     seizure,
 )
 
-_FOCAL_ATTENUATION = 0.4
 _MOTOR_PROBABILITY = 0.5
 
 
@@ -50,7 +50,7 @@ def focal(
     share = involvement(semiology, n_samples, rate_hz)
     if generator.random() < _MOTOR_PROBABILITY:
         waves = waves + amplitude_uv * _motor_activity(generator, n_samples, rate_hz)
-    return Effect(waves, 1 - np.float32(_FOCAL_ATTENUATION) * share)
+    return Effect(waves, 1 - np.float32(generator.uniform(0.0, 0.4)) * share)
 
 
 def migrating(
@@ -89,7 +89,7 @@ def absence(
     envelope = taper(n_samples, rate_hz, 0.3, 0.3)
     return Effect(
         np.asarray(1.4 * amplitude_uv * envelope * waves, dtype=np.float32),
-        1 - 0.6 * np.broadcast_to(envelope, waves.shape),
+        1 - np.float32(generator.uniform(0.0, 0.7)) * np.broadcast_to(envelope, waves.shape),
     )
 
 
@@ -182,7 +182,7 @@ def nonconvulsive_status(
     envelope = taper(n_samples, rate_hz, 3.0, 3.0)
     return Effect(
         np.asarray(amplitude_uv * envelope * waxing * waves, dtype=np.float32),
-        np.broadcast_to(1 - 0.5 * envelope, waves.shape).astype(np.float32),
+        np.broadcast_to(1 - generator.uniform(0.0, 0.6) * envelope, waves.shape).astype(np.float32),
     )
 
 
@@ -222,7 +222,9 @@ def _motor_activity(generator: Generator, n_samples: int, rate_hz: float) -> Sig
     sizes = generator.uniform(0.05, 0.5) * generator.uniform(0.1, 1.0, (N_ELECTRODES, 1))
     noise = sizes * muscle_noise(generator, N_ELECTRODES, n_samples, rate_hz)
     sway = slow_wander(generator, N_ELECTRODES, n_samples, rate_hz, generator.uniform(0.3, 1.5))
-    movement = generator.uniform(0.0, 0.3) * generator.uniform(0.1, 1.0, (N_ELECTRODES, 1)) * sway
+    movement = (
+        log_uniform(generator, (0.03, 1.0)) * generator.uniform(0.1, 1.0, (N_ELECTRODES, 1)) * sway
+    )
     return np.asarray(swell * (noise + movement), dtype=np.float32)
 
 

@@ -20,6 +20,7 @@ import brainbrr
 from brainbrr.data.windows.augmentation import (
     BandStop,
     ChannelDropout,
+    Equalize,
     Gain,
     Mirror,
     Sequential,
@@ -56,6 +57,7 @@ AUGMENTATIONS = [
     TimeShift(max_s=1.0, rate_hz=256.0),
     Mirror(probability=0.5),
     BandStop(probability=0.3, max_width_hz=8.0, low_hz=1.0, high_hz=60.0, rate_hz=256.0),
+    Equalize(probability=0.3, db_per_octave=3.0, rate_hz=256.0),
     Gain(max_db=3.0),
     ChannelDropout(probability=0.1),
 ]

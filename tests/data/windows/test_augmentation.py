@@ -6,6 +6,7 @@ from brainbrr.data.windows.augmentation import (
     BandStop,
     ChannelDropout,
     Crop,
+    Equalize,
     Gain,
     Mirror,
     Sequential,
@@ -25,6 +26,7 @@ CHANGES = [
     TimeShift(1.0, tiny.RATE_HZ),
     Mirror(0.5),
     BandStop(0.7, 4.0, 1.0, 12.0, tiny.RATE_HZ),
+    Equalize(0.7, 3.0, tiny.RATE_HZ),
 ]
 
 
@@ -129,6 +131,19 @@ def test_a_band_stop_removes_power_in_its_band_only(batch):
     assert np.allclose(share[np.abs(frequency_hz - 8.0) > 3.1], 1.0, atol=1e-4)
 
 
+def test_an_equalizer_has_one_smooth_curve_for_all_electrodes_that_keeps_8_hz(batch):
+    changed = Equalize(1.0, 4.0, tiny.RATE_HZ)(batch, generator())
+    before, after = (torch.fft.rfft(eeg) for eeg in (microvolts(batch.eeg), changed.eeg))
+    frequency_hz = np.fft.rfftfreq(batch.eeg.shape[-1], 1 / tiny.RATE_HZ)
+    strong = before.abs() > 1.0
+    gain_db = torch.where(strong, 20 * (after / before).abs().log10(), torch.nan)
+    of_window = gain_db.nanmedian(1, keepdim=True).values
+    assert ((gain_db - of_window).abs().nan_to_num() < 0.1).all()
+    assert of_window[..., np.argmin(np.abs(frequency_hz - 8.0))].abs().max() < 0.1
+    at_1_hz = of_window[:, 0, np.argmin(np.abs(frequency_hz - 1.0))]
+    assert at_1_hz.abs().max() > 4.0 and at_1_hz.min() < 0 < at_1_hz.max()
+
+
 def test_no_changes_are_none(batch):
     assert Sequential([])(batch, generator()) is batch
 
@@ -144,6 +159,8 @@ def test_no_changes_are_none(batch):
         lambda: TimeShift(-1.0, 256.0),
         lambda: Mirror(1.5),
         lambda: BandStop(0.5, 4.0, 10.0, 5.0, 256.0),
+        lambda: Equalize(1.5, 4.0, 256.0),
+        lambda: Equalize(0.5, 0.0, 256.0),
     ],
 )
 def test_impossible_settings_are_refused(make):
