@@ -90,12 +90,9 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     if name in WANTS_HARDWARE and "hardware" not in values and not elsewhere:
         from brainbrr.training.hardware import detect_hardware
 
-        # Beside the other overrides: argparse takes them as one run of words, not on both sides of a
-        # flag.
-        overrides = [
-            at for at, text in enumerate(arguments) if "=" in text and not text.startswith("-")
-        ]
-        at = overrides[0] if overrides else len(arguments)
+        # Beside the other overrides: argparse refuses some on both sides of a flag.
+        override = (n for n, text in enumerate(arguments) if "=" in text and text[0] != "-")
+        at = next(override, len(arguments))
         return [*arguments[:at], f"hardware={detect_hardware()}", *arguments[at:]]
     return arguments
 
