@@ -7,7 +7,7 @@ from brainbrr.models.registry import FORMER_SCANS
 
 TARGETS = {
     "brainbrr.data.artefact_augmentation.AddArtefact": "brainbrr.data.windows.artefact_augmentation.AddArtefact",
-    "brainbrr.data.augmentation.BandStop": "brainbrr.data.windows.augmentation.BandStop",
+    "brainbrr.data.augmentation.BandStop": "brainbrr.data.windows.filter_augmentation.BandStop",
     "brainbrr.data.augmentation.ChannelDropout": "brainbrr.data.windows.augmentation.ChannelDropout",
     "brainbrr.data.augmentation.Gain": "brainbrr.data.windows.augmentation.Gain",
     "brainbrr.data.augmentation.Mirror": "brainbrr.data.windows.augmentation.Mirror",
@@ -27,6 +27,7 @@ TARGETS = {
     "brainbrr.data.split.by_fractions": "brainbrr.data.corpora.split.by_fractions",
     "brainbrr.data.split.by_leaving_out": "brainbrr.data.corpora.split.by_leaving_out",
     "brainbrr.data.window_index.Windowing": "brainbrr.data.windows.index.Windowing",
+    "brainbrr.data.windows.augmentation.BandStop": "brainbrr.data.windows.filter_augmentation.BandStop",
     "brainbrr.training.callbacks.monitoring.SpikeWatch": "brainbrr.training.callbacks.monitoring.LossSpikeMonitor",
     "brainbrr.training.callbacks.pruning.Pruning": "brainbrr.sweeps.study.pruning_callback",
     "brainbrr.training.pruning.Pruning": "brainbrr.sweeps.study.pruning_callback",

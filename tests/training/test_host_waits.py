@@ -18,15 +18,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import brainbrr
 from brainbrr.data.windows.augmentation import (
-    BandStop,
+    AddBackground,
     ChannelDropout,
-    Equalize,
     Gain,
     Mirror,
     Sequential,
     TimeShift,
 )
 from brainbrr.data.windows.dataset import WindowBatch
+from brainbrr.data.windows.filter_augmentation import BandStop, Equalize, HighPass
 from brainbrr.models.input_checks import check_input, values_unread
 from brainbrr.models.registry import load_model
 from brainbrr.training.callbacks.finite_guard import FiniteGuard
@@ -58,6 +58,8 @@ AUGMENTATIONS = [
     Mirror(probability=0.5),
     BandStop(probability=0.3, max_width_hz=8.0, low_hz=1.0, high_hz=60.0, rate_hz=256.0),
     Equalize(probability=0.3, db_per_octave=3.0, rate_hz=256.0),
+    HighPass(probability=0.3, min_hz=0.5, max_hz=3.0, rate_hz=256.0),
+    AddBackground(probability=0.3, min_db=-6.0, max_db=0.0),
     Gain(max_db=3.0),
     ChannelDropout(probability=0.1),
 ]

@@ -38,8 +38,8 @@ class Gain:
     common_db: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.max_db >= 0, "max_db of 0 or more", f"{self.max_db}")
-        _require(self.common_db >= 0, "common_db of 0 or more", f"{self.common_db}")
+        require(self.max_db >= 0, "max_db of 0 or more", f"{self.max_db}")
+        require(self.common_db >= 0, "common_db of 0 or more", f"{self.common_db}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
         """Return the batch with a gain for each window, and one for each of its electrodes."""
@@ -64,7 +64,7 @@ class ChannelDropout:
     probability: float
 
     def __post_init__(self) -> None:
-        _require(0 <= self.probability < 1, "0 <= probability < 1", f"{self.probability}")
+        require(0 <= self.probability < 1, "0 <= probability < 1", f"{self.probability}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
         """Return the batch with fewer electrodes observed."""
@@ -89,7 +89,7 @@ class TimeShift:
     rate_hz: float
 
     def __post_init__(self) -> None:
-        _require(self.max_s >= 0, "max_s of 0 or more", f"{self.max_s}")
+        require(self.max_s >= 0, "max_s of 0 or more", f"{self.max_s}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
         """Return the batch with each window shifted by a random number of samples."""
@@ -115,8 +115,8 @@ class Crop:
     rate_hz: float
 
     def __post_init__(self) -> None:
-        _require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
-        _require(self.min_s > 0, "a positive min_s", f"{self.min_s}")
+        require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
+        require(self.min_s > 0, "a positive min_s", f"{self.min_s}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
         """Return the batch with the rest of some windows empty."""
@@ -141,14 +141,14 @@ class Mirror:
     probability: float
 
     def __post_init__(self) -> None:
-        _require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
+        require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
         """Return the batch with some windows mirrored."""
         chosen = torch.rand(len(batch.eeg), generator=generator) < self.probability
         chosen = chosen.to(batch.eeg.device)
         changed = {
-            name: torch.where(_like(chosen, part), part[:, list(MIRRORED)], part)
+            name: torch.where(like(chosen, part), part[:, list(MIRRORED)], part)
             for name in ("eeg", "observed", "center_uv", "scale_uv")
             for part in [getattr(batch, name)]
         }
@@ -156,79 +156,34 @@ class Mirror:
 
 
 @dataclass(frozen=True)
-class BandStop:
-    """Remove a random band, as another recorder's filters might.
+class AddBackground:
+    """Add another window without seizure, so that seizures are seen over any background.
 
     Attributes:
         probability: of each window.
-        max_width_hz: widest band.
-        low_hz, high_hz: where the bands lie.
-        rate_hz: samples per second.
+        min_db, max_db: gain of what is added.
     """
 
     probability: float
-    max_width_hz: float
-    low_hz: float
-    high_hz: float
-    rate_hz: float
+    min_db: float
+    max_db: float
 
     def __post_init__(self) -> None:
-        _require(
-            0 <= self.probability <= 1 and 0 < self.low_hz < self.high_hz <= self.rate_hz / 2,
-            "0 <= probability <= 1 and 0 < low_hz < high_hz <= rate_hz / 2",
-            f"{self}",
-        )
+        require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
+        require(self.min_db <= self.max_db, "min_db <= max_db", f"{self.min_db} and {self.max_db}")
 
     def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """Return the batch with a band removed from some windows, its edges a raised cosine."""
-        chosen, place, width = torch.rand((3, len(batch.eeg)), generator=generator)
-        half_hz = (width * self.max_width_hz / 2).to(batch.eeg.device)[:, None, None]
-        centre_hz = (self.low_hz + place * (self.high_hz - self.low_hz)).to(batch.eeg.device)
-        length = batch.eeg.shape[-1]
-        frequency_hz = torch.fft.rfftfreq(length, 1 / self.rate_hz, device=batch.eeg.device)
-        distance = (frequency_hz - centre_hz[:, None, None]).abs() / half_hz.clamp(min=1e-3)
-        keep = (1 - torch.cos(torch.pi * (distance - 0.5).clamp(0, 1))) / 2
+        """Return the batch with windows of its own added to others; labels are unchanged."""
+        size, device = len(batch.eeg), batch.eeg.device
+        chosen, place = torch.rand((2, size), generator=generator).to(device)
+        draw = torch.rand((size, size), generator=generator).fill_diagonal_(0.0).to(device)
+        usable, other = (draw * ~batch.label.any(1)).max(1)
+        gain_db = self.min_db + place * (self.max_db - self.min_db)
+        gain = 10 ** (gain_db / 20) * ((chosen < self.probability) & (usable > 0))
         eeg_uv = microvolts(batch.eeg)
-        stopped = torch.fft.irfft(torch.fft.rfft(eeg_uv) * keep, n=length)
-        chosen_here = (chosen < self.probability).to(batch.eeg.device)
-        return batch._replace(eeg=torch.where(_like(chosen_here, eeg_uv), stopped, eeg_uv))
-
-
-@dataclass(frozen=True)
-class Equalize:
-    """Amplify some frequencies and attenuate others, as filters, recorders and people differ.
-
-    Without it a network takes the slow background that a synthetic seizure attenuates for the sign
-    of one: with a high-pass filter of 2 Hz, rest became seizure.
-
-    Attributes:
-        probability: of each window.
-        db_per_octave: standard deviation of the gain from one octave to the next; at 8 Hz it is 0.
-        rate_hz: samples per second.
-    """
-
-    probability: float
-    db_per_octave: float
-    rate_hz: float
-
-    def __post_init__(self) -> None:
-        _require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
-        _require(self.db_per_octave > 0, "a positive db_per_octave", f"{self.db_per_octave}")
-
-    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """Return the batch with one gain curve for all electrodes of a window."""
-        size, _, length = batch.eeg.shape
-        chosen = torch.rand(size, generator=generator) < self.probability
-        # Octaves from 0.5 to 128 Hz: a random walk from 8 Hz in both directions.
-        steps = torch.randn((2, size, 4), generator=generator) * self.db_per_octave
-        below, above = steps.cumsum(2)
-        curve_db = torch.cat([below.flip(1), torch.zeros(size, 1), above], 1)
-        octave = torch.fft.rfftfreq(length, 1 / self.rate_hz).clamp(0.5, 127.9).div(0.5).log2()
-        first = octave.floor().long()
-        gain_db = torch.lerp(curve_db[:, first], curve_db[:, first + 1], octave - first)
-        gain_db = (gain_db * chosen[:, None])[:, None].to(batch.eeg.device)
-        spectrum = torch.fft.rfft(microvolts(batch.eeg)) * 10 ** (gain_db / 20)
-        return batch._replace(eeg=torch.fft.irfft(spectrum, n=length))
+        added = gain[:, None, None] * (eeg_uv - batch.center_uv[..., None])[other]
+        added = added * (batch.observed[other][..., None] & batch.valid[other][:, None])
+        return batch._replace(eeg=eeg_uv + added * batch.valid[:, None])
 
 
 @dataclass(frozen=True)
@@ -266,10 +221,12 @@ def microvolts(eeg: Tensor) -> Tensor:
     return eeg if eeg.is_floating_point() else eeg.float() * STEP_UV
 
 
-def _like(chosen: Tensor, part: Tensor) -> Tensor:
+def like(chosen: Tensor, part: Tensor) -> Tensor:
+    """Give one value per window the axes of a part of the batch."""
     return chosen.reshape(-1, *[1] * (part.ndim - 1))
 
 
-def _require(valid: bool, expected: str, got: str) -> None:
+def require(valid: bool, expected: str, got: str) -> None:
+    """Raise InvalidOption unless valid."""
     if not valid:
         raise InvalidOption(expected, got, "Correct the augmentation group.")

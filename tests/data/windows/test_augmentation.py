@@ -3,10 +3,9 @@ import pytest
 import torch
 
 from brainbrr.data.windows.augmentation import (
-    BandStop,
+    AddBackground,
     ChannelDropout,
     Crop,
-    Equalize,
     Gain,
     Mirror,
     Sequential,
@@ -14,6 +13,7 @@ from brainbrr.data.windows.augmentation import (
     microvolts,
 )
 from brainbrr.data.windows.dataset import WindowDataset
+from brainbrr.data.windows.filter_augmentation import BandStop, Equalize, HighPass
 from brainbrr.errors import InvalidOption
 from brainbrr.signal.electrodes import ELECTRODES, MIRRORED
 from tests import tiny_corpus as tiny
@@ -27,6 +27,8 @@ CHANGES = [
     Mirror(0.5),
     BandStop(0.7, 4.0, 1.0, 12.0, tiny.RATE_HZ),
     Equalize(0.7, 3.0, tiny.RATE_HZ),
+    HighPass(0.7, 0.5, 4.0, tiny.RATE_HZ),
+    AddBackground(0.7, -12.0, 3.0),
 ]
 
 
@@ -144,6 +146,45 @@ def test_an_equalizer_has_one_smooth_curve_for_all_electrodes_that_keeps_8_hz(ba
     assert at_1_hz.abs().max() > 4.0 and at_1_hz.min() < 0 < at_1_hz.max()
 
 
+def test_a_high_pass_is_a_butterworth_filter_between_its_corners(batch):
+    changed = HighPass(1.0, 2.0, 2.0, tiny.RATE_HZ)(batch, generator())
+    before, after = (torch.fft.rfft(eeg) for eeg in (microvolts(batch.eeg), changed.eeg))
+    frequency_hz = np.fft.rfftfreq(batch.eeg.shape[-1], 1 / tiny.RATE_HZ)
+    gain = torch.where(before.abs() > 1.0, (after / before).abs(), torch.nan).nanmedian(1).values
+    gain = gain.numpy()
+    at_corner = gain[:, np.argmin(np.abs(frequency_hz - 2.0))]
+    assert np.allclose(at_corner, np.sqrt(0.5), atol=1e-3)
+    orders = -np.log2(gain[:, np.argmin(np.abs(frequency_hz - 0.25))]) / 3
+    assert np.allclose(orders, np.rint(orders), atol=0.02)
+    assert {1, 4} <= set(np.rint(orders)) <= {1, 2, 3, 4}
+    assert (gain[:, frequency_hz > 8.0] > 0.96).all()
+
+
+def test_background_is_added_from_windows_without_seizure_only(batch):
+    changed = AddBackground(1.0, -6.0, -6.0)(batch, generator())
+    eeg_uv = microvolts(batch.eeg)
+    free = (~batch.label.any(1)).nonzero()[:, 0].tolist()
+    assert 0 < len(free) < len(eeg_uv)
+    added = (changed.eeg - eeg_uv) * 10 ** (6.0 / 20)
+    sources = []
+    for window in range(len(eeg_uv)):
+        inside = batch.valid[window]
+        errors = {
+            n: (added[window] - eeg_uv[n] * batch.observed[n][:, None])[:, inside].abs().max()
+            for n in free
+            if bool(batch.valid[n][inside].all())
+        }
+        sources.append(min(errors, key=errors.get))
+        assert min(float(errors[sources[-1]]), float(added[window].abs().max())) < 0.01
+    assert len(set(sources)) > 1
+
+
+def test_background_needs_a_window_without_seizure(batch):
+    ictal = batch._replace(label=torch.ones_like(batch.label))
+    changed = AddBackground(1.0, 0.0, 0.0)(ictal, generator())
+    assert torch.equal(changed.eeg, microvolts(batch.eeg))
+
+
 def test_no_changes_are_none(batch):
     assert Sequential([])(batch, generator()) is batch
 
@@ -161,6 +202,11 @@ def test_no_changes_are_none(batch):
         lambda: BandStop(0.5, 4.0, 10.0, 5.0, 256.0),
         lambda: Equalize(1.5, 4.0, 256.0),
         lambda: Equalize(0.5, 0.0, 256.0),
+        lambda: HighPass(1.5, 1.0, 2.0, 256.0),
+        lambda: HighPass(0.5, 3.0, 2.0, 256.0),
+        lambda: HighPass(0.5, 0.0, 2.0, 256.0),
+        lambda: AddBackground(-0.5, 0.0, 0.0),
+        lambda: AddBackground(0.5, 3.0, 0.0),
     ],
 )
 def test_impossible_settings_are_refused(make):
