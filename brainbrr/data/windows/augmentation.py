@@ -187,6 +187,46 @@ class AddBackground:
 
 
 @dataclass(frozen=True)
+class AddScattered:
+    """Add to each electrode what another one recorded a moment before, so that one rhythm reaches
+    the electrodes from many sources, as it does in real seizures.
+
+    Attributes:
+        probability: of each window.
+        max_gain: of what is added, uniform from 0.
+        max_s: longest delay in seconds, one for each electrode.
+        rate_hz: samples per second.
+    """
+
+    probability: float
+    max_gain: float
+    max_s: float
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
+        require(self.max_gain > 0, "a positive max_gain", f"{self.max_gain}")
+        require(self.max_s > 0, "a positive max_s", f"{self.max_s}")
+
+    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
+        """Return the batch with delayed electrodes added to others; labels are unchanged."""
+        size, n_electrodes, length = batch.eeg.shape
+        chosen, place = torch.rand((2, size, 1, 1), generator=generator)
+        gain = torch.where(chosen < self.probability, place * self.max_gain, 0.0)
+        other = torch.rand((size, n_electrodes), generator=generator).argsort(1)
+        reach = min(round(self.max_s * self.rate_hz), length - 1)
+        delay = torch.randint(reach + 1, (size, n_electrodes, 1), generator=generator)
+        device = batch.eeg.device
+        gain, other, delay = gain.to(device), other.to(device)[..., None], delay.to(device)
+        centered = (microvolts(batch.eeg) - batch.center_uv[..., None]) * batch.valid[:, None]
+        centered = centered * batch.observed[..., None]
+        source = torch.arange(length, device=device) - delay
+        delayed = centered.gather(1, other.expand(batch.eeg.shape)).gather(2, source.clamp(min=0))
+        added = gain * delayed * (source >= 0) * batch.valid[:, None]
+        return batch._replace(eeg=microvolts(batch.eeg) + added)
+
+
+@dataclass(frozen=True)
 class Sequential:
     """Apply several changes, one after the other.
 

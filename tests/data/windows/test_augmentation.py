@@ -4,6 +4,7 @@ import torch
 
 from brainbrr.data.windows.augmentation import (
     AddBackground,
+    AddScattered,
     ChannelDropout,
     Crop,
     Gain,
@@ -29,6 +30,7 @@ CHANGES = [
     Equalize(0.7, 3.0, tiny.RATE_HZ),
     HighPass(0.7, 0.5, 4.0, tiny.RATE_HZ),
     AddBackground(0.7, -12.0, 3.0),
+    AddScattered(0.7, 1.0, 0.5, tiny.RATE_HZ),
 ]
 
 
@@ -185,6 +187,26 @@ def test_background_needs_a_window_without_seizure(batch):
     assert torch.equal(changed.eeg, microvolts(batch.eeg))
 
 
+def test_what_is_scattered_is_another_electrode_delayed(batch):
+    eeg_uv = torch.zeros(batch.eeg.shape)
+    at = eeg_uv.shape[2] // 2
+    eeg_uv[:, 3, at] = 100.0
+    observed = torch.ones_like(batch.observed)
+    valid = torch.ones_like(batch.valid)
+    sharp = batch._replace(
+        eeg=eeg_uv, observed=observed, valid=valid, center_uv=torch.zeros_like(batch.center_uv)
+    )
+    changed = AddScattered(1.0, 0.5, 0.5, tiny.RATE_HZ)(sharp, generator())
+    added = changed.eeg - eeg_uv
+    for window in added:
+        ((electrode, sample),) = window.nonzero().tolist()
+        assert at <= sample <= at + 0.5 * tiny.RATE_HZ
+        assert 0 < window[electrode, sample] <= 50.0
+    absent = sharp._replace(observed=observed.index_fill(1, torch.tensor([3]), False))
+    changed = AddScattered(1.0, 0.5, 0.5, tiny.RATE_HZ)(absent, generator())
+    assert torch.equal(changed.eeg, eeg_uv)
+
+
 def test_no_changes_are_none(batch):
     assert Sequential([])(batch, generator()) is batch
 
@@ -207,6 +229,9 @@ def test_no_changes_are_none(batch):
         lambda: HighPass(0.5, 0.0, 2.0, 256.0),
         lambda: AddBackground(-0.5, 0.0, 0.0),
         lambda: AddBackground(0.5, 3.0, 0.0),
+        lambda: AddScattered(1.5, 1.0, 1.0, 256.0),
+        lambda: AddScattered(0.5, 0.0, 1.0, 256.0),
+        lambda: AddScattered(0.5, 1.0, 0.0, 256.0),
     ],
 )
 def test_impossible_settings_are_refused(make):
