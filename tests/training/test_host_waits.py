@@ -18,7 +18,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import brainbrr
 from brainbrr.data.windows.augmentation import (
-    AddBackground,
     AddScattered,
     ChannelDropout,
     Gain,
@@ -60,7 +59,6 @@ AUGMENTATIONS = [
     BandStop(probability=0.3, max_width_hz=8.0, low_hz=1.0, high_hz=60.0, rate_hz=256.0),
     Equalize(probability=0.3, db_per_octave=3.0, rate_hz=256.0),
     HighPass(probability=0.3, min_hz=0.5, max_hz=3.0, rate_hz=256.0),
-    AddBackground(probability=0.3, min_db=-6.0, max_db=0.0),
     AddScattered(probability=0.3, max_gain=1.0, max_s=0.5, rate_hz=256.0),
     Gain(max_db=3.0),
     ChannelDropout(probability=0.1),

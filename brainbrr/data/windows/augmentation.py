@@ -156,37 +156,6 @@ class Mirror:
 
 
 @dataclass(frozen=True)
-class AddBackground:
-    """Add another window without seizure, so that seizures are seen over any background.
-
-    Attributes:
-        probability: of each window.
-        min_db, max_db: gain of what is added.
-    """
-
-    probability: float
-    min_db: float
-    max_db: float
-
-    def __post_init__(self) -> None:
-        require(0 <= self.probability <= 1, "0 <= probability <= 1", f"{self.probability}")
-        require(self.min_db <= self.max_db, "min_db <= max_db", f"{self.min_db} and {self.max_db}")
-
-    def __call__(self, batch: WindowBatch, generator: Generator) -> WindowBatch:
-        """Return the batch with windows of its own added to others; labels are unchanged."""
-        size, device = len(batch.eeg), batch.eeg.device
-        chosen, place = torch.rand((2, size), generator=generator).to(device)
-        draw = torch.rand((size, size), generator=generator).fill_diagonal_(0.0).to(device)
-        usable, other = (draw * ~batch.label.any(1)).max(1)
-        gain_db = self.min_db + place * (self.max_db - self.min_db)
-        gain = 10 ** (gain_db / 20) * ((chosen < self.probability) & (usable > 0))
-        eeg_uv = microvolts(batch.eeg)
-        added = gain[:, None, None] * (eeg_uv - batch.center_uv[..., None])[other]
-        added = added * (batch.observed[other][..., None] & batch.valid[other][:, None])
-        return batch._replace(eeg=eeg_uv + added * batch.valid[:, None])
-
-
-@dataclass(frozen=True)
 class AddScattered:
     """Add to each electrode what another one recorded a moment before, so that one rhythm reaches
     the electrodes from many sources, as it does in real seizures.

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from brainbrr.data.windows.augmentation import (
-    AddBackground,
     AddScattered,
     ChannelDropout,
     Crop,
@@ -29,7 +28,6 @@ CHANGES = [
     BandStop(0.7, 4.0, 1.0, 12.0, tiny.RATE_HZ),
     Equalize(0.7, 3.0, tiny.RATE_HZ),
     HighPass(0.7, 0.5, 4.0, tiny.RATE_HZ),
-    AddBackground(0.7, -12.0, 3.0),
     AddScattered(0.7, 1.0, 0.5, tiny.RATE_HZ),
 ]
 
@@ -162,31 +160,6 @@ def test_a_high_pass_is_a_butterworth_filter_between_its_corners(batch):
     assert (gain[:, frequency_hz > 8.0] > 0.96).all()
 
 
-def test_background_is_added_from_windows_without_seizure_only(batch):
-    changed = AddBackground(1.0, -6.0, -6.0)(batch, generator())
-    eeg_uv = microvolts(batch.eeg)
-    free = (~batch.label.any(1)).nonzero()[:, 0].tolist()
-    assert 0 < len(free) < len(eeg_uv)
-    added = (changed.eeg - eeg_uv) * 10 ** (6.0 / 20)
-    sources = []
-    for window in range(len(eeg_uv)):
-        inside = batch.valid[window]
-        errors = {
-            n: (added[window] - eeg_uv[n] * batch.observed[n][:, None])[:, inside].abs().max()
-            for n in free
-            if bool(batch.valid[n][inside].all())
-        }
-        sources.append(min(errors, key=errors.get))
-        assert min(float(errors[sources[-1]]), float(added[window].abs().max())) < 0.01
-    assert len(set(sources)) > 1
-
-
-def test_background_needs_a_window_without_seizure(batch):
-    ictal = batch._replace(label=torch.ones_like(batch.label))
-    changed = AddBackground(1.0, 0.0, 0.0)(ictal, generator())
-    assert torch.equal(changed.eeg, microvolts(batch.eeg))
-
-
 def test_what_is_scattered_is_another_electrode_delayed(batch):
     eeg_uv = torch.zeros(batch.eeg.shape)
     at = eeg_uv.shape[2] // 2
@@ -227,8 +200,6 @@ def test_no_changes_are_none(batch):
         lambda: HighPass(1.5, 1.0, 2.0, 256.0),
         lambda: HighPass(0.5, 3.0, 2.0, 256.0),
         lambda: HighPass(0.5, 0.0, 2.0, 256.0),
-        lambda: AddBackground(-0.5, 0.0, 0.0),
-        lambda: AddBackground(0.5, 3.0, 0.0),
         lambda: AddScattered(1.5, 1.0, 1.0, 256.0),
         lambda: AddScattered(0.5, 0.0, 1.0, 256.0),
         lambda: AddScattered(0.5, 1.0, 0.0, 256.0),
