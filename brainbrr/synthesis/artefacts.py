@@ -21,6 +21,7 @@ from brainbrr.synthesis.noise import (
     taper,
     wandering_phase,
 )
+from brainbrr.synthesis.nuisance import heart
 from brainbrr.synthesis.scalp import field, mix, topography
 
 Artefact = Callable[[Generator, int, float, float], Signal]
@@ -172,6 +173,15 @@ def muscle_tension(
     return _shaped(sides[:, None] * (noise * swell), n_samples, rate_hz, 0.8 * amplitude_uv)
 
 
+def ecg(generator: Generator, n_samples: int, rate_hz: float, amplitude_uv: float) -> Signal:
+    """Make the electrocardiogram as the scalp sees it: one dipole, far away."""
+    beats = heart(generator, n_samples, rate_hz) / 1000
+    direction = generator.standard_normal(3)
+    gains = POSITIONS @ (direction / np.linalg.norm(direction))
+    gains += 0.1 * generator.standard_normal(N_ELECTRODES)
+    return _shaped(gains[:, None] * beats, n_samples, rate_hz, 1.5 * amplitude_uv)
+
+
 ARTEFACTS: Mapping[str, Artefact] = MappingProxyType(
     {
         "chewing": chewing,
@@ -184,6 +194,7 @@ ARTEFACTS: Mapping[str, Artefact] = MappingProxyType(
         "delta_run": delta_run,
         "electrode_pops": electrode_pops,
         "muscle_tension": muscle_tension,
+        "ecg": ecg,
     }
 )
 """Every seizure-like artefact by name; all take `(generator, n_samples, rate_hz, amplitude_uv)`."""

@@ -23,7 +23,7 @@ from brainbrr.synthesis.subject import Subject, draw_subject, draw_subjects
 
 RECORD = "synthesis.json"
 _ENDINGS = ("eeg.edf", "eeg.json", "channels.tsv", "events.tsv")
-_RECIPE = 3
+_RECIPE = 4
 """Incremented when the same parameters give other bytes."""
 
 Read = Callable[[Path], BackgroundEeg]

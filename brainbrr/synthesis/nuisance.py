@@ -115,7 +115,7 @@ def heart(generator: Generator, n_samples: int, rate_hz: float) -> Signal:
     """Make an electrocardiogram of about 1 mV, `(samples,)`, its rhythm modulated by breathing."""
     course = np.zeros(n_samples, dtype=np.float32)
     beat = _beat(rate_hz)
-    interval_s, at_s = generator.uniform(0.7, 1.0), 0.0
+    interval_s, at_s = generator.uniform(0.45, 1.1), 0.0
     while at_s < n_samples / rate_hz:
         add_at(course, beat, round(at_s * rate_hz))
         breathing = 0.05 * np.sin(2 * np.pi * 0.25 * at_s)

@@ -46,9 +46,9 @@ WARD = {
 """Patterns that last in intensive care."""
 _BEDSIDE = {
     "movement": 1.0, "sweat": 1.0, "interictal_spikes": 1.0, "ventilator": 0.5, "pulse": 0.5,
-    "muscle_tension": 1.0,
+    "muscle_tension": 1.0, "ecg": 1.5,
 }  # fmt: skip
-_BEDSIDE_PROBABILITY = 0.4
+_BEDSIDE_PROBABILITY = 0.5
 _WARD_PROBABILITY = 0.75
 
 

@@ -69,3 +69,18 @@ def test_chewing_is_muscle():
     signal = chewing(np.random.default_rng(6), N_SAMPLES, RATE_HZ, 60.0)
     loudest = signal[np.argmax(band_rms(signal, RATE_HZ, 20, 100))]
     assert band_rms(loudest, RATE_HZ, 20, 100) > 3 * band_rms(loudest, RATE_HZ, 3, 15)
+
+
+def test_the_ecg_is_one_dipole_at_the_rate_of_a_heart():
+    signal = ARTEFACTS["ecg"](np.random.default_rng(7), N_SAMPLES, RATE_HZ, 60.0)
+    _, sizes, courses = np.linalg.svd(signal, full_matrices=False)
+    assert sizes[0] > 100 * sizes[1]
+    course = np.abs(courses[0])
+    beats = np.flatnonzero(
+        (course > 0.5 * course.max())
+        & (course >= np.roll(course, 1))
+        & (course > np.roll(course, -1))
+    )
+    intervals_s = np.diff(beats) / RATE_HZ
+    assert 0.4 < np.median(intervals_s) < 1.2
+    assert intervals_s.std() < 0.1 * intervals_s.mean()
