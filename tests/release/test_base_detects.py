@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
 from scipy.stats import mannwhitneyu
 
 import brainbrr
@@ -23,15 +25,16 @@ def base() -> Detector:
     return brainbrr.load_detector("base")
 
 
-def test_the_probability_rises_in_a_real_seizure(base: Detector) -> None:
+def test_a_real_seizure_is_found_at_its_onset(base: Detector) -> None:
     (recording,) = EXAMPLES.glob("*_eeg.edf")
     table = recording.with_name(recording.name.replace("_eeg.edf", "_events.tsv"))
     (truth,) = read_tsv(table).seizures
     trace = base.trace(recording)
-    onset = round(truth.onset_s * trace.rate_hz)
-    before, during = np.split(trace.probability, [onset])
-    assert during.mean() > 1.5 * before.mean()
-    assert np.quantile(during, 0.9) > 2 * np.quantile(before, 0.9)
+    (found,) = base.events(trace).seizures
+    assert abs(found.onset_s - truth.onset_s) < 3
+    assert found.duration_s > 7
+    before, during = np.split(trace.probability, [round(truth.onset_s * trace.rate_hz)])
+    assert np.quantile(during, 0.9) > 4 * np.quantile(before, 0.9)
 
 
 def test_samples_of_unseen_subjects_are_told_apart(base: Detector) -> None:
@@ -52,12 +55,20 @@ def test_samples_of_unseen_subjects_are_told_apart(base: Detector) -> None:
         seizures = made.annotation.seizure_intervals
         label.append(to_mask(seizures, trace.probability.size, trace.rate_hz))
     values, ictal = np.concatenate(probability), np.concatenate(label)
-    n_pairs = ictal.sum() * (~ictal).sum()
-    assert n_pairs > 0
-    assert mannwhitneyu(values[ictal], values[~ictal]).statistic / n_pairs > 0.95
+    assert auroc(values, ictal) > 0.86
+    assert np.median([auroc(*subject) for subject in zip(probability, label, strict=True)]) > 0.99
 
 
-def test_rest_of_a_synthetic_adult_raises_no_alarm(base: Detector) -> None:
+def auroc(values: NDArray[np.float32], ictal: NDArray[np.bool_]) -> float:
+    n_pairs = int(ictal.sum()) * int((~ictal).sum())
+    return float(mannwhitneyu(values[ictal], values[~ictal]).statistic) / n_pairs
+
+
+@pytest.mark.parametrize("high_pass_hz", [None, 1.0, 2.0])
+def test_rest_raises_no_alarm_through_any_filter(
+    base: Detector, high_pass_hz: float | None
+) -> None:
+    """A detector that takes missing slow waves for a seizure alarms on filtered rest."""
     parameters = SynthesisParameters(
         n_subjects={"train": 0, "val": 0, "test": 1},
         duration_s=300,
@@ -67,5 +78,9 @@ def test_rest_of_a_synthetic_adult_raises_no_alarm(base: Detector) -> None:
         seed=4711,
     )
     made = make_recording(parameters, draw_subjects(parameters)[0], 0)
-    trace = base.trace(Recording(made.signals_uv, float(made.rate_hz), made.labels))
+    signals_uv, rate_hz = made.signals_uv, float(made.rate_hz)
+    if high_pass_hz:
+        filter_ = butter(4, high_pass_hz, "highpass", fs=rate_hz, output="sos")
+        signals_uv = sosfiltfilt(filter_, signals_uv).astype(np.float32)
+    trace = base.trace(Recording(signals_uv, rate_hz, made.labels))
     assert not base.events(trace).seizures
