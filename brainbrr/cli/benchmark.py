@@ -11,8 +11,9 @@ from rich.table import Table
 
 from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.build import build
-from brainbrr.cli.device import choose_device
+from brainbrr.cli.device import use_profile
 from brainbrr.cli.terminal import results_console
+from brainbrr.inference.annotator import OF_TRAINER
 from brainbrr.models.registry import build_model, describe_model
 from brainbrr.profiling.peak_memory import peak_gbyte
 from brainbrr.profiling.profile import (
@@ -24,24 +25,23 @@ from brainbrr.profiling.profile import (
     training_step,
 )
 from brainbrr.signal.electrodes import N_ELECTRODES
-from brainbrr.training.hardware import apply_settings, describe_machine
+from brainbrr.training.hardware import describe_machine
 
 RATE_HZ = 256
 
 
 def run(cfg: DictConfig) -> None:
     """Measure a model, show two tables, write the JSON."""
-    device = choose_device(cfg.device)
-    apply_settings(
-        mps_memory_fraction=cfg.hardware.mps_memory_fraction, n_threads=cfg.hardware.n_threads
-    )
+    device, precision = use_profile(cfg), OF_TRAINER[cfg.trainer.precision]
+    torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
+    torch.backends.cudnn.benchmark = cfg.trainer.benchmark
     network = build(cfg.model).to(device)
     rates = machine_rates(device)
     inputs = {
         batch: torch.randn(batch, N_ELECTRODES, cfg.window_s * RATE_HZ, device=device)
         for batch in cfg.batch
     }
-    parts = profile_parts(network, inputs[cfg.batch[0]], rates, cfg.rounds)
+    parts = profile_parts(network, inputs[cfg.batch[0]], rates, cfg.rounds, precision)
     whole = [
         _measure(network, eeg, step, cfg)
         for eeg in inputs.values()
@@ -49,7 +49,12 @@ def run(cfg: DictConfig) -> None:
     ]
     result = {
         "model": OmegaConf.to_container(cfg.model, resolve=True),
-        "machine": {**describe_machine(), **asdict(rates), "device": device},
+        "machine": {
+            **describe_machine(),
+            **asdict(rates),
+            "device": device,
+            "precision": precision,
+        },
         "whole": whole,
         "parts": {name: asdict(part) for name, part in parts.items()},
     }
@@ -65,7 +70,10 @@ def _measure(
     network: torch.nn.Module, eeg: torch.Tensor, train: bool, cfg: DictConfig
 ) -> dict[str, Any]:
     """Return one row of the second table."""
-    call = (training_step if train else forward_pass)(network, eeg)
+    precision = OF_TRAINER[cfg.trainer.precision]
+    call = (training_step if train else forward_pass)(network, eeg, precision)
+    if eeg.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(eeg.device)
     timing = take_turns({"call": call}, cfg.rounds)["call"]
     return {
         "batch": len(eeg),
@@ -79,12 +87,18 @@ def _measure(
 
 def _peak(eeg: torch.Tensor, train: bool, cfg: DictConfig) -> float | None:
     if eeg.device.type == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e9
+        return torch.cuda.max_memory_allocated(eeg.device) / 1e9
     entry = OmegaConf.to_container(cfg.model, resolve=True)
     assert isinstance(entry, dict)
     numbers = describe_model({str(key): value for key, value in entry.items()})
     make = functools.partial(build_model, **numbers)
-    return peak_gbyte(make, tuple(eeg.shape), train=train, n_threads=torch.get_num_threads())
+    return peak_gbyte(
+        make,
+        tuple(eeg.shape),
+        train=train,
+        n_threads=torch.get_num_threads(),
+        precision=OF_TRAINER[cfg.trainer.precision],
+    )
 
 
 def parts_table(parts: dict[str, Part], batch: int) -> Table:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
 from brainbrr.cli.build import build, plain
-from brainbrr.cli.device import choose_device
+from brainbrr.cli.device import use_profile
 from brainbrr.cli.terminal import results_console
 from brainbrr.data.corpora.cache import open_signal, read_excerpt
 from brainbrr.data.corpora.manifest import ManifestRow
@@ -23,8 +24,10 @@ from brainbrr.events.trace import Trace
 from brainbrr.events.trace_file import SUFFIX, save_trace
 from brainbrr.events.tsv import write_tsv
 from brainbrr.export.load import load_detector
-from brainbrr.inference.annotator import Annotator
+from brainbrr.inference.annotator import BATCH_SIZE, OF_TRAINER, Annotator
+from brainbrr.inference.detector import Detector
 from brainbrr.inference.prepared_eeg import PreparedEeg
+from brainbrr.inference.rollout import RecordingWindows, run_batched
 from brainbrr.reporting.cases import select_cases
 from brainbrr.reporting.report import write_report
 from brainbrr.reporting.scoreboard import published_scores
@@ -37,8 +40,14 @@ Scorer = Callable[..., Scores]
 
 def run(cfg: DictConfig) -> None:
     """Score a released detector on one split of a corpus, prepared as the detector was trained."""
-    detector = load_detector(cfg.detector, device=choose_device(cfg.device))
-    detector = detector.with_tiling(cfg.tiling).with_precision(cfg.precision)
+    detector = load_detector(cfg.detector, device=use_profile(cfg)).with_tiling(cfg.tiling)
+    # A profile is for its own device, and for networks: an exported form runs on the CPU.
+    by_profile = cfg.device == "auto" and isinstance(detector, Detector)
+    precision = OF_TRAINER[cfg.trainer.precision] if by_profile else detector.precision
+    detector = detector.with_precision(cfg.precision or precision)
+    if by_profile and not cfg.precision:
+        torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
+    batch_size = cfg.dataloader.eval_batch_size if by_profile else BATCH_SIZE
     prepared = build(cfg.prepare)(build(cfg.data), detector.preparation, splits=[cfg.split])
     command = f"brainbrr evaluate detector={cfg.detector} data={cfg.data.name} split={cfg.split}"
     command += f" tiling={detector.tiling} precision={detector.precision}"
@@ -51,6 +60,7 @@ def run(cfg: DictConfig) -> None:
         baselines={},
         about=about(cfg.data.name, cfg.split, command, plain(cfg)),
         n_cases=cfg.report_cases,
+        batch_size=cfg.batch_size or batch_size,
     )
     console = results_console()
     console.print(answer_table(scores))
@@ -80,11 +90,22 @@ def predict_rows(
     cache_folder: Path,
     *,
     what: str = "predicting",
+    batch_size: int = BATCH_SIZE,
 ) -> Predictions:
-    """Apply a detector to prepared recordings, with a progress bar."""
+    """Apply a detector to prepared recordings, with a progress bar.
+
+    A batch takes windows from several recordings if one does not fill it.
+    """
+    windows = (
+        RecordingWindows(
+            _prepared(detector, row, cache_folder), detector.windowing, detector.tiling
+        )
+        for row in rows
+    )
+    done = run_batched(windows, detector.backend, batch_size)
+    shown = track(done, what, total=len(rows), console=Console(stderr=True))
     traces = {
-        row.recording_id: detector.trace_prepared(_prepared(detector, row, cache_folder))
-        for row in track(rows, what, console=Console(stderr=True))
+        row.recording_id: recording.trace() for row, recording in zip(rows, shown, strict=True)
     }
     return Predictions(
         references={row.recording_id: row.annotation for row in rows},
@@ -120,6 +141,7 @@ def evaluate_rows(
     baselines: Mapping[str, Scores],
     about: Mapping[str, Any],
     n_cases: int,
+    batch_size: int = BATCH_SIZE,
 ) -> Scores:
     """Predict and score; write TSVs, traces, `report.html` and, last, `scores.json`.
 
@@ -129,9 +151,10 @@ def evaluate_rows(
         baselines: scores of other detectors on the same recordings, for comparison.
         about: corpus, split, command and other provenance shown in the report.
         n_cases: missed seizures and false alarms shown in the report, each.
+        batch_size: windows computed at once.
     """
     require_labels(rows, "scoring")
-    predictions = predict_rows(detector, rows, cache_folder)
+    predictions = predict_rows(detector, rows, cache_folder, batch_size=batch_size)
     write_predictions(predictions, rows, output)
     scores = score(
         predictions.references,

@@ -35,8 +35,19 @@ NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Options that have an effect only if another option has one of some values; without values, if it
 is neither null nor 0."""
-UNUSED_GROUPS = {"benchmark": ("dataloader", "trainer")}
-"""Groups of a command that are there only because hardware profiles set values in them."""
+_SETTINGS = {"trainer.accelerator", "hardware.mps_memory_fraction", "hardware.n_threads"}
+READ_OF_PROFILE = {
+    "benchmark": _SETTINGS | {
+        "trainer.precision", "trainer.matmul_precision", "trainer.benchmark",
+        "dataloader.batch_size",
+    },
+    "evaluate": _SETTINGS | {
+        "trainer.precision", "trainer.matmul_precision", "dataloader.eval_batch_size",
+    },
+    "predict": _SETTINGS,
+    "watch": _SETTINGS,
+}  # fmt: skip
+"""Options of a hardware profile that a command other than train reads; the rest has no effect."""
 
 
 def check_overrides(name: str, arguments: list[str]) -> DictConfig | None:
@@ -89,7 +100,8 @@ def _refuse_without_effect(name: str, overrides: list[Override], composed: DictC
     swept = {each.key_or_group for each in overrides if each.is_sweep_override()}
     for override in overrides:
         option = str(override.key_or_group)
-        if option.split(".", maxsplit=1)[0] in UNUSED_GROUPS.get(name, ()) and "." in option:
+        of_profile = option.startswith(("trainer.", "dataloader.", "hardware."))
+        if of_profile and option not in READ_OF_PROFILE.get(name, {option}):
             raise InvalidOption(f"{option} has no effect in {name}", "Omit it.")
         if option not in NEEDS:
             continue

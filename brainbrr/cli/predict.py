@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 from rich.table import Table
 
-from brainbrr.cli.device import choose_device, use_threads
+from brainbrr.cli.device import use_profile
 from brainbrr.cli.terminal import eeg_progress, results_console
 from brainbrr.errors import BrainbrrError, Failed
 from brainbrr.events.annotation import Annotation
@@ -31,8 +31,7 @@ def run(cfg: DictConfig) -> None:
     settings = Settings(
         check_formats(cfg.format), cfg.traces, cfg.evidence, cfg.batch_size, cfg.workers
     )
-    use_threads(cfg.threads)
-    detector = load_detector(cfg.detector, device=choose_device(cfg.device))
+    detector = load_detector(cfg.detector, device=use_profile(cfg, cfg.threads))
     detector = detector.with_stride(cfg.stride_s).with_tiling(cfg.tiling)
     detector = detector.with_precision(cfg.precision)
     backend = choose_backend(detector, compiled=cfg.compile, batch_size=cfg.batch_size)

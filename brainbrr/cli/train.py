@@ -25,6 +25,7 @@ from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.windows.dataset import reviewed_spans
 from brainbrr.data.windows.index import Windowing
+from brainbrr.inference.annotator import OF_TRAINER
 from brainbrr.inference.detector import Detector
 from brainbrr.models.registry import describe_model
 from brainbrr.release.artifact import load_release, save_release
@@ -175,6 +176,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
         baselines=baselines,
         about=provenance,
         n_cases=cfg.report_cases,
+        batch_size=cfg.dataloader.eval_batch_size,
     )
     add_card(run_dir / "detector", scores)
     add_result(cfg.experiment_name, result_row(scores, baselines, provenance))
@@ -221,7 +223,7 @@ def _released(
         "seed": cfg.seed,
         "alarm_budget": result.alarm_budget,
     }
-    return Detector(
+    detector = Detector(
         network.eval(),
         describe_model(plain(cfg.model)),
         preparation,
@@ -230,6 +232,8 @@ def _released(
         provenance,
         result.calibration,
     )
+    # The precision of validation, which tuned the thresholds.
+    return detector.with_precision(OF_TRAINER[cfg.trainer.precision])
 
 
 def add_result(name: str | None, row: Mapping[str, object], lab_book: Path = LAB_BOOK) -> None:

@@ -8,7 +8,7 @@ from types import FrameType
 
 from omegaconf import DictConfig
 
-from brainbrr.cli.device import choose_device
+from brainbrr.cli.device import use_profile
 from brainbrr.cli.watch_display import WatchDisplay
 from brainbrr.export.load import load_detector
 from brainbrr.streaming.detector_stream import open_stream
@@ -22,7 +22,7 @@ LSL = "lsl:"
 
 def run(cfg: DictConfig) -> None:
     """Read `input` until it times out or Ctrl-C, then complete the table."""
-    detector = load_detector(cfg.detector, device=choose_device(cfg.device))
+    detector = load_detector(cfg.detector, device=use_profile(cfg))
     source = _open(cfg)
     stream = open_stream(
         detector,

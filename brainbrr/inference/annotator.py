@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     import mne
 
 FP32 = "fp32"
-PRECISIONS = (FP32, "bf16")
+PRECISIONS = (FP32, "bf16", "fp16")
+OF_TRAINER = {"32-true": FP32, "bf16-mixed": "bf16", "16-mixed": "fp16"}
+"""Precision that computes as a run does with this value of `trainer.precision`."""
 BATCH_SIZE = 4
 """Windows computed at once if nothing else is asked for."""
 
@@ -46,7 +48,7 @@ class Annotator(ABC):
         provenance: where it was trained and tuned, plain values.
         calibration: what an event's probability is worth; the identity if none was fitted.
         tiling: `windows`, or `long` segments; see `with_tiling`.
-        precision: `fp32` or `bf16`; see `with_precision`.
+        precision: `fp32`, `bf16` or `fp16`; see `with_precision`.
     """
 
     model: dict[str, Any]
@@ -184,8 +186,8 @@ class Annotator(ABC):
         return self._with("tiling", tiling)
 
     def with_precision(self, precision: str) -> Self:
-        """Return the same detector computing in `fp32`, or in `bf16`: matrix products of numbers
-        with 8 bits of mantissa.
+        """Return the same detector computing in `fp32`, or matrix products of numbers with 8 bits
+        of mantissa (`bf16`) or 11 (`fp16`, for GPUs before Ampere).
 
         Raises:
             InvalidOption: an unknown name, or an exported form, which has one precision.

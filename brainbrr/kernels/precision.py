@@ -1,4 +1,4 @@
-"""bfloat16 if asked for, and full precision for the few operations that need it."""
+"""Reduced precision if asked for, and full precision for the few operations that need it."""
 
 import re
 from contextlib import AbstractContextManager, nullcontext
@@ -13,12 +13,12 @@ UNITS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def autocast(device_type: str, precision: str) -> AbstractContextManager[object]:
-    """Return a context that computes matrix products in bfloat16 for `bf16`, and as they are for
-    `fp32`."""
+    """Return a context that computes matrix products in bfloat16 for `bf16`, in float16 for `fp16`,
+    and as they are for `fp32`."""
     # Some versions of torch refuse even a disabled autocast on some devices.
     if precision == "fp32":
         return nullcontext()
-    return torch.autocast(device_type, torch.bfloat16)
+    return torch.autocast(device_type, torch.bfloat16 if precision == "bf16" else torch.float16)
 
 
 def has_bf16_units(device_type: str) -> bool:

@@ -13,7 +13,12 @@ from brainbrr.profiling.profile import forward_pass, training_step
 
 
 def peak_gbyte(
-    build: Callable[[], nn.Module], shape: tuple[int, ...], *, train: bool, n_threads: int
+    build: Callable[[], nn.Module],
+    shape: tuple[int, ...],
+    *,
+    train: bool,
+    n_threads: int,
+    precision: str = "fp32",
 ) -> float | None:
     """Return the peak memory of a process during one pass, in 1e9 bytes; None if not reported by
     the system.
@@ -23,20 +28,25 @@ def peak_gbyte(
         shape: of the input.
         train: a training step, otherwise one forward pass.
         n_threads: torch's threads in that process.
+        precision: see `brainbrr.kernels.precision.autocast`.
     """
     if sys.platform == "win32":
         return None
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-        return pool.submit(_measure, build, shape, train, n_threads).result()
+        return pool.submit(_measure, build, shape, train, n_threads, precision).result()
 
 
 def _measure(
-    build: Callable[[], nn.Module], shape: tuple[int, ...], train: bool, n_threads: int
+    build: Callable[[], nn.Module],
+    shape: tuple[int, ...],
+    train: bool,
+    n_threads: int,
+    precision: str,
 ) -> float:
     torch.set_num_threads(n_threads)
     network, eeg = build(), torch.randn(shape)
-    (training_step if train else forward_pass)(network, eeg)()
+    (training_step if train else forward_pass)(network, eeg, precision)()
     return _peak_bytes() / 1e9
 
 

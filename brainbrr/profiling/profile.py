@@ -7,12 +7,15 @@ is what a user waits; CPU time, summed over threads, is steadier if other progra
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from brainbrr.kernels.precision import autocast
 from brainbrr.models.detector import V3Detector
 from brainbrr.profiling.arithmetic import part_gflop
 
@@ -97,39 +100,45 @@ def machine_rates(device: str = "cpu", size: int = 1024, mbyte: int = 256) -> Ma
     )
 
 
-def forward_pass(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
+def forward_pass(network: nn.Module, eeg: Tensor, precision: str = "fp32") -> Callable[[], object]:
     """Return a forward pass as in use: no gradients, no dropout."""
 
     def run() -> None:
         network.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(eeg.device.type, precision):
             network(eeg)
 
     return run
 
 
-def training_step(network: nn.Module, eeg: Tensor) -> Callable[[], object]:
+def training_step(network: nn.Module, eeg: Tensor, precision: str = "fp32") -> Callable[[], object]:
     """Return forward and backward pass as in training, without the optimizer's step."""
 
     def run() -> None:
         network.train()
         network.zero_grad(set_to_none=True)
-        network(eeg).mean().backward()
+        with autocast(eeg.device.type, precision):
+            loss = network(eeg).float().mean()
+        loss.backward()
 
     return run
 
 
 def profile_parts(
-    network: nn.Module, eeg: Tensor, rates: MachineRates, rounds: int
+    network: nn.Module, eeg: Tensor, rates: MachineRates, rounds: int, precision: str = "fp32"
 ) -> dict[str, Part]:
     """Time each child of the network by itself, on the input it gets within the network."""
-    calls = _calls(network, eeg)
+    reduced = partial(autocast, eeg.device.type, precision)
+    with reduced():
+        calls = _calls(network, eeg)
     gflop = part_gflop(network, eeg)
     network.eval()
-    forward = take_turns({name: _forward_of(*call) for name, call in calls.items()}, rounds)
+    forward = take_turns(
+        {name: _forward_of(*call, reduced) for name, call in calls.items()}, rounds
+    )
     trainable = {name: call for name, call in calls.items() if isinstance(call[0], nn.Module)}
     network.train()
-    train = take_turns({name: _step_of(*call) for name, call in trainable.items()}, rounds)
+    train = take_turns({name: _step_of(*call, reduced) for name, call in trainable.items()}, rounds)
     parts = {}
     for name, (function, arguments) in calls.items():
         gbyte = _traffic(function, arguments) / 1e9
@@ -139,6 +148,7 @@ def profile_parts(
 
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
+Reduced = Callable[[], AbstractContextManager[object]]
 
 
 @torch.no_grad()
@@ -168,21 +178,27 @@ def _calls(network: nn.Module, eeg: Tensor) -> dict[str, Call]:
     return calls
 
 
-def _forward_of(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], object]:
+def _forward_of(
+    function: Callable[..., Any], arguments: tuple[Any, ...], reduced: Reduced
+) -> Callable[[], object]:
     def run() -> None:
-        with torch.inference_mode():
+        with torch.inference_mode(), reduced():
             function(*arguments)
 
     return run
 
 
-def _step_of(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], object]:
+def _step_of(
+    function: Callable[..., Any], arguments: tuple[Any, ...], reduced: Reduced
+) -> Callable[[], object]:
     leaves = [_as_leaf(argument) for argument in arguments]
 
     def run() -> None:
         for leaf in _tensors(leaves):
             leaf.grad = None
-        outputs = [tensor for tensor in _tensors(function(*leaves)) if tensor.requires_grad]
+        with reduced():
+            computed = _tensors(function(*leaves))
+        outputs = [tensor for tensor in computed if tensor.requires_grad]
         torch.autograd.backward(outputs, [torch.ones_like(tensor) for tensor in outputs])
 
     return run

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from brainbrr.atomic_io import atomic_write, current_folder, replace_folder
 from brainbrr.errors import NotFound
 from brainbrr.inference.detector import Detector
+from brainbrr.inference.torch_backend import device_of
 from brainbrr.release.description import (
     SELFTEST,
     WEIGHTS,
@@ -50,13 +51,19 @@ log = logging.getLogger(__name__)
 
 
 def save_release(detector: Detector, folder: str | Path) -> Path:
-    """Write a detector's folder atomically; an older one at the same path stays until then."""
+    """Write a detector's folder atomically; an older one at the same path stays until then.
+
+    The self-test's probabilities are the CPU's: those of a GPU may be rounded to TF32.
+    """
     folder = Path(folder).resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     eeg = selftest_minute(detector)
+    device = device_of(detector.network)
+    detector.network.cpu()
     probability = expected_probabilities(detector, eeg)
     selftest_tensors = {"eeg": torch.from_numpy(eeg), "probability": torch.from_numpy(probability)}
     contents = {WEIGHTS: save(weights_of(detector.network)), SELFTEST: save(selftest_tensors)}
+    detector.network.to(device)
     description = describe(detector, {name: digest(part) for name, part in contents.items()})
     contents[DESCRIPTION] = json.dumps(description, indent=1, allow_nan=False).encode()
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

@@ -89,7 +89,8 @@ def train(
     checkpoint.
 
     Args:
-        network: freshly built; its weights are replaced when a run is resumed.
+        network: freshly built; its weights are replaced when a run is resumed. It ends on the
+            device it was trained on.
         rows: the manifest.
         cache_folder: the folder of the prepared signals.
         run_dir: the folder of checkpoints and, temporarily, of validation traces.
@@ -143,6 +144,8 @@ def train(
         identity.check(stored, start)
     with quiet_lightning():
         lightning.fit(module, datamodule=data, ckpt_path=start)
+    # Lightning leaves the network on the CPU, where the test on unseen subjects would then run.
+    network.to(lightning.strategy.root_device)
     note_outcome(loggers, configuration, checkpoints)
     return _result(checkpoints, validation, fraction)
 

@@ -15,6 +15,8 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from brainbrr.errors import InvalidOption
+from brainbrr.inference.annotator import OF_TRAINER
 from brainbrr.training.callbacks.checkpoints import DurableCheckpointIO
 from brainbrr.training.callbacks.finite_guard import stop_at_non_finite
 from brainbrr.training.parameters import freeze
@@ -77,6 +79,14 @@ class TrainerOptions:
     fit_batch: bool = False
     detect_anomaly: bool = False
     plugins: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.precision not in OF_TRAINER:
+            raise InvalidOption(
+                f"precision {' or '.join(OF_TRAINER)}",
+                str(self.precision),
+                "Correct trainer.precision.",
+            )
 
     def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
         """Make Lightning's trainer, with this project's checkpoints, validation and progress."""

@@ -14,14 +14,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from brainbrr.cli.main import COMMANDS
-from brainbrr.cli.override_check import UNUSED_GROUPS
+from brainbrr.cli.override_check import READ_OF_PROFILE
 from brainbrr.conf_folder import CONF_FOLDER
 
 CLI = Path(__file__).resolve().parents[2] / "brainbrr" / "cli"
 WITHOUT_SIGNATURE = ("torch.optim.", "lightning.")
 """Foreign targets; their own libraries refuse what they do not take."""
-PROFILE = {"benchmark": frozenset({"hardware.meant_for"})}
-"""Options of a hardware profile that concern training only."""
 SWEPT = {"train": {"hydra", "sweep", "dry_run"}}
 """Options of launchers, read by `hydra_plugins` and `brainbrr.cli.modal_*`."""
 
@@ -84,8 +82,16 @@ def dead_options(command: str, *overrides: str) -> list[str]:
         cfg = compose(command, list(overrides))
     values = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(values, dict)
-    read = read_in(command) | PROFILE.get(command, frozenset())
-    skipped = {*UNUSED_GROUPS.get(command, ()), *SWEPT.get(command, ())}
+    read = read_in(command)
+    if command in READ_OF_PROFILE:
+        # What training alone reads, another command refuses.
+        files = (CONF_FOLDER / "hardware").glob("*.yaml")
+        profiles = [OmegaConf.load(file) for file in files]
+        stated = {f"{g}.{k}" for each in profiles for g in each if g != "defaults" for k in each[g]}
+        own = [names for group, names in interpolated() if group == f"{command}.yaml"]
+        assert READ_OF_PROFILE[command] <= stated & read.union(*own)
+        read |= stated - READ_OF_PROFILE[command]
+    skipped = SWEPT.get(command, set())
     dead = []
     for key, value in values.items():
         if key in skipped:

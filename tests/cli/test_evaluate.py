@@ -1,15 +1,30 @@
 """What evaluate writes next to the scores, and what it states of where they come from."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
 
-from brainbrr.cli.evaluate import Predictions, about, substitutions, write_predictions
+from brainbrr.cli import device, evaluate
+from brainbrr.cli.evaluate import (
+    Predictions,
+    about,
+    predict_rows,
+    substitutions,
+    write_predictions,
+)
+from brainbrr.conf_folder import CONF_FOLDER
+from brainbrr.data.preparation.preparation import Preparation
+from brainbrr.data.windows.dataset import open_mapped
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.event import Event
 from brainbrr.events.trace import Trace
 from brainbrr.events.trace_file import SUFFIX, load_trace
 from brainbrr.events.tsv import read_tsv
+from brainbrr.inference.detector import Detector
 from brainbrr.scoring.folders import score
 from tests import tiny_corpus as tiny
 
@@ -58,3 +73,64 @@ def test_the_digest_is_of_the_configuration_in_any_order(change):
     assert reordered["config_digest"] == facts["config_digest"]
     other = about("tiny", "test", "x", configuration | change)
     assert other["config_digest"] != facts["config_digest"] and len(facts["config_digest"]) == 16
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A small detector of 8-s windows, and recordings of one and of three windows."""
+    network = tiny.TinyNetwork().eval()
+    preparation = Preparation(rate_hz=tiny.RATE_HZ, high_hz=15.0)
+    rows = [tiny.row(n, "test", duration_s, []) for n, duration_s in enumerate((8.0, 16.0, 8.0))]
+    for row in rows:
+        tiny.write_signal(row, tmp_path)
+    return Detector(network, {}, preparation, tiny.WINDOWING), rows
+
+
+def test_a_batch_is_filled_from_several_recordings(small, tmp_path, monkeypatch):
+    detector, rows = small
+    monkeypatch.setattr(evaluate, "open_signal", open_mapped)
+    sizes = []
+    detector.network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    traces = predict_rows(detector, rows, tmp_path, batch_size=4).traces
+    assert sizes == [4, 1] and list(traces) == [row.recording_id for row in rows]
+
+
+PROFILED = [
+    ((), ("cuda", "bf16", 16, "high")),
+    (("hardware=v100",), ("cuda", "fp16", 16, "highest")),
+    (("precision=fp32", "batch_size=3"), ("cuda", "fp32", 3, "highest")),
+    (("device=cpu",), ("cpu", "fp32", 4, "highest")),
+    (("hardware=cpu", "dataloader.eval_batch_size=7"), ("cpu", "fp32", 7, "highest")),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), PROFILED, ids=str)
+def test_device_precision_and_batch_are_the_profile_s(small, monkeypatch, options, expected):
+    """The scores are of a detector that computes as its run did on the same card."""
+    asked, sizes = [], []
+
+    def scored(detector, *_, batch_size, **__):
+        asked.append(detector.precision)
+        sizes.append(batch_size)
+        raise InterruptedError
+
+    monkeypatch.setattr(evaluate, "build", lambda *_: lambda *_, **__: SimpleNamespace(
+        of_split=lambda _: [], folder=Path()))  # fmt: skip
+    monkeypatch.setattr(
+        evaluate, "load_detector", lambda _, device: asked.append(device) or small[0]
+    )
+    monkeypatch.setattr(evaluate, "evaluate_rows", scored)
+    monkeypatch.setattr(device, "choose_device", str)
+    before, n_threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_FOLDER)):
+        cfg = compose(
+            "evaluate", ["hardware=rtx3080", "output=x", "hardware.n_threads=1", *options]
+        )
+    try:
+        with pytest.raises(InterruptedError):
+            evaluate.run(cfg)
+        assert (*asked, *sizes, torch.get_float32_matmul_precision()) == expected
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_float32_matmul_precision(before)
+        torch.set_num_threads(n_threads)

@@ -80,8 +80,14 @@ def test_every_option_that_needs_another_exists_in_some_model() -> None:
 
 
 def test_a_benchmark_refuses_options_of_training() -> None:
-    with pytest.raises(InvalidOption, match="trainer.precision has no effect in benchmark"):
-        check_overrides("benchmark", ["trainer.precision=bf16-mixed"])
+    with pytest.raises(InvalidOption, match="dataloader.num_workers has no effect in benchmark"):
+        check_overrides("benchmark", ["dataloader.num_workers=2"])
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "watch"])
+def test_other_commands_refuse_what_only_training_reads_of_a_profile(command: str) -> None:
+    with pytest.raises(InvalidOption, match="accumulate_grad_batches has no effect in " + command):
+        check_overrides(command, ["trainer.accumulate_grad_batches=2"])
 
 
 def test_unreadable_override_is_refused() -> None:

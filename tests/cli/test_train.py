@@ -2,18 +2,22 @@
 
 import csv
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from brainbrr.cli import train
 from brainbrr.cli.build import build
 from brainbrr.cli.renamed import REMOVED_OPTIONS, current
 from brainbrr.cli.train import _configuration, add_result, built_parts, warn_of_model
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.errors import InUse
+from brainbrr.events.calibration import Calibration
 from brainbrr.sweeps.outcome import can_resume
+from brainbrr.training.fit import FitResult
 
 
 @pytest.fixture
@@ -72,6 +76,28 @@ def test_any_other_model_is_not(caplog, meant_for):
     with caplog.at_level(logging.WARNING):
         warn_of_model({"model": "v3", "hardware": "h100"}, meant_for)
     assert not caplog.text
+
+
+def test_the_release_is_tested_with_the_precision_and_batch_of_validation(tmp_path, monkeypatch):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_FOLDER)):
+        options = ("model=v3_tiny", "hardware=rtx3080", "data.root=x", f"run_dir={tmp_path}")
+        cfg = compose("train", [*options, "dataloader.eval_batch_size=5"])
+    network, sizes = build(cfg.model), []
+    result = FitResult(tmp_path, tmp_path, None, None, None, Calibration())
+    monkeypatch.setattr(train, "released_weights", lambda _: network.state_dict())
+    detector = train._released(network, cfg, result)
+    assert detector.precision == "bf16" and detector.network is network
+
+    def scored(*_, batch_size, **__):
+        sizes.append(batch_size)
+        raise InterruptedError
+
+    monkeypatch.setattr(train, "evaluate_rows", scored)
+    monkeypatch.setattr(train, "_command", lambda _: "")
+    prepared = SimpleNamespace(of_split=lambda _: [], folder=tmp_path)
+    with pytest.raises(InterruptedError):
+        train._test(detector, cfg, prepared, tmp_path)
+    assert sizes == [5]
 
 
 def test_a_result_is_a_row_of_the_experiment_s_table(tmp_path):

@@ -60,7 +60,9 @@ def test_a_variant_differs_in_that_alone(golden: Detector) -> None:
 def test_what_a_form_cannot_be_is_refused(golden: Detector) -> None:
     with pytest.raises(InvalidOption, match="tiling windows or long; got tiles"):
         golden.with_tiling("tiles")
-    with pytest.raises(InvalidOption, match="precision fp32 or bf16; got int8.*quantize=int8"):
+    with pytest.raises(
+        InvalidOption, match="precision fp32 or bf16 or fp16; got int8.*quantize=int8"
+    ):
         golden.with_precision("int8")
     assert FORM.with_tiling("windows").with_precision("fp32") is FORM
     with pytest.raises(InvalidOption, match="tiling=windows for an exported detector"):

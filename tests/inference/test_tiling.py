@@ -160,7 +160,7 @@ def test_the_difference_on_a_small_network_is_bounded(
 def test_other_ways_are_refused_by_name(golden: Detector) -> None:
     with pytest.raises(InvalidOption, match="tiling windows or long"):
         golden.with_tiling("twice")
-    with pytest.raises(InvalidOption, match="precision fp32 or bf16"):
+    with pytest.raises(InvalidOption, match="precision fp32 or bf16 or fp16"):
         golden.with_precision("fp8")
     with pytest.raises(InvalidOption, match="quantize=int8"):
         golden.with_precision("int8")

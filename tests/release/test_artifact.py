@@ -1,5 +1,6 @@
 """A released detector is numbers only, loads to the same numbers, and is refused when changed."""
 
+import copy
 import json
 import os
 from dataclasses import replace
@@ -15,6 +16,7 @@ from brainbrr.errors import NotFound
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.inference.detector import Detector
+from brainbrr.release import artifact
 from brainbrr.release.artifact import load_release, save_release, selftest
 from brainbrr.release.description import SCHEMA, WEIGHTS
 from brainbrr.release.released_files import read_file
@@ -27,6 +29,16 @@ def recording(seconds: float = 25.0) -> Recording:
     generator = np.random.default_rng(3)
     eeg_uv = generator.standard_normal((19, round(256 * seconds))).cumsum(axis=1)
     return Recording(eeg_uv.astype(np.float32), 256.0, ELECTRODES)
+
+
+def test_the_self_test_is_computed_on_the_cpu_and_the_network_returns(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_gpu = replace(detector, network=copy.deepcopy(detector.network))
+    monkeypatch.setattr(artifact, "device_of", lambda _: torch.device("meta"))
+    folder = save_release(on_gpu, tmp_path / "detector")
+    assert {weight.device.type for weight in on_gpu.network.parameters()} == {"meta"}
+    assert selftest(folder, detector) == 0
 
 
 def test_loads_to_the_same_trace_and_events(detector: Detector, folder: Path) -> None:

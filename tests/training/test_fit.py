@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from brainbrr.data.windows.dataset import WeightedSpans
 from brainbrr.errors import InvalidInput, InvalidOption, NotFound
@@ -51,6 +52,27 @@ def test_the_best_checkpoint_is_the_best_epoch_s_with_its_thresholds(tmp_path, r
     assert result.best_metric == 0.6 and result.detection.on_threshold == pytest.approx(0.2)
     assert read_checkpoint(result.best_checkpoint)["global_step"] == 6
     assert read_checkpoint(result.last_checkpoint)["global_step"] == 12
+
+
+class Elsewhere(SingleDeviceStrategy):
+    """The CPU as long as it trains, and then a device that shows who returns to it."""
+
+    root = torch.device("cpu")
+
+    @property
+    def root_device(self):
+        return self.root
+
+    def teardown(self):
+        super().teardown()
+        self.root = torch.device("meta")
+
+
+def test_the_network_ends_on_the_device_it_was_trained_on(tmp_path, rows, cache):
+    network = tiny.TinyNetwork()
+    options = replace(QUICK, strategy=Elsewhere())
+    tiny.run(tmp_path, rows, cache, trainer=options, network=network)
+    assert {weight.device.type for weight in network.parameters()} == {"meta"}
 
 
 def test_an_undefined_score_is_logged_as_such_and_is_worse_than_any(tmp_path, rows, cache, caplog):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader
 
+from brainbrr.errors import InvalidOption
 from brainbrr.training.trainer_options import (
     EXPECTED_WARNINGS,
     TrainerOptions,
@@ -92,6 +93,11 @@ def test_recomputed_children_give_the_same_loss_gradients_and_names():
     for ours, theirs in zip(network.parameters(), plain.parameters(), strict=True):
         assert torch.equal(ours.grad, theirs.grad)
     assert saved[1] < saved[0]
+
+
+def test_a_precision_that_no_detector_has_is_refused():
+    with pytest.raises(InvalidOption, match="precision 32-true or bf16-mixed or 16-mixed; got 64"):
+        TrainerOptions(1, precision="64-true")
 
 
 def test_a_network_is_frozen_by_pattern():
