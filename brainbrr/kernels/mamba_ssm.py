@@ -69,9 +69,21 @@ def _convolution() -> Callable[..., Tensor] | None:
         module = import_module("causal_conv1d")
     except ImportError as reason:
         _log.info("causal-conv1d does not load: %s", reason)
+        warn_missing("causal-conv1d", "the short convolution")
         return None
     function: Callable[..., Tensor] = module.causal_conv1d_fn
     return function
+
+
+def warn_missing(package: str, step: str) -> None:
+    """Log that plain torch computes a step on CUDA, what that costs and how to get the kernels."""
+    _log.warning(
+        "%s cannot be used: plain torch computes %s on CUDA, with the same numbers, but several "
+        'times slower and in more memory. Install it: pip install "brainbrr[gpu]" (from a '
+        'checkout: pip install -e ".[gpu]"); `brainbrr doctor` checks it.',
+        package,
+        step,
+    )
 
 
 def scan(x: Tensor, *others: Any) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,7 @@ from brainbrr.kernels import mamba_ssm, reference
 from brainbrr.kernels.c import binding, operators
 from brainbrr.kernels.graph_operators import c_as_operator
 from brainbrr.kernels.jacobi import jacobi_eigh
+from brainbrr.kernels.parts import in_parts, sequences_per_part
 from brainbrr.kernels.precision import autocast_type
 from brainbrr.kernels.reference import BlockWeights, Scan
 from brainbrr.kernels.tracing import is_tracing
@@ -93,7 +94,10 @@ def scan_function(form: str | Scan) -> Scan:
 def _fastest_form(device_type: str) -> str:
     """Return the fastest form on a device; the choice is logged once."""
     form = {"cpu": "c", "cuda": "mamba_ssm"}.get(device_type, "chunked")
-    form = form if _runs_here(form) else "chunked"
+    if not _runs_here(form):
+        if form == "mamba_ssm":
+            mamba_ssm.warn_missing("mamba-ssm", "the selective scan")
+        form = "chunked"
     _log.info("selective scan on %s: %s", device_type, form)
     return form
 
@@ -122,10 +126,17 @@ def mamba2(
     if scan == "c":
         return operators.block(inputs, weights, eps=eps, reverse=reverse)
     convolve = mamba_ssm.convolve if scan == "mamba_ssm" else reference.convolve
-    run = scan_function(scan)
-    ordered = inputs.flip(1) if reverse else inputs
-    out = reference.mamba2_block(ordered, weights, eps=eps, scan=run, convolve=convolve)
-    return out.flip(1) if reverse else out
+
+    def block(sequences: Tensor) -> Tensor:
+        ordered = sequences.flip(1) if reverse else sequences
+        run = scan_function(scan)
+        out = reference.mamba2_block(ordered, weights, eps=eps, scan=run, convolve=convolve)
+        return out.flip(1) if reverse else out
+
+    # A compiler or exporter reads the plain steps.
+    if scan != "chunked" or is_tracing():
+        return block(inputs)
+    return in_parts(block, inputs, sequences_per_part(inputs, weights))
 
 
 # The residual layer of two directions: x + dropout(forwards(norm(x)) + backwards(norm(x))).

@@ -107,7 +107,7 @@ def chunked(
         initial_state: state before the first step; zeros when not given.
         chunk: steps computed at once; 16 on a CPU, 64 elsewhere when not given.
     """
-    chunk = chunk or (CHUNK_CPU if x.device.type == "cpu" else CHUNK_CUDA)
+    chunk = chunk or chunk_of(x)
     with full_precision(x):
         u, dt, A, B, C, D, state = _prepare(x, dt, A, B, C, D, initial_state)
         length = u.shape[1]
@@ -124,6 +124,11 @@ def chunked(
             outputs.append(y)
         y = outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
         return (y[:, :length] + D[:, None] * u).to(x.dtype), state
+
+
+def chunk_of(values: Tensor) -> int:
+    """Return the steps of a chunk on the device of these values."""
+    return CHUNK_CPU if values.device.type == "cpu" else CHUNK_CUDA
 
 
 def _chunks(

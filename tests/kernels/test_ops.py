@@ -76,6 +76,14 @@ def test_auto_serves_where_there_is_no_compiler(monkeypatch):
     assert torch.equal(ops.mamba2(inputs, weights, eps=1e-5), plain(inputs, weights))
 
 
+def test_a_gpu_without_its_kernels_warns_once_with_the_remedy(monkeypatch, caplog):
+    monkeypatch.setattr(ops, "_runs_here", lambda form: form == "chunked")
+    assert [ops._fastest_form("cuda") for _ in range(2)] == ["chunked", "chunked"]
+    (warning,) = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert "several times slower" in warning.getMessage()
+    assert 'pip install "brainbrr[gpu]"' in warning.getMessage()
+
+
 def test_auto_in_double_precision_is_chunked(monkeypatch):
     calls = count(monkeypatch, "block")
     inputs, weights = draw(torch.float64)
