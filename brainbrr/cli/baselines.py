@@ -48,10 +48,9 @@ def score_baselines(
     Raises:
         InvalidOption: a name that is not in `BASELINES`.
     """
+    check_names(names)
     scores = {}
     for name in names:
-        if name not in BASELINES:
-            raise InvalidOption(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
         tuning = _traces(name, tuning_rows, cache_folder, trace_rate_hz)
         values = np.concatenate([trace.probability for trace in tuning.values()])
         thresholds = np.unique(np.quantile(values, np.linspace(0.5, 0.999, N_THRESHOLDS)))
@@ -72,6 +71,17 @@ def score_baselines(
             detection=tuned.detection,
         )
     return scores
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names that are not in `BASELINES`.
+
+    Raises:
+        InvalidOption: one is not.
+    """
+    for name in names:
+        if name not in BASELINES:
+            raise InvalidOption(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
 
 
 def _traces(

@@ -8,8 +8,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from brainbrr.cli.build import build, check_optimizer, plain
+from brainbrr.cli.build import plain
 from brainbrr.cli.terminal import results_console
+from brainbrr.cli.trial_build import TrialBuild
 from brainbrr.errors import BrainbrrError, InvalidOption
 from brainbrr.sweeps.modal.launch import (
     JobResult,
@@ -18,8 +19,6 @@ from brainbrr.sweeps.modal.launch import (
     run_sweep,
     task_config,
 )
-
-BUILT = ("loss", "dataloader", "augmentation", "trainer", "detect", "model")
 
 
 def compose_and_run(
@@ -50,7 +49,7 @@ def _composed(
     context: HydraContext,
     overrides: list[str],
     number: int,
-    trial: "TrialBuild",
+    trial: TrialBuild,
 ) -> DictConfig:
     try:
         cfg = context.config_loader.load_sweep_config(
@@ -71,29 +70,3 @@ def _composed(
             "Nothing was sent. Correct that override.",
         ) from error
     return cfg
-
-
-class TrialBuild:
-    """Builds what jobs would build; a part that several jobs share is built once."""
-
-    def __init__(self) -> None:
-        self._checked: set[str] = set()
-
-    def check(self, cfg: DictConfig) -> None:
-        """Build one job's parts and drop them.
-
-        Raises:
-            BrainbrrError: a value that the code refuses.
-        """
-        for name in BUILT:
-            if cfg.get(name) and self._is_new(name, cfg):
-                build(cfg[name])
-        if cfg.get("optimizer") and self._is_new("optimizer", cfg):
-            check_optimizer(build(cfg.optimizer), build(cfg.scheduler))
-
-    def _is_new(self, name: str, cfg: DictConfig) -> bool:
-        nodes = [name, "scheduler"] if name == "optimizer" else [name]
-        text = f"{nodes}: {[OmegaConf.to_container(cfg.get(n), resolve=True) for n in nodes]}"
-        is_new = text not in self._checked
-        self._checked.add(text)
-        return is_new

@@ -17,10 +17,11 @@ from torch import nn
 
 from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.baselines import score_baselines
-from brainbrr.cli.build import build, build_each, check_optimizer, plain
+from brainbrr.cli.build import build, build_each, plain
 from brainbrr.cli.evaluate import about, evaluate_rows
 from brainbrr.cli.renamed import REMOVED_OPTIONS, current
 from brainbrr.cli.terminal import results_console
+from brainbrr.cli.trial_build import TrialBuild
 from brainbrr.data.corpora.prepare_corpus import PreparedCorpus
 from brainbrr.data.preparation.preparation import Preparation
 from brainbrr.data.windows.dataset import reviewed_spans
@@ -74,6 +75,8 @@ def run(cfg: DictConfig) -> float | None:
     cfg = _configuration(cfg, run_dir, resuming=resuming)
     with recorded_outcome(run_dir) as outcome:
         # Invalid options are reported now, not after hours of preparing the corpus.
+        if not resuming:
+            TrialBuild().check(cfg)
         parts = built_parts(cfg)
         prepared = prepared_corpus(cfg)
         write_run_record(run_record(plain(cfg), data_digest(prepared.rows)), run_dir)
@@ -102,9 +105,7 @@ def warn_of_model(choices: Mapping[str, str], meant_for: Sequence[str] | None) -
 
 def built_parts(cfg: DictConfig) -> dict[str, Any]:
     """Build the arguments of `brainbrr.training.fit.train` that need nothing but configuration."""
-    parts = {name: build(cfg[name]) for name in PARTS} | {"loggers": build_each(cfg.logger)}
-    check_optimizer(parts["optimizer"], parts["scheduler"])
-    return parts
+    return {name: build(cfg[name]) for name in PARTS} | {"loggers": build_each(cfg.logger)}
 
 
 def prepared_corpus(cfg: DictConfig) -> PreparedCorpus:
@@ -225,7 +226,7 @@ def _released(
     }
     detector = Detector(
         network.eval(),
-        describe_model(plain(cfg.model)),
+        describe_model(current(plain(cfg.model))),
         preparation,
         build(cfg.signal.windowing),
         result.detection or build(cfg.detect.base),

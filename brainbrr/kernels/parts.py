@@ -31,7 +31,7 @@ def sequences_per_part(inputs: Tensor, weights: BlockWeights) -> int:
 def in_parts(block: Callable[[Tensor], Tensor], inputs: Tensor, size: int) -> Tensor:
     """Apply a block to `size` sequences at a time; only its inputs are saved for the backward pass,
     which computes each part again."""
-    parts = inputs.split(size)
+    parts = torch.split(inputs, size)
     if torch.is_grad_enabled():
         run = partial(checkpoint, block, use_reentrant=False, preserve_rng_state=False)
         return torch.cat([run(part) for part in parts])

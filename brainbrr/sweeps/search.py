@@ -2,8 +2,11 @@
 
 import json
 import logging
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +101,15 @@ class Search:
             )
 
     def run(self) -> Any:
-        """Search until the study has its number of trials; return the study.
+        """Search until the study has its number of trials; return the study, or None of a dry run.
 
         Raises:
             InUse: another process searches here, or the study on disk searched another space.
             Failed: too many runs in a row failed.
         """
+        if self.config.get("dry_run"):
+            self._dry_run()
+            return None
         self.folder.mkdir(parents=True, exist_ok=True)
         with lock(self.folder / LOCK, self.options.study, wait=False) as claimed:
             if claimed == "busy":
@@ -126,6 +132,18 @@ class Search:
                         f"Their folders under {self.folder} hold the reasons.",
                     )
         return study
+
+    def _dry_run(self) -> None:
+        """Launch the next runs, which sends nothing; their trials are of a copy of the study."""
+        with tempfile.TemporaryDirectory() as folder:
+            journal = Path(folder) / JOURNAL
+            if (self.folder / JOURNAL).exists():
+                shutil.copyfile(self.folder / JOURNAL, journal)
+                drop_torn_line(journal)
+            study = self._study(journal)
+            for batch in islice(self._batches(study), 1):
+                overrides = [self._overrides(trial.number, trial.params) for trial in batch]
+                self.launch(overrides, batch[0].number)
 
     def summary(self, study: Any) -> RenderableType:
         """Show how the trials ended, the best one's options, and where to look further."""

@@ -14,6 +14,8 @@ from brainbrr.training.validation import ValidationScore
 N_CURVE_POINTS = 100
 MEASURES = {"event_f1": "f1", "event_sensitivity": "sensitivity", "fp_per_24h": "fp_per_day"}
 """Metric to its name in the SzCORE event score, mean over subjects."""
+LOWER_IS_BETTER = {"fp_per_24h"}
+"""Metrics that cannot be monitored: the best checkpoint is that of the highest value."""
 
 
 class EventScore:

@@ -20,7 +20,7 @@ from brainbrr.data.corpora.manifest import ManifestRow
 from brainbrr.data.windows.dataset import OpenSignal, open_mapped
 from brainbrr.data.windows.index import Windowing, mark, require_labels, seizure_samples
 from brainbrr.data.windows.loader import LoaderOptions
-from brainbrr.errors import InvalidInput
+from brainbrr.errors import InvalidInput, InvalidOption
 from brainbrr.events.annotation import Annotation
 from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
@@ -73,6 +73,7 @@ class Validation(Callback):
 
     Raises:
         InvalidInput: no recordings, none with a seizure, or one without annotation.
+        InvalidOption: `every_n_epochs` below 1.
     """
 
     def __init__(
@@ -88,6 +89,12 @@ class Validation(Callback):
         every_n_epochs: int = 1,
         open_signal: OpenSignal = open_mapped,
     ) -> None:
+        if every_n_epochs < 1:
+            raise InvalidOption(
+                "every_n_epochs of 1 or more",
+                f"{every_n_epochs}",
+                "Correct callbacks.validation.every_n_epochs.",
+            )
         require_labels(rows, "validation")
         if not any(row.annotation.seizures for row in rows):
             raise InvalidInput(

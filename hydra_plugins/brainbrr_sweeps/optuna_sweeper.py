@@ -43,7 +43,9 @@ class OptunaSweeper(Sweeper):
 
         space = search_space(self.options.params, arguments, self.hydra_context.config_loader)
         search = Search(self.options, space, self.config, self._launch)
-        results_console().print(search.summary(search.run()), soft_wrap=True)
+        study = search.run()
+        if study is not None:
+            results_console().print(search.summary(study), soft_wrap=True)
         return []
 
     def _launch(self, batch: list[list[str]], first: int) -> list[Any]:

@@ -64,6 +64,12 @@ def test_values_that_only_the_optimizer_refuses_are_one_line_in_a_sweep_too(comm
         assert bool(sweep) == ("Error executing job with overrides" in told)
 
 
+def test_a_monitor_that_validation_does_not_give_is_refused_before_the_corpus_is_read(command):
+    options = ("experiment=tiny", "hardware=cpu", "data.root=absent", "monitor=val/nonsense")
+    code, _, message = command("train", *options)
+    assert code == 2 and "val/event_f1" in message and "got val/nonsense" in message
+
+
 def test_a_model_the_profile_is_not_meant_for_is_warned_of(caplog):
     choices = {"model": "v3", "hardware": "cpu"}
     with caplog.at_level(logging.WARNING):

@@ -39,7 +39,7 @@ class Launcher:
         return end or next(float(each[2:]) for each in overrides if each.startswith("x="))
 
 
-def search(folder, launcher, *, target="basic", **changes):
+def search(folder, launcher, *, target="basic", dry_run=False, **changes):
     options = {
         "study": "s", "n_trials": 5, "n_jobs": 1, "max_failures": 2, "seed": 1,
         "sampler": {"name": "tpe"}, "pruner": None, "params": {"x": "interval(0,1)"},
@@ -47,6 +47,7 @@ def search(folder, launcher, *, target="basic", **changes):
     config = OmegaConf.create(
         {
             "monitor": "val/m",
+            "dry_run": dry_run,
             "hydra": {"sweep": {"dir": str(folder)}, "launcher": {"_target_": target}},
         }
     )
@@ -96,6 +97,20 @@ def test_a_finished_search_launches_nothing(tmp_path):
     again = Launcher()
     search(tmp_path, again).run()
     assert again.launched == []
+
+
+def test_a_dry_run_shows_the_next_runs_and_uses_up_no_trials(tmp_path):
+    folder, dry = tmp_path / "study", Launcher()
+    assert search(folder, dry, n_jobs=2, dry_run=True).run() is None
+    assert [first for first, _ in dry.launched] == [0] and not folder.exists()
+    search(folder, Launcher(), n_trials=2).run()
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    search(folder, dry, n_jobs=2, dry_run=True).run()
+    assert [(first, len(runs)) for first, runs in dry.launched] == [(0, 2), (2, 2)]
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    with pytest.raises(InUse, match="another space"):
+        search(folder, dry, params={"x": "interval(0,2)"}, dry_run=True).run()
+    assert len(search(folder, Launcher()).run().trials) == 5
 
 
 def test_several_at_a_time(tmp_path):

@@ -56,6 +56,9 @@ class DurableCheckpoints(Checkpoint):
         every_minutes: maximum time between two checkpoints within an epoch; 0 saves after every
             step.
         configuration: the resolved configuration as plain values, stored in every checkpoint.
+
+    Raises:
+        InvalidOption: a negative time.
     """
 
     def __init__(
@@ -65,6 +68,12 @@ class DurableCheckpoints(Checkpoint):
         every_minutes: float = 15.0,
         configuration: dict[str, Any] | None = None,
     ) -> None:
+        if every_minutes < 0:
+            raise InvalidOption(
+                "every_minutes of 0 or more",
+                f"{every_minutes}",
+                "Correct callbacks.checkpoints.every_minutes.",
+            )
         self.folder, self.monitor = Path(folder), monitor
         self.configuration = configuration or {}
         self.best_metric: float | None = None

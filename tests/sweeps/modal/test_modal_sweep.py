@@ -83,6 +83,10 @@ def test_an_unknown_gpu_is_refused_by_name(told):
             r"InvalidOption: expected jobs that compose.*job 1 .*headdim",
         ),
         (
+            ("train", "hardware=h100", "monitor=val/event_f1,val/nonsense"),
+            r"InvalidOption: expected jobs that compose.*job 1 .*val/auroc.*got val/nonsense",
+        ),
+        (
             ("train", "hardware=h100", "sweep.max_usd=0"),
             "InvalidOption: expected a sweep within sweep.max_usd=0.00",
         ),
@@ -92,6 +96,16 @@ def test_what_cannot_run_is_refused_by_name(told, arguments, words):
     code, said = told(*arguments, "dry_run=true")
     assert code == 2, said
     assert re.search(words, said), said
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_a_search_shows_its_first_run_and_leaves_no_study(told, tmp_path):
+    pytest.importorskip("optuna")
+    options = ("hparams_search=optuna", "hydra.sweeper.pruner=null", "model=v3_tiny")
+    code, said = told("train", *DRY, *options)
+    assert code == 0, said
+    assert "optimizer.lr=" in said and "nothing was sent" in said and "trials" not in said
+    assert not (tmp_path / "multirun").exists()
 
 
 @pytest.mark.slow
