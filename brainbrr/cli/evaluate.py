@@ -48,6 +48,8 @@ def run(cfg: DictConfig) -> None:
     if by_profile and not cfg.precision:
         torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
     batch_size = cfg.dataloader.eval_batch_size if by_profile else BATCH_SIZE
+    if cfg.seed is None:
+        cfg.seed = _seed_of_training(detector)
     prepared = build(cfg.prepare)(build(cfg.data), detector.preparation, splits=[cfg.split])
     command = f"brainbrr evaluate detector={cfg.detector} data={cfg.data.name} split={cfg.split}"
     command += f" tiling={detector.tiling} precision={detector.precision}"
@@ -65,6 +67,13 @@ def run(cfg: DictConfig) -> None:
     console = results_console()
     console.print(answer_table(scores))
     console.print(f"{cfg.output}: report.html, scores.json, reference/, hypothesis/, traces/")
+
+
+def _seed_of_training(detector: Annotator) -> int:
+    """Return the seed that divided the corpus when the detector was trained on it: another one
+    would test it on subjects it has seen."""
+    seed = detector.provenance.get("seed")
+    return seed if type(seed) is int and seed >= 0 else 1
 
 
 @dataclass(frozen=True)

@@ -134,3 +134,25 @@ def test_device_precision_and_batch_are_the_profile_s(small, monkeypatch, option
     finally:
         torch.set_float32_matmul_precision(before)
         torch.set_num_threads(n_threads)
+
+
+@pytest.mark.parametrize(
+    ("options", "provenance", "expected"),
+    [((), {"seed": 7}, 7), (("seed=3",), {"seed": 7}, 3), ((), {}, 1), ((), {"seed": "x"}, 1)],
+)
+def test_a_corpus_is_divided_by_the_seed_of_training(
+    small, monkeypatch, options, provenance, expected
+):
+    def built(node):
+        if "division" in node:
+            assert node.division.seed == expected
+            raise InterruptedError
+
+    monkeypatch.setattr(evaluate, "build", built)
+    monkeypatch.setattr(
+        evaluate, "load_detector", lambda *_, **__: replace(small[0], provenance=provenance)
+    )
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_FOLDER)):
+        cfg = compose("evaluate", ["output=x", "data.root=x", *options])
+    with pytest.raises(InterruptedError):
+        evaluate.run(cfg)
