@@ -10,6 +10,7 @@ import pytest
 from brainbrr import pool
 from brainbrr.errors import Failed
 from brainbrr.pool import each_in_pool, n_cores
+from brainbrr.training.hardware import this_machine
 
 
 def double(number):
@@ -86,3 +87,38 @@ def test_cores_are_those_this_process_may_use():
     finally:
         os.sched_setaffinity(0, allowed)
     assert n_cores() == len(allowed)
+
+
+UNDER_QUOTA = {
+    "version 2": ("0::/\n", {"cpu.max": "200000 100000\n"}, 2),
+    "a fraction": ("0::/\n", {"cpu.max": "250000 100000\n"}, 3),
+    "below one": ("0::/\n", {"cpu.max": "50000 100000\n"}, 1),
+    "of a parent": ("0::/a/b\n", {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "3000 1000\n"}, 3),
+    "a path of the host": ("0::/host/docker/x\n", {"cpu.max": "200000 100000\n"}, 2),
+    "no limit": ("0::/\n", {"cpu.max": "max 100000\n"}, 8),
+    "nothing there": ("0::/\n", {}, 8),
+    "version 1": (
+        "5:memory:/m\n4:cpu,cpuacct:/docker/x\n",
+        {"cpu/docker/x/cpu.cfs_quota_us": "400000\n", "cpu/docker/x/cpu.cfs_period_us": "100000\n"},
+        4,
+    ),
+    "version 1, no limit": (
+        "4:cpu:/\n0::/\n",
+        {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
+        8,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNDER_QUOTA)
+def test_cores_are_those_of_the_container_s_quota(case, tmp_path, monkeypatch):
+    membership, files, expected = UNDER_QUOTA[case]
+    (tmp_path / "membership").write_text(membership)
+    for name, text in files.items():
+        path = tmp_path / "groups" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(pool, "MEMBERSHIP", tmp_path / "membership")
+    monkeypatch.setattr(pool, "CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    assert n_cores() == this_machine().cores == expected

@@ -5,7 +5,6 @@ The description of the detector and of its export is JSON in the file's metadata
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from brainbrr.events.calibration import Calibration
 from brainbrr.events.detection import Detection
 from brainbrr.export.onnx_file import EXPORT_AGAIN, read_onnx
 from brainbrr.inference.annotator import Annotator
+from brainbrr.pool import n_cores
 from brainbrr.release.description import Description, read_description
 from brainbrr.release.untrusted import InvalidDetector, read_json, sanitize
 from brainbrr.signal.electrodes import N_ELECTRODES
@@ -135,7 +135,7 @@ def open_session(content: bytes, threads: int | None = None) -> onnxruntime.Infe
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads or n_cores()
     # Threads that spin while they wait cost a shared machine more than they gain.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     faults = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf)

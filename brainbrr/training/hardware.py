@@ -1,12 +1,13 @@
 """Choose the hardware profile in conf/hardware for this machine, and apply its settings."""
 
 import logging
-import os
 import platform
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+
+from brainbrr.pool import n_cores
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,8 @@ def this_machine() -> Machine:
     """Inspect this machine; with CUDA this initializes the driver."""
     mps = torch.backends.mps.is_available()
     wsl2 = "microsoft" in platform.uname().release.lower()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if not torch.cuda.is_available():
-        return Machine(mps=mps, wsl2=wsl2, cores=cores or 1)
+        return Machine(mps=mps, wsl2=wsl2, cores=n_cores())
     properties = torch.cuda.get_device_properties(0)
     return Machine(
         gpu=properties.name,
@@ -46,7 +46,7 @@ def this_machine() -> Machine:
         memory_gb=properties.total_memory / 2**30,
         mps=mps,
         wsl2=wsl2,
-        cores=cores or 1,
+        cores=n_cores(),
     )
 
 
