@@ -18,6 +18,7 @@ from brainbrr.errors import InUse
 from brainbrr.events.calibration import Calibration
 from brainbrr.sweeps.outcome import can_resume
 from brainbrr.training.fit import FitResult
+from tests import tiny_corpus as tiny
 
 
 @pytest.fixture
@@ -104,6 +105,67 @@ def test_the_release_is_tested_with_the_precision_and_batch_of_validation(tmp_pa
     with pytest.raises(InterruptedError):
         train._test(detector, cfg, prepared, tmp_path)
     assert sizes == [5]
+
+
+@pytest.fixture
+def fitted(tmp_path, monkeypatch):
+    """What `brainbrr.training.fit.train` and torch's settings get of some options."""
+
+    def of(*options, rows=(), corrected=None, resuming=False):
+        arguments, settings = {}, {}
+
+        def caught(**given):
+            arguments.update(given)
+            raise InterruptedError
+
+        monkeypatch.setattr(train, "train", caught)
+        monkeypatch.setattr(train, "apply_settings", settings.update)
+        with initialize_config_dir(version_base="1.3", config_dir=str(CONF_FOLDER)):
+            cfg = compose(
+                "train", ["model=v3_tiny", "data.root=x", f"run_dir={tmp_path}", *options]
+            )
+        prepared = SimpleNamespace(
+            rows=list(rows), corrected_s=corrected or {}, of_split=lambda _: [], folder=tmp_path
+        )
+        with pytest.raises(InterruptedError):
+            train.fit(cfg, {}, prepared, tmp_path, resuming=resuming)
+        return arguments, settings
+
+    monkeypatch.setattr(train, "apply_settings", dict)
+    return of
+
+
+def test_a_profile_s_settings_of_torch_are_applied(fitted):
+    _, settings = fitted("hardware.mps_memory_fraction=0.5", "hardware.n_threads=3")
+    assert settings == {"mps_memory_fraction": 0.5, "n_threads": 3}
+
+
+def test_training_starts_from_the_weights_of_a_release_and_a_resumed_run_does_not(
+    fitted, monkeypatch
+):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_FOLDER)):
+        torch.manual_seed(5)
+        released = build(compose("train", ["model=v3_tiny", "data.root=x"]).model)
+    loaded = []
+    monkeypatch.setattr(
+        train, "load_release", lambda name: loaded.append(name) or SimpleNamespace(network=released)
+    )
+
+    def is_released(network):
+        ours, theirs = network.state_dict(), released.state_dict()
+        return all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+    assert is_released(fitted("init_from=before")[0]["network"]) and loaded == ["before"]
+    assert not is_released(fitted()[0]["network"])
+    assert not is_released(fitted("init_from=before", resuming=True)[0]["network"])
+
+
+def test_reviewed_segments_have_their_weight_in_the_loss(fitted):
+    rows, corrected = [tiny.row(0, "train", 60.0, [])], {"sub-00": [(10.0, 20.0)]}
+    options = ("data.corrections=x.tsv",)
+    weights = fitted(*options, "corrections_weight=7", rows=rows, corrected=corrected)[0]["weights"]
+    assert {name: spans.weight for name, spans in weights.items()} == {"sub-00": 7.0}
+    assert fitted(*options, rows=rows, corrected=corrected)[0]["weights"]["sub-00"].weight == 3.0
 
 
 def test_a_result_is_a_row_of_the_experiment_s_table(tmp_path):

@@ -55,3 +55,15 @@ def test_threads_are_set_before_the_work_starts():
         assert torch.get_num_threads() == this_machine().cores
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("fraction", "expected"), [(0.7, [0.7]), (None, [])])
+def test_an_apple_gpu_takes_its_fraction_of_the_memory(fraction, expected, monkeypatch):
+    limits, before = [], torch.get_num_threads()
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "set_per_process_memory_fraction", limits.append)
+    try:
+        apply_settings(mps_memory_fraction=fraction)
+    finally:
+        torch.set_num_threads(before)
+    assert limits == expected

@@ -68,3 +68,12 @@ def test_reading_draws_nothing_from_the_generator_of_the_training(dataset):
 def test_a_place_in_another_run_s_epoch_is_refused(dataset):
     with pytest.raises(InvalidInput, match="a checkpoint of 3"):
         loader(dataset).load_state_dict({"epoch": 0, "handed_out": 1, "n_batches": 3})
+
+
+def test_memory_is_pinned_and_batches_are_read_ahead_if_asked(dataset):
+    plain = LoaderOptions(num_workers=2).loader(dataset, [])
+    other = LoaderOptions(num_workers=2, pin_memory=True, prefetch_factor=5).loader(dataset, [])
+    assert (plain.pin_memory, plain.prefetch_factor) == (False, 2)
+    assert (other.pin_memory, other.prefetch_factor) == (True, 5)
+    # Without workers torch refuses a number of batches to read ahead.
+    assert LoaderOptions(prefetch_factor=5).loader(dataset, []).prefetch_factor is None
