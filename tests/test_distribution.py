@@ -34,6 +34,8 @@ def test_the_wheel_carries_the_detectors_and_the_configuration(tmp_path: Path) -
         for path in CONF_FOLDER.rglob("*.yaml")
     }
     assert configurations <= names
+    # The images of Modal install these versions.
+    assert {"brainbrr/_constraints/cpu.txt", "brainbrr/_constraints/cu121.txt"} <= names
     assert not [name for name in names if name.startswith(("tests/", "examples/", "demo/"))]
     assert Path(wheel).stat().st_size < MAX_WHEEL_BYTES
 

@@ -19,23 +19,41 @@ COMMANDS = ("train", "evaluate", "predict", "prepare", "doctor")
 """What jobs run: one function of the app each, so that Modal's pages show them by name."""
 NOT_CODE = ["**/__pycache__/**", "**/*.pyc"]
 
-CU121_CUDA = "nvidia/cuda:12.1.1-devel-ubuntu22.04"
 PYTHON = "3.11"
-CU121_TORCH = "torch==2.2.2+cu121"
-CU121_INDEX = "https://download.pytorch.org/whl/cu121"
+WANDB = "wandb==0.31.0"
+EINOPS = "einops==0.8.1"
+CONSTRAINTS = next(
+    (folder for folder in (PACKAGE / "_constraints", PACKAGE.parent / "constraints")
+     if folder.is_dir()),
+    PACKAGE / "_constraints",
+)  # fmt: skip
+"""Exact versions of all that an image installs but what follows here: in an installed wheel, or
+next to the package in a checkout."""
+KERNEL_CHECK = Path(__file__).with_name("kernel_check.py")
+CHECKED_ON = "L4"
+
+CU128_CUDA = "nvidia/cuda:12.8.1-devel-ubuntu22.04"
+# The newest torch for which both kernels have prebuilt wheels; a newer one would also move from
+# CUDA 12 to 13, which this toolkit is not.
+CU128_TORCH = "2.8.0+cu128"
+# Their sdists fetch the wheel of upstream's release for this torch and build it only for lack of
+# one. Of mamba-ssm only the Triton kernels are used, which nothing has to build.
+CU128_KERNELS = ("causal-conv1d==1.6.0", "mamba-ssm==2.3.1")
+CU128_TOOLS = ("setuptools==80.9.0", "wheel==0.45.1", "ninja==1.11.1.4", "packaging")
+
+CU121_CUDA = "nvidia/cuda:12.1.1-devel-ubuntu22.04"
+CU121_TORCH = "2.2.2+cu121"
 # The sdists of these versions on PyPI carry no CUDA source, so they are built from their tags.
 CAUSAL_CONV1D = "git+https://github.com/Dao-AILab/causal-conv1d.git@v1.4.0"
 MAMBA = "git+https://github.com/state-spaces/mamba.git@v2.2.2"
-CONSTRAINTS = PACKAGE.parent / "constraints" / "cu121.txt"
-KERNEL_CHECK = Path(__file__).with_name("kernel_check.py")
 # torch 2.2's build tools want the pkg_resources of older setuptools, mamba-ssm 2.2.2 the decoder
 # outputs of older transformers.
 CU121_TOOLS = (
-    "setuptools<70",
-    "packaging",
-    "ninja",
-    "wheel",
-    "einops",
+    "setuptools==69.5.1",
+    "packaging==26.3",
+    "ninja==1.11.1.4",
+    "wheel==0.45.1",
+    EINOPS,
     "transformers==4.44.2",
 )
 
@@ -73,19 +91,37 @@ class Cloud:
 
 
 def latest_image() -> modal.Image:
-    """Describe the current stack, with the CUDA kernels that its torch takes."""
-    return (
-        modal.Image.from_registry("nvidia/cuda:12.8.1-devel-ubuntu22.04", add_python=PYTHON)
-        .apt_install("git", "build-essential", "ninja-build")
-        .pip_install("torch>=2.6", "ninja", "packaging", "wheel", "setuptools<82")
-        .pip_install(*requirements("train"))
-        .pip_install("einops", "triton", "huggingface_hub")
+    """Describe the current stack: torch 2.8 with the kernels that its CUDA takes."""
+    pins = "-c /opt/constraints.txt"
+    base = (
+        modal.Image.from_registry(CU128_CUDA, add_python=PYTHON)
+        .apt_install("git", "build-essential")
+        .add_local_file(CONSTRAINTS / "cpu.txt", "/opt/constraints.txt", copy=True)
+        .pip_install(
+            f"torch=={CU128_TORCH}",
+            "numpy",
+            extra_index_url=_index(CU128_TORCH),
+            extra_options=pins,
+        )
+        .pip_install(*requirements("train"), "huggingface_hub", WANDB, EINOPS, extra_options=pins)
+        .pip_install(*CU128_TOOLS, extra_options=pins)
         .env({"MAMBA_SKIP_CUDA_BUILD": "TRUE", "MAMBA_FORCE_BUILD": "TRUE"})
         .run_commands(
-            "pip install --no-build-isolation --no-deps 'causal-conv1d>=1.5.1'",
-            "pip install --no-build-isolation --no-deps 'mamba-ssm>=2.3.0'",
+            *(f"pip install --no-build-isolation --no-deps '{name}'" for name in CU128_KERNELS)
         )
     )
+    return _checked(base, CU128_TORCH)
+
+
+def _index(torch: str) -> str:
+    """Return where torch's builds for a CUDA are."""
+    return f"https://download.pytorch.org/whl/{torch.partition('+')[2]}"
+
+
+def _checked(base: modal.Image, torch: str) -> modal.Image:
+    """Let the build fail if a step replaced torch, or a kernel does not run on a GPU."""
+    check = base.add_local_file(KERNEL_CHECK, "/opt/kernel_check.py", copy=True)
+    return check.run_commands(f"python /opt/kernel_check.py {torch}", gpu=CHECKED_ON)
 
 
 def requirements(*extras: str) -> list[str]:
@@ -106,21 +142,21 @@ def cu121_image() -> modal.Image:
     Each step comes after what it needs: torch before the kernels compiled against it, and last a
     check on a GPU that fails the build.
     """
+    torch, numpy = f"torch=={CU121_TORCH}", "numpy==1.26.4"
+    index = _index(CU121_TORCH)
     base = (
         modal.Image.from_registry(CU121_CUDA, add_python=PYTHON)
         .apt_install("git", "build-essential")
-        .pip_install(CU121_TORCH, "numpy<2", extra_index_url=CU121_INDEX)
-        .add_local_file(CONSTRAINTS, "/opt/cu121.txt", copy=True)
+        .pip_install(torch, numpy, extra_index_url=index)
+        .add_local_file(CONSTRAINTS / "cu121.txt", "/opt/cu121.txt", copy=True)
         .run_commands("pip install --no-deps -r /opt/cu121.txt")
+        .pip_install(WANDB, extra_options="-c /opt/cu121.txt")
         .pip_install(*CU121_TOOLS)
         # Earlier steps may have pulled in others; the kernels are built for this torch and numpy.
         .run_commands(
-            f"pip install --force-reinstall --no-deps '{CU121_TORCH}' 'numpy==1.26.4'"
-            f" --extra-index-url {CU121_INDEX}"
+            f"pip install --force-reinstall --no-deps '{torch}' '{numpy}' --extra-index-url {index}"
         )
-    )
-    return (
-        base.env(
+        .env(
             {
                 "CAUSAL_CONV1D_FORCE_BUILD": "TRUE",
                 "MAMBA_FORCE_BUILD": "TRUE",
@@ -130,9 +166,8 @@ def cu121_image() -> modal.Image:
         )
         .run_commands(f"pip install --no-build-isolation --no-deps {CAUSAL_CONV1D}")
         .run_commands(f"pip install --no-build-isolation --no-deps {MAMBA}")
-        .add_local_file(KERNEL_CHECK, "/opt/kernel_check.py", copy=True)
-        .run_commands("python /opt/kernel_check.py", gpu="L4")
     )
+    return _checked(base, CU121_TORCH)
 
 
 PROFILES: dict[str, Callable[[], modal.Image]] = {"latest": latest_image, "cu121": cu121_image}

@@ -1,14 +1,44 @@
-"""Check that the compiled kernels run forward and backward. Runs alone, as an image's last step."""
+"""Check that the kernels run forward and backward: `python kernel_check.py TORCH_VERSION`.
+
+Runs alone, as an image's last step.
+"""
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 import torch
 
+SCAN = "mamba_ssm.ops.triton.ssd_combined"
 
-def main() -> None:
-    """Exit with an error if a kernel does not load, or a gradient is not finite."""
+
+def load_scan() -> Callable[..., torch.Tensor]:
+    """Import mamba-ssm's scan as `brainbrr.kernels.mamba_ssm` does: if the package does not load,
+    which needs Mamba-1's extension and transformers, without it."""
+    try:
+        module = import_module(SCAN)
+    except ImportError:
+        spec = find_spec("mamba_ssm")
+        if spec is None:
+            raise
+        bare = ModuleType("mamba_ssm")
+        bare.__path__ = list(spec.submodule_search_locations or ())
+        sys.modules["mamba_ssm"] = bare
+        module = import_module(SCAN)
+    function: Callable[..., torch.Tensor] = module.mamba_chunk_scan_combined
+    return function
+
+
+def main(version: str) -> None:
+    """Exit with an error if torch is another, a kernel does not load, or a gradient is not
+    finite."""
+    if torch.__version__ != version:
+        sys.exit(f"expected torch {version}; got {torch.__version__}: a later step replaced it")
     from causal_conv1d import causal_conv1d_fn
-    from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
+
+    mamba_chunk_scan_combined = load_scan()
 
     generator = torch.Generator("cuda").manual_seed(0)
 
@@ -30,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
