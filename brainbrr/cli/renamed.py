@@ -67,10 +67,13 @@ VALUES: dict[str, dict[str, str]] = {
 
 REMOVED_ARGUMENTS: dict[tuple[Any, Any], Any] = {
     ("brainbrr.training.validation.Validation", "trace_rate_hz"): 16.0,
+    ("brainbrr.scoring.corpus.score_corpus", "n_curve_points"): None,
 }
-"""Arguments that a target no longer takes, and the only value they may have had."""
+"""Arguments that a target no longer takes, and the only value they may have had; None for any."""
 
-REMOVED_OPTIONS = frozenset({"model_settings", "signal.n_electrodes", "hardware.meant_for"})
+REMOVED_OPTIONS = frozenset(
+    {"model_settings", "signal.n_electrodes", "hardware.meant_for", "scoring.n_curve_points"}
+)
 """Options that do not change what a run computes, in configurations of some version."""
 
 
@@ -97,7 +100,7 @@ def current(node: Any) -> Any:
 
 def _require_only_value(target: Any, key: Any, value: Any) -> None:
     only = REMOVED_ARGUMENTS[target, key]
-    if value != only:
+    if only is not None and value != only:
         raise InvalidOption(
             f"{key}={only} of {target}", f"{value}", "The option was removed: leave it out."
         )

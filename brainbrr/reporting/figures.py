@@ -214,7 +214,7 @@ def _strongest(adjacency: NDArray[np.float32] | None, n_edges: int) -> list[tupl
 
 
 def _curve_points(
-    points: Sequence[Mapping[str, float]], most: int = 400
+    points: Sequence[Mapping[str, float]],
 ) -> tuple[list[float], NDArray[np.float64]]:
     """Return the highest rates and sensitivities reached from the highest threshold down.
 
@@ -226,8 +226,7 @@ def _curve_points(
         if point["fa_per_24h"] is not None and point["sensitivity"] is not None
     ]
     rates, shares = np.maximum.accumulate(np.array(defined).reshape(-1, 2), axis=0).T
-    index = np.unique(np.linspace(0, len(rates) - 1, min(most, len(rates))).round().astype(int))
-    return rates[index].tolist(), shares[index]
+    return rates.tolist(), shares
 
 
 def _x_of_rate(fa_per_24h: float) -> float:

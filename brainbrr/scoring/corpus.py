@@ -66,7 +66,6 @@ def score_corpus(
     calibration: Calibration | None = None,
     duration_tolerance_s: float = 0.5,
     n_resamples: int = 1000,
-    n_curve_points: int = 300,
     seed: int = 0,
 ) -> Scores:
     """Score predicted seizures against annotated ones, under SzCORE and NEDC, per subject and
@@ -84,7 +83,6 @@ def score_corpus(
         calibration: of `brainbrr.scoring.calibration.fit_calibration`, fitted on validation.
         duration_tolerance_s: largest difference of the durations of reference and hypothesis.
         n_resamples: of the bootstrap over patients.
-        n_curve_points: the most points a curve has in the result.
         seed: of the bootstrap.
 
     Returns:
@@ -120,7 +118,6 @@ def score_corpus(
             group,
             detection=detection or Detection(),
             weights=weights,
-            n_points=n_curve_points,
             calibration=calibration,
         )
         scores = {**scores, **trace_scores}

@@ -42,16 +42,25 @@ class Curve:
         worst = np.maximum.accumulate(self.fa_per_24h)
         return float(self.sensitivity[worst <= fa_per_24h].max(initial=0.0))
 
-    def points(self, n_points: int) -> list[Scores]:
-        """Return at most `n_points` evenly spaced points, including the first and the last."""
-        index = np.unique(np.linspace(0, len(self.threshold) - 1, n_points).round().astype(int))
+    def points(self) -> list[Scores]:
+        """Return the points that `sensitivity_at` can depend on, and the first and the last.
+
+        Those are the points at which, from the highest threshold downwards, sensitivity reaches a
+        new maximum, and the last maximum of false alarms before each of them.
+        """
+        index = np.arange(len(self.threshold))
+        if len(index):
+            found = np.flatnonzero(_is_new_maximum(self.sensitivity))
+            alarms = np.flatnonzero(_is_new_maximum(self.fa_per_24h))
+            before = alarms[np.searchsorted(alarms, found, side="right") - 1]
+            index = np.unique(np.concatenate([[0], found, before, [alarms[-1]], index[-1:]]))
         return [
             {
                 "threshold": float(self.threshold[i]),
                 "sensitivity": defined(self.sensitivity[i]),
                 "fa_per_24h": defined(self.fa_per_24h[i]),
             }
-            for i in (index if len(self.threshold) else [])
+            for i in index
         ]
 
 
@@ -127,6 +136,11 @@ class SortedSteps:
 def at_targets(curve: Curve) -> Scores:
     """Return the sensitivity at 10, 5, 2.5 and 1 false alarms in 24 h."""
     return {name: curve.sensitivity_at(target) for name, target in TARGETS.items()}
+
+
+def _is_new_maximum(values: Values) -> NDArray[np.bool_]:
+    highest = np.maximum.accumulate(values)
+    return np.concatenate([[True], highest[1:] > highest[:-1]])
 
 
 def _summed(values: Sequence[float], group: NDArray[np.intp], n_groups: int) -> Values:

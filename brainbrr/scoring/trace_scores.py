@@ -82,7 +82,6 @@ def score_traces(
     *,
     detection: Detection,
     weights: NDArray[np.float64],
-    n_points: int,
     calibration: Calibration | None,
 ) -> tuple[Scores, Scores]:
     """Compute the entries `curve` and `sample_level`, and the intervals of both.
@@ -91,7 +90,6 @@ def score_traces(
         group: index of each recording's subject.
         detection: smoothing, merging and minimum duration of the curves.
         weights: bootstrap weights, shape `(resamples, subjects)`.
-        n_points: points of each curve in the result; sensitivities at a rate come from all points.
         calibration: fitted on validation, for the calibration error after it.
     """
     n_subjects = weights.shape[1]
@@ -104,8 +102,8 @@ def score_traces(
     ovlp = SortedSteps.of(ovlp_steps, group, n_subjects)
     szcore = SortedSteps.of(szcore_steps, group, n_subjects)
     curve = {
-        "ovlp": ovlp.curve().points(n_points),
-        "szcore": szcore.curve().points(n_points),
+        "ovlp": ovlp.curve().points(),
+        "szcore": szcore.curve().points(),
         "sensitivity_at_fa": at_targets(ovlp.curve()),
         "sensitivity_at_fa_szcore": at_targets(szcore.curve()),
     }

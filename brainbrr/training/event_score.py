@@ -11,7 +11,6 @@ from brainbrr.scoring.corpus import score_corpus
 from brainbrr.scoring.tuning import Tuned
 from brainbrr.training.validation import ValidationScore
 
-N_CURVE_POINTS = 100
 MEASURES = {"event_f1": "f1", "event_sensitivity": "sensitivity", "fp_per_24h": "fp_per_day"}
 """Metric to its name in the SzCORE event score, mean over subjects."""
 LOWER_IS_BETTER = {"fp_per_24h"}
@@ -48,7 +47,6 @@ class EventScore:
             detection=tuned.detection,
             calibration=tuned.calibration,
             n_resamples=0,
-            n_curve_points=N_CURVE_POINTS,
         )
         event, samples = scores["szcore"]["event"]["subject_mean"], scores["sample_level"]
         at_rates = scores["curve"]["sensitivity_at_fa"]

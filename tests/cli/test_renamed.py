@@ -3,7 +3,7 @@
 from omegaconf import OmegaConf
 
 from brainbrr.cli.override_check import check_overrides
-from brainbrr.cli.renamed import rename_arguments
+from brainbrr.cli.renamed import current, rename_arguments
 
 
 def test_previous_names_become_present_ones_and_values_stay() -> None:
@@ -17,3 +17,9 @@ def test_the_previous_option_of_export_composes() -> None:
     assert composed is not None
     assert OmegaConf.select(composed, "quantize") == "int8"
     assert OmegaConf.select(composed, "szcore.license") == "MIT"
+
+
+def test_a_stored_number_of_curve_points_is_left_out() -> None:
+    target = "brainbrr.scoring.corpus.score_corpus"
+    stored = {"_target_": target, "n_curve_points": 500, "n_resamples": 10}
+    assert current(stored) == {"_target_": target, "n_resamples": 10}

@@ -1,3 +1,4 @@
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -37,6 +38,20 @@ def test_undefined_points_of_a_curve_are_left_out():
 def test_long_curves_are_thinned():
     points = [{"sensitivity": i / 1e4, "fa_per_24h": i / 100} for i in range(10_000)]
     assert len(curve_figure({"a": points})) < 20_000
+
+
+def test_a_long_curve_keeps_its_steps_at_few_false_alarms():
+    rare = [{"sensitivity": 0.1 * i, "fa_per_24h": 0.2 * i, "threshold": 1 - i / 1e4}
+            for i in range(1, 6)]  # fmt: skip
+    often = [{"sensitivity": 0.5, "fa_per_24h": 1 + i / 10, "threshold": 0.9 - i / 1e4}
+             for i in range(1133)]  # fmt: skip
+    dots = [OperatingPoint("", point["sensitivity"], point["fa_per_24h"]) for point in rare]
+    drawing = curve_figure({"a": rare + often}, dots)
+    moves = re.findall(r"-?\d+", elements(drawing, "path", "s1")[0].get("d"))
+    corners = np.cumsum(np.array(moves, float).reshape(-1, 2), axis=0) / 2
+    for dot in elements(drawing, "circle", "operating"):
+        at = float(dot.get("cx")), float(dot.get("cy"))
+        assert np.abs(corners - at).max(axis=1).min() <= 0.5
 
 
 def test_reliability_has_a_dot_for_each_bin_with_samples(scores):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brainbrr.events.detection import Detection, detect
 from brainbrr.events.intervals import as_intervals
 from brainbrr.events.trace import Trace
-from brainbrr.scoring.curve import SortedSteps
+from brainbrr.scoring.curve import Curve, SortedSteps
 from brainbrr.scoring.nedc import ovlp_counts
 from brainbrr.scoring.sweep import combine, sweep_recording
 from brainbrr.scoring.timeline import Timeline
@@ -64,7 +66,7 @@ def test_sensitivity_at_a_rate_ends_where_alarms_first_exceed_it_even_if_they_me
     assert curve.sensitivity_at(one_per_recording) == 0.0
     assert curve.sensitivity_at(3 * one_per_recording) == 1.0
     assert curve.sensitivity_at(0.5 * one_per_recording) == 0.0
-    assert curve.points(2) == [
+    assert curve.points() == [
         {
             "threshold": pytest.approx(0.7),
             "sensitivity": 0.0,
@@ -74,15 +76,35 @@ def test_sensitivity_at_a_rate_ends_where_alarms_first_exceed_it_even_if_they_me
     ]
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 30)), max_size=200),
+    st.integers(0, 30),
+)
+def test_the_points_in_the_result_agree_with_its_table_at_any_rate(pairs, rate):
+    found, alarms = np.array(pairs, float).reshape(-1, 2).T
+    curve = Curve(np.linspace(1.0, 0.0, len(pairs)), found / 12, alarms, 12.0)
+    points = curve.points()
+    thinned = Curve(
+        np.array([point["threshold"] for point in points]),
+        np.array([point["sensitivity"] for point in points]),
+        np.array([point["fa_per_24h"] for point in points]),
+        12.0,
+    )
+    assert thinned.sensitivity_at(rate) == curve.sensitivity_at(rate)
+    assert len(points) <= 2 * 12 + 4
+    ends = {0, len(pairs) - 1} if pairs else set()
+    assert {curve.threshold[i] for i in ends} <= set(thinned.threshold)
+
+
 def test_without_seizures_sensitivity_is_undefined():
     trace = Trace(np.array([0, 1, 0, 1], np.float32), 1.0, as_intervals([]))
     detection = Detection(smoothing_s=0.0, merge_gap_s=0.0, min_duration_s=0.0)
     steps = sweep_recording(trace, as_intervals([]), detection)
     curve = SortedSteps.of([steps], np.array([0]), 1).curve()
     assert curve.sensitivity_at(10.0) is None
-    assert curve.points(10)[0]["sensitivity"] is None
+    assert curve.points()[0]["sensitivity"] is None
     flat = Trace(np.zeros(4, np.float32), 1.0, as_intervals([]))
     for seizures, expected in (([], None), ([(1, 2)], 0.0)):
         steps = sweep_recording(flat, as_intervals(seizures), detection)
         curve = SortedSteps.of([steps], np.array([0]), 1).curve()
-        assert (curve.sensitivity_at(10.0), curve.points(10)) == (expected, [])
+        assert (curve.sensitivity_at(10.0), curve.points()) == (expected, [])

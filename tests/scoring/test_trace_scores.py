@@ -34,7 +34,6 @@ def scores_of(traces, calibration=None):
         np.array([0, 0, 1, 1]),
         detection=DETECTION,
         weights=np.ones((50, 2)),
-        n_points=20,
         calibration=calibration,
     )
 
