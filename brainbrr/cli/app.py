@@ -23,6 +23,13 @@ USER_ERROR = 2
 INTERRUPTED = 130
 FULL_ERROR = "HYDRA_FULL_ERROR"
 MULTIRUN = {"-m", "--multirun"}
+VALUED = {
+    short or flag: flag
+    for flag, letters in {"--config-dir": "-cd", "--config-name": "-cn", "--config-path": "-cp",
+                          "--cfg": "-c", "--package": "-p"}.items()
+    for short in ("", letters)
+}  # fmt: skip
+"""Flags of Hydra that take a value."""
 INFORMS = {"--help", "-h", "--hydra-help", "--info", "-i"}
 """Flags with which Hydra prints something and runs nothing."""
 LAUNCHER_EXTRAS = {"hydra_plugins.hydra_submitit_launcher": "slurm"}
@@ -40,11 +47,9 @@ def run_command(name: str, arguments: list[str]) -> None:
     """
     _let_idle_threads_sleep()
     name = name.replace("-", "_")
-    arguments = rename_arguments(arguments)
+    arguments = rename_arguments(flags_first(arguments))
     try:
         arguments = prepare_arguments(name, arguments)
-        # Hydra's parser accepts the flag before or after all options, not between them.
-        arguments = sorted(arguments, key=lambda argument: argument not in MULTIRUN)
         composed = check_overrides(name, arguments)
         if composed is not None:
             _refuse_missing(name, composed)
@@ -72,6 +77,21 @@ def run_command(name: str, arguments: list[str]) -> None:
         os.environ.update({} if given is None else {FULL_ERROR: given})
 
 
+def flags_first(arguments: list[str]) -> list[str]:
+    """Return flags, each in one piece with its value, and then overrides.
+
+    Hydra's parser refuses overrides on both sides of a flag.
+    """
+    flags, overrides = [], []
+    rest = iter(arguments)
+    for text in rest:
+        if text in VALUED:
+            flags.append(f"{VALUED[text]}={next(rest, '')}")
+        else:
+            (flags if text.startswith("-") else overrides).append(text)
+    return [*flags, *overrides]
+
+
 def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     """Expand `resume=` to the stored run, and add the detected hardware profile if none is given.
 
@@ -90,10 +110,7 @@ def prepare_arguments(name: str, arguments: list[str]) -> list[str]:
     if name in WANTS_HARDWARE and "hardware" not in values and not elsewhere:
         from brainbrr.training.hardware import detect_hardware
 
-        # Beside the other overrides: argparse refuses some on both sides of a flag.
-        override = (n for n, text in enumerate(arguments) if "=" in text and text[0] != "-")
-        at = next(override, len(arguments))
-        return [*arguments[:at], f"hardware={detect_hardware()}", *arguments[at:]]
+        return [*arguments, f"hardware={detect_hardware()}"]
     return arguments
 
 

@@ -1,6 +1,7 @@
 """The console script: print help, or run a command. Heavy packages load with the command."""
 
 import difflib
+import os
 import re
 import sys
 from importlib import import_module
@@ -33,7 +34,7 @@ commands:
 brainbrr COMMAND --help        the options of a command, with their values
 brainbrr COMMAND --cfg job     the configuration it would run with
 brainbrr train -m a=1,2 b=3,4  one run for each combination
-eval "$(brainbrr train -sc install=bash)"   shell completion
+eval "$(brainbrr -sc install=bash)"   completion in bash
 """
 
 FOOT = """
@@ -56,6 +57,9 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments[0] in {"-V", "--version"}:
         sys.stdout.write(f"brainbrr {__version__}\n")
         return
+    if {"-sc", "--shell-completion"} & set(arguments):
+        sys.stdout.write(_completion(arguments[-1]))
+        return
     name, *rest = arguments
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
@@ -68,6 +72,17 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.write(command_help(name))
         return
     import_module("brainbrr.cli.app").run_command(name, rest)
+
+
+def _completion(request: str) -> str:
+    """Return bash's script for `install=bash`, the completions of $COMP_LINE for `query=bash`."""
+    if request not in {"install=bash", "query=bash"}:
+        sys.stderr.write(f"InvalidOption: expected -sc install=bash; got {request}. Use bash.\n")
+        raise SystemExit(2)
+    completion = import_module("brainbrr.cli.completion")
+    if request == "install=bash":
+        return str(completion.BASH)
+    return "".join(f"{text}\n" for text in completion.completions(os.environ["COMP_LINE"]))
 
 
 def usage() -> str:

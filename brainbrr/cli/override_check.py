@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -63,15 +64,19 @@ def check_overrides(name: str, arguments: list[str]) -> DictConfig | None:
     overrides = [text for text in arguments if not text.startswith("-")]
     if any(flag.startswith(("--hydra", "-sc", "--shell", "--cfg", "-c")) for flag in arguments):
         return None
-    searches = any(flag.startswith(("--config", "-c")) for flag in arguments)
     parsed = _parsed(overrides)
     single = [_first_choice(override) for override in parsed]
+    folders = [
+        f"'file://{Path(flag.partition('=')[2]).resolve()}'"
+        for flag in arguments
+        if flag.startswith("--config-dir=")
+    ]
+    if folders:
+        single.append(f"hydra.searchpath=[{','.join(folders)}]")
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF_FOLDER)):
         try:
             composed = compose(name, single, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException) as error:
-            if searches:
-                return None
             raise _diagnosis(name, str(error), single) from error
     _refuse_without_effect(name, parsed, composed)
     return composed
