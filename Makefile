@@ -43,7 +43,7 @@ demo: $(READY) ## fine-tune the shipped detector on synthetic EEG, run it on a r
 
 demo-from-scratch: $(READY) ## train from random weights instead: several minutes
 	$(BIN)/brainbrr synthesize output=$(DEMO)/from_scratch/corpus
-	$(BIN)/brainbrr train experiment=from_scratch data.root=$(DEMO)/from_scratch/corpus run_dir=$(DEMO)/from_scratch/run paths.cache=$(DEMO)/from_scratch/cache
+	$(BIN)/brainbrr train experiment=from_scratch experiment_name=null data.root=$(DEMO)/from_scratch/corpus run_dir=$(DEMO)/from_scratch/run paths.cache=$(DEMO)/from_scratch/cache
 
 test: $(READY) ## the fast suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -97,4 +97,6 @@ def test_training_from_scratch_shares_no_folder_with_the_demo() -> None:
     assert "experiment=from_scratch" in train.split()
     folders = re.findall(r"(?:output|root|run_dir|cache)=(\S+)", f"{synthesize} {train}")
     assert len(folders) == 4
+    # A row in experiments/from_scratch/results.csv would be a change of the clone.
+    assert "experiment_name=null" in train.split()
     assert all(folder.startswith("$(DEMO)/from_scratch/") for folder in folders)

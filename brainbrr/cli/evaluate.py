@@ -26,6 +26,7 @@ from brainbrr.events.tsv import write_tsv
 from brainbrr.export.load import load_detector
 from brainbrr.inference.annotator import BATCH_SIZE, OF_TRAINER, Annotator
 from brainbrr.inference.detector import Detector
+from brainbrr.inference.evidence import with_channels
 from brainbrr.inference.prepared_eeg import PreparedEeg
 from brainbrr.inference.rollout import RecordingWindows, run_batched
 from brainbrr.reporting.cases import select_cases
@@ -63,6 +64,7 @@ def run(cfg: DictConfig) -> None:
         about=about(cfg.data.name, cfg.split, command, plain(cfg)),
         n_cases=cfg.report_cases,
         batch_size=cfg.batch_size or batch_size,
+        evidence=cfg.evidence,
     )
     console = results_console()
     console.print(answer_table(scores))
@@ -100,10 +102,14 @@ def predict_rows(
     *,
     what: str = "predicting",
     batch_size: int = BATCH_SIZE,
+    evidence: bool = True,
 ) -> Predictions:
     """Apply a detector to prepared recordings, with a progress bar.
 
     A batch takes windows from several recordings if one does not fill it.
+
+    Args:
+        evidence: name each event's contributing electrodes; costs 21 windows per event.
     """
     windows = (
         RecordingWindows(
@@ -113,12 +119,18 @@ def predict_rows(
     )
     done = run_batched(windows, detector.backend, batch_size)
     shown = track(done, what, total=len(rows), console=Console(stderr=True))
-    traces = {
-        row.recording_id: recording.trace() for row, recording in zip(rows, shown, strict=True)
-    }
+    traces, hypotheses = {}, {}
+    for row, recording in zip(rows, shown, strict=True):
+        trace = recording.trace()
+        events = detector.events(trace)
+        reasons = (
+            detector.evidence(_prepared(detector, row, cache_folder), events) if evidence else ()
+        )
+        traces[row.recording_id] = trace
+        hypotheses[row.recording_id] = with_channels(events, reasons)
     return Predictions(
         references={row.recording_id: row.annotation for row in rows},
-        hypotheses={name: detector.events(trace) for name, trace in traces.items()},
+        hypotheses=hypotheses,
         traces=traces,
         subjects={row.recording_id: row.subject for row in rows},
     )
@@ -151,6 +163,7 @@ def evaluate_rows(
     about: Mapping[str, Any],
     n_cases: int,
     batch_size: int = BATCH_SIZE,
+    evidence: bool = True,
 ) -> Scores:
     """Predict and score; write TSVs, traces, `report.html` and, last, `scores.json`.
 
@@ -161,9 +174,12 @@ def evaluate_rows(
         about: corpus, split, command and other provenance shown in the report.
         n_cases: missed seizures and false alarms shown in the report, each.
         batch_size: windows computed at once.
+        evidence: see `predict_rows`.
     """
     require_labels(rows, "scoring")
-    predictions = predict_rows(detector, rows, cache_folder, batch_size=batch_size)
+    predictions = predict_rows(
+        detector, rows, cache_folder, batch_size=batch_size, evidence=evidence
+    )
     write_predictions(predictions, rows, output)
     scores = score(
         predictions.references,

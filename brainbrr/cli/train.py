@@ -178,6 +178,7 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
         about=provenance,
         n_cases=cfg.report_cases,
         batch_size=cfg.dataloader.eval_batch_size,
+        evidence=cfg.get("evidence", True),  # absent in runs stored by earlier versions
     )
     add_card(run_dir / "detector", scores)
     add_result(cfg.experiment_name, result_row(scores, baselines, provenance))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,7 +86,10 @@ class Annotation:
                 )
 
     def to_mne(self) -> mne.Annotations:
-        """Convert the seizures to `mne.Annotations`, for `raw.set_annotations`."""
+        """Convert the seizures to `mne.Annotations`, for `raw.set_annotations`.
+
+        Confidence and electrodes are extras: a raw in bipolar channels lacks the electrodes' names.
+        """
         import mne
 
         events = self.seizures
@@ -94,4 +97,35 @@ class Annotation:
             onset=[event.onset_s for event in events],
             duration=[event.duration_s for event in events],
             description=[event.event_type for event in events],
+            extras=[
+                {"confidence": event.confidence, "channels": ",".join(event.channels)}
+                for event in events
+            ],
+        )
+
+    @classmethod
+    def from_mne(cls, notes: mne.Annotations, duration_s: float) -> Annotation:
+        """Convert `mne.Annotations` of a recording of known length, as `to_mne` writes them."""
+        return cls(tuple(mne_events(notes)), duration_s)
+
+
+def mne_events(
+    notes: mne.Annotations, *, lead_s: float = 0.0, shortest_s: float = 1e-3
+) -> Iterator[Event]:
+    """Yield the events of `mne.Annotations`, their text as the type.
+
+    Args:
+        lead_s: time before the recording's first sample, which MNE counts in onsets.
+        shortest_s: duration of events without one.
+    """
+    for note in notes:
+        extras = note.get("extras", {})
+        confidence, channels = extras.get("confidence"), extras.get("channels")
+        of_detector = isinstance(confidence, float | int) and 0.0 <= confidence <= 1.0
+        yield Event(
+            float(note["onset"]) - lead_s,
+            float(note["duration"]) or shortest_s,
+            str(note["description"]),
+            float(confidence) if of_detector else None,
+            tuple(channels.split(",")) if isinstance(channels, str) and channels else (),
         )

@@ -37,8 +37,9 @@ IMAGE = re.compile(r".+/.+:.+")
 DATE = re.compile(r"\d{4}-(0[1-9]|1[012])-(0[1-9]|[12]\d|3[01])")
 
 ABSTRACT = (
-    "The {family} detector of brainbrr: 60 s of 19-electrode EEG at 256 Hz to the probability of a "
-    "seizure, thresholds tuned on validation subjects. Runs on the CPU in ONNX Runtime."
+    "The {family} detector of brainbrr: {window_s:g} s of 19-electrode EEG at {rate_hz:g} Hz to "
+    "the probability of a seizure, thresholds tuned on validation subjects. Runs on the CPU in "
+    "ONNX Runtime."
 )
 
 
@@ -121,7 +122,11 @@ def algorithm_of(detector: Detector, labels: Mapping[str, str]) -> dict[str, Any
         "date_released": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "authors": [{"given_names": labels["given_names"], "family_names": labels["family_names"]}],
         "license": labels["license"],
-        "abstract": ABSTRACT.format(family=detector.model["family"]),
+        "abstract": ABSTRACT.format(
+            family=detector.model["family"],
+            window_s=detector.windowing.window_s,
+            rate_hz=detector.windowing.rate_hz,
+        ),
     }
     trained_on = detector.provenance.get("trained_on")
     return values | ({"datasets": [str(trained_on)]} if trained_on else {})

@@ -139,8 +139,9 @@ def _facts(case: Case) -> str:
     facts = [
         f"{case.duration_s:.1f} s long",
         f"{measure} {rounded(case.confidence, 2)}",
-        f"contributing electrodes: {', '.join(case.channels) or 'not known'}",
     ]
+    if case.kind != "missed seizure":
+        facts.append(f"contributing electrodes: {', '.join(case.channels) or 'not known'}")
     if case.eeg_uv is not None and case.offset_s > case.stop_s + 0.05:
         facts.append(f"continues {case.offset_s - case.stop_s:.0f} s beyond the excerpt")
     return "; ".join(facts) + "."

@@ -35,5 +35,6 @@ def test_it_goes_to_mne_and_to_a_table(tmp_path):
     assert isinstance(notes, mne.Annotations)
     assert list(notes.onset) == [5.0, 5.0, 50.0]
     assert list(notes.description) == ["sz", "sz", "sz_foc"]
+    assert Annotation.from_mne(notes, 60.0).events == annotation.seizures
     annotation.to_tsv(tmp_path / "a.tsv")
     assert read_tsv(tmp_path / "a.tsv") == annotation

@@ -11,8 +11,15 @@ import pytest
 
 from brainbrr.errors import InvalidOption
 from brainbrr.events.tsv import read_tsv
-from brainbrr.export.szcore_entry import TEMPLATES, check_algorithm, copy_package, pinned
+from brainbrr.export.szcore_entry import (
+    TEMPLATES,
+    algorithm_of,
+    check_algorithm,
+    copy_package,
+    pinned,
+)
 from brainbrr.export.szcore_rehearsal import DURATION_S, write_edf
+from brainbrr.release.artifact import load_release
 from brainbrr.signal.electrodes import ELECTRODES
 from tests.export.test_onnx_attacks import small_model
 
@@ -44,6 +51,12 @@ def test_the_description_passes_the_benchmarks_own_rules() -> None:
 def test_a_description_the_benchmark_refuses_is_refused(change: dict[str, Any], match: str) -> None:
     with pytest.raises(InvalidOption, match=match):
         check_algorithm(SOUND | change)
+
+
+def test_the_abstract_states_the_detectors_own_window() -> None:
+    detector = load_release("base")
+    labels = {**SOUND, "given_names": "A", "family_names": "B"}
+    assert "v3 detector of brainbrr: 30 s of 19" in algorithm_of(detector, labels)["abstract"]
 
 
 def test_requirements_are_pinned_with_all_they_need() -> None:

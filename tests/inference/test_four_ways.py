@@ -153,3 +153,14 @@ def test_validation_predict_evaluate_and_a_stream_agree(
     assert not validation[17 * 16 : 19 * 16].any()
     assert validation[: 9 * 16].all()
     assert validation[: 9 * 16].std() > 0
+
+
+def test_evaluate_names_the_electrodes_of_each_event_unless_told_not_to(
+    golden: Detector, row: ManifestRow, tmp_path: Path
+) -> None:
+    prepared(row, tmp_path)
+    easy = golden.with_detection(Detection(0.01, 0.01, min_duration_s=0.5))
+    events = predict_rows(easy, [row], tmp_path).hypotheses[row.recording_id].events
+    assert events and all(event.channels for event in events)
+    without = predict_rows(easy, [row], tmp_path, evidence=False).hypotheses[row.recording_id]
+    assert [replace(event, channels=()) for event in events] == list(without.events)

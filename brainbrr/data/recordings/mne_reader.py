@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainbrr.data.recordings.refusals import ForeignReaderFailed, JoinedBlocks, NoSignal
+from brainbrr.events.annotation import mne_events
 from brainbrr.events.event import Event
 from brainbrr.events.intervals import Intervals, as_intervals
 from brainbrr.signal.labels import kind_of
@@ -85,15 +86,9 @@ class MneBlocks:
         return tuple(event for event in self._annotations() if event.event_type not in marks)
 
     def _annotations(self) -> list[Event]:
-        notes = self._raw.annotations
         # MNE counts onsets from the start of the acquisition, of which a crop removes `first_time`.
         lead_s = self._raw.first_time
-        return [
-            Event(float(onset) - lead_s, float(duration) or 1.0 / self.rate_hz, str(text))
-            for onset, duration, text in zip(
-                notes.onset, notes.duration, notes.description, strict=True
-            )
-        ]
+        return list(mne_events(self._raw.annotations, lead_s=lead_s, shortest_s=1.0 / self.rate_hz))
 
     def read(self, first: int, last: int) -> NDArray[np.float32]:
         """Read microvolts `(channels, last - first)` of samples `[first, last)`.

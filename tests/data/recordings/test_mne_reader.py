@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from brainbrr.data.preparation.preparation import Preparation, prepare, prepare_file
+from brainbrr.data.recordings.mne_reader import MneBlocks
 from brainbrr.data.recordings.read import from_mne, open_recording, read_recording
 from brainbrr.data.recordings.recording import BlocksOfRecording
 from brainbrr.data.recordings.refusals import (
@@ -16,6 +17,8 @@ from brainbrr.data.recordings.refusals import (
     JoinedBlocks,
     NoSignal,
 )
+from brainbrr.events.annotation import Annotation
+from brainbrr.events.event import Event
 from brainbrr.signal.electrodes import ELECTRODES
 from brainbrr.signal.quantization import quantize
 from brainbrr.signal.windows import recorded_spans, window_spans
@@ -257,3 +260,16 @@ def test_damaged_fif_headers_are_refused_whatever_mne_raises(raw, tmp_path):
 def test_a_missing_foreign_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_recording(tmp_path / "none.vhdr")
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_detectors_events_keep_confidence_and_electrodes(tmp_path, as_file):
+    events = (Event(1.0, 2.0, "sz", 0.75, ("T3", "T5")), Event(4.0, 1.0, "sz_foc"))
+    raw = mne.io.RawArray(
+        np.zeros((2, 2560)), mne.create_info(["Fp1", "Fp2"], 256.0, "eeg"), verbose="ERROR"
+    )
+    raw.set_annotations(Annotation(events, 10.0).to_mne())
+    if as_file:
+        raw.save(tmp_path / "a_raw.fif", verbose="ERROR")
+        raw = mne.io.read_raw(tmp_path / "a_raw.fif", verbose="ERROR")
+    assert MneBlocks(raw).events == events
