@@ -27,9 +27,10 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  the names are those of the 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home when it is first used, so that `import brainbrr` costs
-    nothing."""
+    nothing; before that, let threads sleep while they wait, as the commands do."""
     if name not in _HOMES:
         raise AttributeError(f"module 'brainbrr' has no attribute {name!r}")
+    import_module("brainbrr.idle_threads").let_idle_threads_sleep()
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -18,6 +18,7 @@ from brainbrr.cli.override_check import check_overrides
 from brainbrr.cli.renamed import rename_arguments
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.errors import BrainbrrError, InvalidFile, InvalidOption, NotFound, Unavailable
+from brainbrr.idle_threads import let_idle_threads_sleep
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -34,6 +35,8 @@ INFORMS = {"--help", "-h", "--hydra-help", "--info", "-i"}
 """Flags with which Hydra prints something and runs nothing."""
 LAUNCHER_EXTRAS = {"hydra_plugins.hydra_submitit_launcher": "slurm"}
 """Packages that some launchers need, with the extra that installs them."""
+TRAINING_PACKAGES = {"lightning", "PIL", "tensorboard", "torch_geometric"}
+"""Modules of the extra `train`."""
 COMPUTES = {"train", "predict", "evaluate", "benchmark"}
 """Commands that run a network repeatedly, and are faster if freed memory is kept."""
 WANTS_HARDWARE = {"train", "benchmark"}
@@ -45,7 +48,7 @@ def run_command(name: str, arguments: list[str]) -> None:
 
     Exits with 2 on a user's error and 130 on Ctrl-C; a defect leaves its traceback and exit code 1.
     """
-    _let_idle_threads_sleep()
+    let_idle_threads_sleep()
     name = name.replace("-", "_")
     arguments = rename_arguments(flags_first(arguments))
     try:
@@ -58,7 +61,10 @@ def run_command(name: str, arguments: list[str]) -> None:
         _report(error)
     if name in COMPUTES:
         import_module("brainbrr.kernels.allocator").keep_freed_memory()
-    command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
+    try:
+        command: Callable[[DictConfig], None] = import_module(f"brainbrr.cli.{name}").run
+    except ModuleNotFoundError as error:
+        _report(_absent(name, error))
     sys.argv = [f"brainbrr {name}", *arguments]
     GlobalHydra.instance().clear()
     given = os.environ.get(FULL_ERROR)
@@ -177,16 +183,17 @@ def _refusing(action: Callable[[], None], *, trace: bool) -> None:
         raise SystemExit(INTERRUPTED) from None
 
 
-def _let_idle_threads_sleep() -> None:
-    """Set OpenMP and OpenBLAS, before they load, not to spin while they wait.
-
-    With one other busy process on two cores, spinning made a training step 6.8 times slower; on an
-    idle machine it gains nothing. Preparation multiplies matrices too small for several threads:
-    with one thread it took 8.1 s instead of 13.5 s in two processes on two cores. torch has its own
-    thread pool. Values set by the user are kept.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+def _absent(name: str, error: ModuleNotFoundError) -> BrainbrrError:
+    """Return the error of a command whose package is not installed; a defect is raised."""
+    package = (error.name or "").split(".", maxsplit=1)[0]
+    if package == "fcntl":
+        return Unavailable("Windows is not supported", "Run brainbrr on Linux, macOS or WSL2.")
+    if package not in TRAINING_PACKAGES:
+        raise error
+    return Unavailable(
+        f"{name} needs the package {package}, which is not installed",
+        'Install it: pip install "brainbrr[train]"',
+    )
 
 
 def _refuse_missing(name: str, composed: DictConfig) -> None:
