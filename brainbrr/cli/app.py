@@ -88,7 +88,8 @@ def flags_first(arguments: list[str]) -> list[str]:
 
     Hydra's parser refuses overrides on both sides of a flag.
     """
-    flags, overrides = [], []
+    flags: list[str] = []
+    overrides: list[str] = []
     rest = iter(arguments)
     for text in rest:
         if text in VALUED:

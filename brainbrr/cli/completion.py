@@ -41,9 +41,9 @@ def _words(name: str, given: list[str], word: str) -> Iterator[str]:
     key, equals, _ = word.partition("=")
     values, groups = _composed(name.replace("-", "_"), given)
     if equals:
-        known = choices(key) if key in groups else ()
+        known = choices(key) if key in groups else []
         if isinstance(OmegaConf.select(OmegaConf.create(values), key), bool):
-            known = ("true", "false")
+            known = ["true", "false"]
         yield from (f"{key}={value} " for value in known)
         return
     parent, dot, _ = key.rpartition(".")
