@@ -25,6 +25,19 @@ BASELINES: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]
 N_THRESHOLDS = 40
 
 
+def check_baselines(names: Sequence[str]) -> list[str]:
+    """Return the names as a list; one name stands for a list of one.
+
+    Raises:
+        InvalidOption: a name that is not in `BASELINES`.
+    """
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if name not in BASELINES:
+            raise InvalidOption(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
+    return names
+
+
 def score_baselines(
     names: Sequence[str],
     tuning_rows: Sequence[ManifestRow],
@@ -48,9 +61,8 @@ def score_baselines(
     Raises:
         InvalidOption: a name that is not in `BASELINES`.
     """
-    check_names(names)
     scores = {}
-    for name in names:
+    for name in check_baselines(names):
         tuning = _traces(name, tuning_rows, cache_folder, trace_rate_hz)
         values = np.concatenate([trace.probability for trace in tuning.values()])
         thresholds = np.unique(np.quantile(values, np.linspace(0.5, 0.999, N_THRESHOLDS)))
@@ -71,17 +83,6 @@ def score_baselines(
             detection=tuned.detection,
         )
     return scores
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Refuse names that are not in `BASELINES`.
-
-    Raises:
-        InvalidOption: one is not.
-    """
-    for name in names:
-        if name not in BASELINES:
-            raise InvalidOption(f"one of {', '.join(BASELINES)}", name, "Correct baselines=.")
 
 
 def _traces(

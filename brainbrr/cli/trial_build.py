@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from brainbrr.cli.baselines import check_names
+from brainbrr.cli.baselines import check_baselines
 from brainbrr.cli.build import build, build_each, check_optimizer, plain
 from brainbrr.cli.renamed import current
 from brainbrr.data.corpora.manifest import ManifestRow
@@ -98,7 +98,14 @@ def _try_loggers(cfg: DictConfig, part: Part) -> None:
 
 
 def _try_baselines(cfg: DictConfig, part: Part) -> None:
-    check_names(cfg.baselines)
+    check_baselines(cfg.baselines)
+
+
+def _try_report_cases(cfg: DictConfig, part: Part) -> None:
+    if type(cfg.report_cases) is not int or cfg.report_cases < 0:
+        raise InvalidOption(
+            "a number of events, 0 or more", f"{cfg.report_cases}", "Correct report_cases=."
+        )
 
 
 def _try_optimizer(cfg: DictConfig, part: Part) -> None:
@@ -155,6 +162,7 @@ TRIALS: tuple[tuple[Callable[[DictConfig, Part], None], tuple[str, ...]], ...] =
     (_try_augmentation, ("augmentation",)),
     (_try_loggers, ("logger",)),
     (_try_baselines, ("baselines",)),
+    (_try_report_cases, ("report_cases",)),
     (_try_data, ("data", "prepare")),
     (_try_scoring, ("scoring",)),
     (_try_validation, ("monitor", "callbacks", "detect", "loss", "dataloader", "signal")),

@@ -59,12 +59,12 @@ WRITERS: dict[str, tuple[str, Callable[[Result, Path], None]]] = {
 
 
 def check_formats(formats: Iterable[str]) -> list[str]:
-    """Return the formats as a list.
+    """Return the formats as a list; one name stands for a list of one.
 
     Raises:
         InvalidOption: one is not in `WRITERS`.
     """
-    formats = list(formats)
+    formats = [formats] if isinstance(formats, str) else list(formats)
     for name in formats:
         if name not in WRITERS:
             raise InvalidOption(f"formats among {', '.join(WRITERS)}", name, "Correct format=.")

@@ -178,3 +178,17 @@ def test_a_result_is_a_row_of_the_experiment_s_table(tmp_path):
         rows = list(csv.DictReader(file))
     assert rows == [{"seed": "1", "f1": "0.5", "fp": ""}, {"seed": "2", "f1": "", "fp": "3"}]
     assert [path.name for path in tmp_path.iterdir()] == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("baselines=[foo]", "one of line_length, band_power; got foo. Correct baselines=."),
+        ("report_cases=abc", "a number of events, 0 or more; got abc. Correct report_cases=."),
+        ("report_cases=-1", "a number of events, 0 or more; got -1. Correct report_cases=."),
+    ],
+)
+def test_what_only_the_test_reads_is_refused_before_training(command, option, message):
+    arguments = ("experiment=tiny", "hardware=cpu", "data.root=nowhere", option)
+    code, _, error = command("train", *arguments)
+    assert (code, error.splitlines()[-1]) == (2, f"InvalidOption: expected {message}")

@@ -239,3 +239,4 @@ def test_a_bids_derivative_says_what_made_it(tmp_path: Path) -> None:
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(InvalidOption, match="tsv, csv_bi, edf, json"):
         check_formats(["tsv", "xml"])
+    assert check_formats("csv_bi") == ["csv_bi"]
