@@ -91,7 +91,7 @@ def test_a_batch_is_filled_from_several_recordings(small, tmp_path, monkeypatch)
     monkeypatch.setattr(evaluate, "open_signal", open_mapped)
     sizes = []
     detector.network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    traces = predict_rows(detector, rows, tmp_path, batch_size=4).traces
+    traces = predict_rows(detector, rows, tmp_path, batch_size=4, evidence=False).traces
     assert sizes == [4, 1] and list(traces) == [row.recording_id for row in rows]
 
 
