@@ -26,7 +26,9 @@ from brainbrr.inference.detector import Detector
 
 TEMPLATES = Path(__file__).parent / "entry"
 PACKAGE = Path(__file__).parents[1]
-PARTS = {"errors", "atomic_io", "events", "signal", "data", "inference", "release", "export"}
+PARTS = {
+    "errors", "atomic_io", "pool", "events", "signal", "data", "inference", "release", "export",
+}  # fmt: skip
 """Modules and rooms from which the container takes what its program imports."""
 NEEDS = ("numpy", "scipy", "edfio", "onnxruntime")
 

@@ -1,5 +1,6 @@
 """Commands run as users run them, in a folder of their own."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,17 @@ def command(
             main(list(arguments))
         except SystemExit as exit_:
             code = int(exit_.code or 0)
+        finally:
+            close_log_files()
         told = capfd.readouterr()
         return code, told.out, told.err
 
     return run
+
+
+def close_log_files() -> None:
+    """Do what the end of a process does: close the log that the command opened."""
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if isinstance(each, logging.FileHandler)]:
+        root.removeHandler(handler)
+        handler.close()
