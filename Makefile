@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints/cpu.txt
 	@touch $@
 
 demo: $(READY) ## fine-tune the shipped detector on synthetic EEG, run it on a real seizure: two minutes
-	$(BIN)/brainbrr synthesize output=$(DEMO)/corpus seed=2026 n_subjects.train=8 n_subjects.val=3 n_subjects.test=5 duration_s.val=1200 seizures_per_hour.val=3 workers=2
+	$(BIN)/brainbrr synthesize output=$(DEMO)/corpus seed=2026 n_subjects.train=24 n_subjects.val=4 n_subjects.test=5 duration_s.train=300 duration_s.val=1200 seizures_per_hour.train=18 seizures_per_hour.val=3 workers=2
 	$(BIN)/brainbrr train experiment=quickstart data.root=$(DEMO)/corpus run_dir=$(DEMO)/run paths.cache=$(DEMO)/cache
 	$(BIN)/brainbrr evaluate data=bids data.name=examples data.root=examples paths.cache=$(DEMO)/cache output=$(DEMO)/real
 	$(BIN)/brainbrr predict input=examples output=$(DEMO)/events overwrite=true

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from brainbrr.release.description import describe, read_description
 from brainbrr.release.untrusted import InvalidDetector
 from brainbrr.signal.electrodes import N_ELECTRODES
 from brainbrr.training.event_score import LOWER_IS_BETTER, EventScore
+from brainbrr.training.trainer_options import TrainerOptions, quiet_lightning
 
 Part = Callable[[str], Any]
 """Returns the built object of a group."""
@@ -90,7 +92,12 @@ def _try_augmentation(cfg: DictConfig, part: Part) -> None:
 
 
 def _try_trainer(cfg: DictConfig, part: Part) -> None:
-    part("trainer")
+    """Make Lightning's trainer, of the CPU: the run may compute on another machine."""
+    here = {"accelerator": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}
+    options = part("trainer")
+    if isinstance(options, TrainerOptions):  # other commands have a profile's numbers only
+        with quiet_lightning():
+            replace(options, **here, benchmark=False, deterministic=False).trainer(Path(), [], [])
 
 
 def _try_loggers(cfg: DictConfig, part: Part) -> None:

@@ -32,6 +32,12 @@ EXPECTED_WARNINGS = (
 """Prefixes of Lightning's warnings: its own use of torch, epochs shorter than the logging
 interval, a frozen part in evaluation mode, the folder of a resumed run."""
 
+CHOICES = {
+    "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+    "precision": tuple(OF_TRAINER),
+    "matmul_precision": ("highest", "high", "medium"),
+}
+
 
 @dataclass(frozen=True)
 class TrainerOptions:
@@ -81,12 +87,20 @@ class TrainerOptions:
     plugins: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.precision not in OF_TRAINER:
-            raise InvalidOption(
-                f"precision {' or '.join(OF_TRAINER)}",
-                str(self.precision),
-                "Correct trainer.precision.",
-            )
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise InvalidOption(
+                    f"{name} {' or '.join(choices)}", str(value), f"Correct trainer.{name}."
+                )
+        for name in ("max_epochs", "accumulate_grad_batches", "log_every_n_steps"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise InvalidOption(f"{name} of 1 or more", str(value), f"Correct trainer.{name}.")
+        for name in ("gradient_clip_norm", "limit_train_batches"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or value < 0:
+                raise InvalidOption(f"{name} of 0 or more", str(value), f"Correct trainer.{name}.")
 
     def trainer(self, run_dir: Path, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
         """Make Lightning's trainer, with this project's checkpoints, validation and progress."""

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from brainbrr.data.windows.dataset import WindowBatch, WindowDataset, whole_batch
 from brainbrr.data.windows.sampler import Balance, BalancedSampler
-from brainbrr.errors import InvalidInput
+from brainbrr.errors import InvalidInput, InvalidOption
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,15 @@ class LoaderOptions:
     persistent_workers: bool = False
     prefetch_factor: int = 2
     balance: Balance = field(default_factory=Balance)
+
+    def __post_init__(self) -> None:
+        least = {"batch_size": 1, "eval_batch_size": 1, "num_workers": 0, "prefetch_factor": 1}
+        for name, lowest in least.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < lowest:
+                raise InvalidOption(
+                    f"{name} of {lowest} or more", str(value), f"Correct dataloader.{name}."
+                )
 
     def loader(self, dataset: WindowDataset, batches: object) -> DataLoader[WindowBatch]:
         """Return a loader of these batches; its order and values do not depend on these options."""

@@ -1,7 +1,9 @@
 import json
 
 import pytest
+from omegaconf import OmegaConf
 
+from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.sweeps.modal.ledger import Record
 from brainbrr.sweeps.modal.results import download_results, objective
 from brainbrr.sweeps.modal.sweep_job import CallResult, JobSpec, SweepJob
@@ -46,3 +48,12 @@ def test_the_objective_is_the_best_metric():
     assert of(b'{"provenance": {"best_metric": {"val/event_f1": NaN}}}') is None
     assert of(b'{"provenance": {}}') is None
     assert objective(CallResult("failed")) is None
+
+
+def test_a_job_s_objective_is_in_what_is_downloaded_of_it(tmp_path):
+    launcher = OmegaConf.load(CONF_FOLDER / "hydra" / "launcher" / "modal.yaml").hydra.launcher
+    (tmp_path / "detector").mkdir()
+    for name in ("detector.json", "model.safetensors"):
+        (tmp_path / "detector" / name).touch()
+    found = {path.name for glob in launcher.download for path in tmp_path.glob(glob)}
+    assert found == {"detector.json"}
