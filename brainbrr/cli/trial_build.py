@@ -93,11 +93,14 @@ def _try_augmentation(cfg: DictConfig, part: Part) -> None:
 
 def _try_trainer(cfg: DictConfig, part: Part) -> None:
     """Make Lightning's trainer, of the CPU: the run may compute on another machine."""
-    here = {"accelerator": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}
     options = part("trainer")
     if isinstance(options, TrainerOptions):  # other commands have a profile's numbers only
+        here = replace(
+            options, accelerator="cpu", devices=1, strategy="auto", precision="32-true",
+            benchmark=False, deterministic=False,
+        )  # fmt: skip
         with quiet_lightning():
-            replace(options, **here, benchmark=False, deterministic=False).trainer(Path(), [], [])
+            here.trainer(Path(), [], [])
 
 
 def _try_loggers(cfg: DictConfig, part: Part) -> None:
