@@ -1,16 +1,22 @@
 """Build objects from configuration nodes; only code of known packages may be named in them."""
 
+import re
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from brainbrr.cli.renamed import current
-from brainbrr.errors import BrainbrrError, InvalidOption, Unavailable
+from brainbrr.conf_folder import CONF_FOLDER
+from brainbrr.errors import BrainbrrError, InvalidFile, InvalidOption, Unavailable
 
+_TARGET = re.compile(r"\b_target_: *([\w.]+)")
 ALLOWED = ("brainbrr.", "torch.", "lightning.", "torch_geometric.")
 
 
@@ -63,6 +69,33 @@ def build_each(nodes: DictConfig | ListConfig | None) -> list[Any]:
     """Build every node of a group of several (loggers), omitting null ones."""
     values: list[Any] = list(nodes.values() if isinstance(nodes, DictConfig) else nodes or [])
     return [build(node) for node in values if node is not None]
+
+
+def require_known_targets(values: Any) -> None:
+    """Refuse a stored configuration that names code which no file of `conf/` names, nor one in the
+    folder given with `--config-dir`.
+
+    Raises:
+        InvalidFile: the first other target.
+    """
+    folders = [CONF_FOLDER]
+    if HydraConfig.initialized():
+        sources = HydraConfig.get().runtime.config_sources
+        folders += [Path(each.path) for each in sources if each.provider == "command-line"]
+    named = {target for folder in folders for target in _targets_of_files(folder)}
+    for target in _targets(current(values)):
+        if target not in named:
+            raise InvalidFile(
+                "a _target_ that conf/ names",
+                target,
+                "If it is yours, give the folder of conf/ that names it: --config-dir DIR.",
+            )
+
+
+@cache
+def _targets_of_files(folder: Path) -> frozenset[str]:
+    texts = (path.read_text(encoding="utf-8") for path in folder.rglob("*.yaml"))
+    return frozenset(target for text in texts for target in _TARGET.findall(text))
 
 
 def _targets(node: Any) -> list[str]:

@@ -11,18 +11,17 @@ import sys
 import threading
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from brainbrr.cli.train import built_parts, fit, prepared_corpus
 from brainbrr.errors import BrainbrrError
-from brainbrr.sweeps.outcome import CONFIGURATION
+from brainbrr.sweeps.outcome import read_configuration
 from brainbrr.training.processes import RankInfo, leave_group, with_rank
 
 
 def ddp_worker(run_dir: Path, info: RankInfo, *, resuming: bool) -> None:
     """Train with the run's stored configuration, under this rank."""
-    cfg = OmegaConf.load(run_dir / CONFIGURATION)
-    assert isinstance(cfg, DictConfig)
+    cfg = OmegaConf.create(read_configuration(run_dir))
     # Curves, tables and events are written by rank 0.
     cfg.logger = {}
     parts = built_parts(cfg)

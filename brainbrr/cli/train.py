@@ -17,7 +17,7 @@ from torch import nn
 
 from brainbrr.atomic_io import atomic_write
 from brainbrr.cli.baselines import score_baselines
-from brainbrr.cli.build import build, build_each, plain
+from brainbrr.cli.build import build, build_each, plain, require_known_targets
 from brainbrr.cli.evaluate import about, evaluate_rows
 from brainbrr.cli.renamed import REMOVED_OPTIONS, current
 from brainbrr.cli.terminal import results_console
@@ -36,6 +36,7 @@ from brainbrr.sweeps.outcome import (
     CONFIGURATION,
     State,
     can_resume,
+    read_configuration,
     read_outcome,
     recorded_outcome,
 )
@@ -192,9 +193,9 @@ def _test(detector: Detector, cfg: DictConfig, prepared: PreparedCorpus, run_dir
 def _configuration(cfg: DictConfig, run_dir: Path, *, resuming: bool) -> DictConfig:
     """Return the run's configuration: stored when it starts, read back when it resumes."""
     if resuming:
-        stored = OmegaConf.load(run_dir / CONFIGURATION)
-        assert isinstance(stored, DictConfig)
-        cfg = stored
+        stored = read_configuration(run_dir)
+        require_known_targets(stored)
+        cfg = OmegaConf.create(stored)
     cfg.run_dir, cfg.resume = str(run_dir), None
     with atomic_write(run_dir / CONFIGURATION) as file:
         file.write(OmegaConf.to_yaml(cfg, resolve=True))

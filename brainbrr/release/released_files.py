@@ -64,7 +64,7 @@ def read_description_file(folder: Path, *, root: Path | None = None) -> Any:
     content = read_file(folder, names[0], root=root)
     try:
         text = content.decode()
-        return read_json(text) if names[0] == DESCRIPTION else _read_yaml(text)
+        return read_json(text) if names[0] == DESCRIPTION else read_yaml(text)
     except (ValueError, TypeError, yaml.YAMLError, RecursionError, OverflowError) as error:
         kind = "JSON" if names[0] == DESCRIPTION else "YAML"
         raise InvalidDetector(
@@ -81,8 +81,12 @@ class _DistinctKeys(yaml.SafeLoader):
                          for pair in node.value])  # fmt: skip
 
 
-def _read_yaml(text: str) -> Any:
-    """Return the values in a YAML text without tags, anchors, aliases and repeated keys."""
+def read_yaml(text: str) -> Any:
+    """Return the values in a YAML text.
+
+    Raises:
+        ValueError, yaml.YAMLError: a tag, anchor, alias or repeated key, or what is not plain.
+    """
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

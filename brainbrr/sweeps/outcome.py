@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from brainbrr.atomic_io import atomic_write
 from brainbrr.errors import BrainbrrError, InUse, InvalidFile
+from brainbrr.release.released_files import read_yaml
+from brainbrr.release.untrusted import sanitize
 
 OUTCOME = "outcome.json"
 CONFIGURATION = "config.yaml"
+MAX_CONFIGURATION_BYTES = 2**20
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 START_KEYS = ("resume", "run_dir")
 """Options that name where and how a run is started, not what it computes."""
@@ -175,7 +179,7 @@ def can_resume(
     """
     if not (run_dir / CONFIGURATION).is_file():
         return False
-    stored = OmegaConf.load(run_dir / CONFIGURATION)
+    stored = OmegaConf.create(read_configuration(run_dir))
     wanted = cfg.copy()
     # Paths inside the run's folder follow the folder; they are no part of the configuration.
     wanted.run_dir = str(run_dir)
@@ -191,6 +195,33 @@ def can_resume(
             "Name another folder, or repeat the earlier command to resume it.",
         )
     return (run_dir / CHECKPOINT).is_file()
+
+
+def read_configuration(run_dir: Path) -> dict[str, Any]:
+    """Read the configuration that a run stored: plain values, in which nothing is resolved.
+
+    Raises:
+        InvalidFile: anything but what `train` writes.
+    """
+    path = run_dir / CONFIGURATION
+    remedy = f"Restore {path}, or train in another folder."
+    size = path.stat().st_size
+    if size > MAX_CONFIGURATION_BYTES:
+        raise InvalidFile(f"at most {MAX_CONFIGURATION_BYTES} bytes", f"{size}", remedy)
+    try:
+        text = path.read_text(encoding="utf-8")
+        if "${" in text:
+            raise ValueError("an interpolation, ${...}")
+        values = read_yaml(text)
+        if not isinstance(values, dict):
+            raise ValueError(f"a {type(values).__name__}")
+    except (ValueError, RecursionError, YAMLError) as error:
+        raise InvalidFile(
+            "options by name as plain YAML",
+            sanitize(" ".join(str(error).split()), 160)[1:-1],
+            remedy,
+        ) from error
+    return values
 
 
 def _values(cfg: Any) -> dict[str, Any]:

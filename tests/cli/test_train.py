@@ -46,6 +46,33 @@ def test_a_stored_configuration_with_model_settings_resumes(stored):
     assert network(torch.randn(1, 19, 320)).shape == (1, 320)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("loss: {_target_: torch.utils.collect_env.run, command: touch CREATED}",
+         "a _target_ that conf/ names; got torch.utils.collect_env.run"),
+        ("a: [{_target_: brainbrr.kernels.c.build.compile}]", "got brainbrr.kernels.c.build"),
+        ("name: ${oc.env:HOME}", "plain YAML; got an interpolation"),
+        ("a: &a [x]\nb: *a", "plain YAML; got an anchor or alias"),
+        ("a: !!python/object/apply:os.getcwd []", "plain YAML; got the tag"),
+        ("seed: 1\nseed: 2", "plain YAML; got the key 'seed' twice"),
+        ("[]", "plain YAML; got a list"),
+        ("", "plain YAML; got a NoneType"),
+        ("a: [" * 5000, "plain YAML; got more than"),
+        ("a: " + "x" * 2**20, "at most 1048576 bytes"),
+    ],
+)  # fmt: skip
+def test_a_stored_configuration_names_no_code_of_its_own(command, tmp_path, text, message):
+    run_dir = tmp_path / "run"
+    (run_dir / "checkpoints").mkdir(parents=True)
+    (run_dir / "checkpoints" / "last.ckpt").touch()
+    (run_dir / "config.yaml").write_text(text.replace("CREATED", str(tmp_path / "created")))
+    code, _, error = command("train", f"resume={run_dir}")
+    assert code == 2 and "InvalidFile: expected" in error
+    assert message in " ".join(error.splitlines()[-1].split())
+    assert not (tmp_path / "created").exists()
+
+
 def test_a_run_is_the_same_without_options_that_nothing_reads(stored):
     run_dir, cfg = stored
     options = {"current": current, "ignored": REMOVED_OPTIONS}
