@@ -3,11 +3,14 @@
 import errno
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from brainbrr.errors import InUse
 
 _ATTEMPTS = 5
 
@@ -18,9 +21,13 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     remove it.
 
     A reader never sees a partial file, and a crash at any instant leaves either the previous
-    content or the new one.
+    content or the new one. A link is not followed, and never replaced.
+
+    Raises:
+        InUse: a device, pipe, folder or link is at `path`.
     """
     path = Path(path)
+    require_regular_or_absent(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -34,6 +41,22 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def require_regular_or_absent(path: Path) -> None:
+    """Refuse a path at which a rename would destroy more than a file's content.
+
+    Raises:
+        InUse: a device, pipe, folder or link is there.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
+        raise InUse(
+            "a regular file or none", f"{path}, which is another kind of file", "Name another path."
+        )
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,12 +1,15 @@
 """Files and folders are whole or absent."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from brainbrr.atomic_io import atomic_write, current_folder, replace_folder
+from brainbrr.errors import InUse
 
 ACTIONS = 3
 """The former folder steps aside, the new one takes its place, the former one goes."""
@@ -107,3 +110,26 @@ def test_two_writers_at_once_and_a_reader_who_always_finds_one(tmp_path: Path) -
     assert n_looks > 0
     assert (release / "content").read_text() in {"a", "b"}
     assert list(tmp_path.iterdir()) == [release]
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_link(path: Path) -> None:
+    kept = path.with_name("kept")
+    kept.write_text("kept")
+    path.symlink_to(kept)
+
+
+@pytest.mark.parametrize("make", [make_pipe, make_link, Path.mkdir])
+def test_only_a_regular_file_is_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "output"
+    make(path)
+    before = path.lstat().st_ino, sorted(tmp_path.iterdir())
+    with (
+        pytest.raises(InUse, match="a regular file or none; got .*another kind of file"),
+        atomic_write(path) as file,
+    ):
+        file.write("new")
+    assert (path.lstat().st_ino, sorted(tmp_path.iterdir())) == before
