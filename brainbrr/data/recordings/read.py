@@ -9,7 +9,12 @@ from brainbrr.data.recordings.edf.header import check_kind
 from brainbrr.data.recordings.edf.reader import EdfBlocks
 from brainbrr.data.recordings.mne_reader import FOREIGN_SUFFIXES, MneBlocks, open_foreign
 from brainbrr.data.recordings.recording import Recording, RecordingBlocks, recording_of
-from brainbrr.data.recordings.refusals import ARCHIVES, CompressedFile, UnknownFormat
+from brainbrr.data.recordings.refusals import (
+    ARCHIVES,
+    CompressedFile,
+    UnknownFormat,
+    open_regular,
+)
 
 if TYPE_CHECKING:
     import mne
@@ -32,8 +37,8 @@ def open_recording(path: str | Path) -> RecordingBlocks:
     if suffix in EDF_SUFFIXES:
         return EdfBlocks(path)
     if suffix in FOREIGN_SUFFIXES:
-        if path.is_file():
-            with path.open("rb") as file:
+        if path.exists() and not path.is_dir():
+            with open_regular(path) as file:
                 if file.read(23) == b"version https://git-lfs":
                     check_kind(b"version https://git-lfs")
         return open_foreign(path)

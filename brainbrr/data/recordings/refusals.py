@@ -3,6 +3,10 @@
 The class names are the reasons written to `quarantine.jsonl`.
 """
 
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
 from brainbrr.errors import BrainbrrError
 
 ARCHIVES = frozenset({".gz", ".tgz", ".tar", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar"})
@@ -71,3 +75,14 @@ class ForeignReaderFailed(UnreadableRecording):
 
 class JoinedBlocks(UnreadableRecording):
     """Segments recorded at different times and concatenated without the time between them."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read it; a pipe or device, which may never end, is refused.
+
+    Raises:
+        UnreadableRecording: not a regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise UnreadableRecording("a regular file", "another kind", "Copy its content to a file.")
+    return path.open("rb")

@@ -28,6 +28,7 @@ from brainbrr.data.recordings.refusals import (
     TruncatedEdf,
     UnreadableHeader,
     UnreadableRecording,
+    open_regular,
 )
 
 FIXED_BYTES = 256
@@ -186,7 +187,7 @@ def parse_header(path: Path, *, growing: bool = False) -> EdfHeader:
     Raises:
         UnreadableRecording: one of its subclasses.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         fixed = file.read(FIXED_BYTES)
     try:
         return _parsed(path, fixed, check_kind(fixed), growing=growing)
@@ -218,7 +219,7 @@ def _parsed(path: Path, fixed: bytes, sample_bytes: int, *, growing: bool = Fals
         raise UnreadableHeader(
             f"1 to {_MAX_SIGNALS} signals", f"{n_signals}", "Export the recording again."
         )
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(FIXED_BYTES)
         block = file.read(FIXED_BYTES * n_signals)
     if len(block) < FIXED_BYTES * n_signals:
@@ -289,7 +290,7 @@ def _stamps_s(
     header_bytes = FIXED_BYTES * (len(channels) + 1)
     record_bytes = sum(channel.n_samples for channel in channels) * sample_bytes
     times_s = []
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for record in sorted({0, min(1, n_records - 1), n_records - 1}):
             offset = record * record_bytes + lists.first_sample * sample_bytes
             file.seek(header_bytes + offset)
