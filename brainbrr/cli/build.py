@@ -16,7 +16,7 @@ from brainbrr.cli.renamed import current
 from brainbrr.conf_folder import CONF_FOLDER
 from brainbrr.errors import BrainbrrError, InvalidFile, InvalidOption, Unavailable
 
-_TARGET = re.compile(r"\b_target_: *([\w.]+)")
+_TARGET = re.compile(r"^[^#\n]*\b_target_: *([\w.]+)", re.MULTILINE)
 ALLOWED = ("brainbrr.", "torch.", "lightning.", "torch_geometric.")
 
 

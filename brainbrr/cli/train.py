@@ -38,6 +38,7 @@ from brainbrr.sweeps.outcome import (
     can_resume,
     read_configuration,
     read_outcome,
+    read_overrides,
     recorded_outcome,
 )
 from brainbrr.training.callbacks.ema import released_weights
@@ -204,8 +205,7 @@ def _configuration(cfg: DictConfig, run_dir: Path, *, resuming: bool) -> DictCon
 
 def _command(run_dir: Path) -> str:
     """Return the command that started the run, which resuming does not change."""
-    overrides = OmegaConf.load(run_dir / ".hydra" / "overrides.yaml")
-    typed = [str(text) for text in overrides if not str(text).startswith("run_dir=")]
+    typed = [text for text in read_overrides(run_dir) if not text.startswith("run_dir=")]
     return shlex.join(["brainbrr", "train", *typed])
 
 

@@ -20,7 +20,8 @@ from brainbrr.release.untrusted import sanitize
 
 OUTCOME = "outcome.json"
 CONFIGURATION = "config.yaml"
-MAX_CONFIGURATION_BYTES = 2**20
+OVERRIDES = Path(".hydra", "overrides.yaml")
+MAX_STORED_BYTES = 2**20
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 START_KEYS = ("resume", "run_dir")
 """Options that name where and how a run is started, not what it computes."""
@@ -203,23 +204,34 @@ def read_configuration(run_dir: Path) -> dict[str, Any]:
     Raises:
         InvalidFile: anything but what `train` writes.
     """
-    path = run_dir / CONFIGURATION
+    values: dict[str, Any] = _read_plain(run_dir / CONFIGURATION, dict, "options by name")
+    return values
+
+
+def read_overrides(run_dir: Path) -> list[str]:
+    """Read what was typed when a run was started, as plain text.
+
+    Raises:
+        InvalidFile: anything but what Hydra writes.
+    """
+    return [str(text) for text in _read_plain(run_dir / OVERRIDES, list, "a list of overrides")]
+
+
+def _read_plain(path: Path, kind: type, expected: str) -> Any:
     remedy = f"Restore {path}, or train in another folder."
     size = path.stat().st_size
-    if size > MAX_CONFIGURATION_BYTES:
-        raise InvalidFile(f"at most {MAX_CONFIGURATION_BYTES} bytes", f"{size}", remedy)
+    if size > MAX_STORED_BYTES:
+        raise InvalidFile(f"at most {MAX_STORED_BYTES} bytes", f"{size}", remedy)
     try:
         text = path.read_text(encoding="utf-8")
-        if "${" in text:
+        if kind is dict and "${" in text:
             raise ValueError("an interpolation, ${...}")
         values = read_yaml(text)
-        if not isinstance(values, dict):
+        if not isinstance(values, kind):
             raise ValueError(f"a {type(values).__name__}")
     except (ValueError, RecursionError, YAMLError) as error:
         raise InvalidFile(
-            "options by name as plain YAML",
-            sanitize(" ".join(str(error).split()), 160)[1:-1],
-            remedy,
+            f"{expected} as plain YAML", sanitize(" ".join(str(error).split()), 160)[1:-1], remedy
         ) from error
     return values
 

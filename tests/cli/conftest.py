@@ -25,8 +25,8 @@ def command(
             code = int(exit_.code or 0)
         finally:
             close_log_files()
-        told = capfd.readouterr()
-        return code, told.out, told.err
+        message = capfd.readouterr()
+        return code, message.out, message.err
 
     return run
 

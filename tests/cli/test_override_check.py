@@ -109,9 +109,9 @@ def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([command, "--help"])
-    told = capsys.readouterr().out
-    assert f"brainbrr {command} " in told
-    assert "options:" in told
+    report = capsys.readouterr().out
+    assert f"brainbrr {command} " in report
+    assert "options:" in report
 
 
 def test_unknown_command_exits_2(capsys: pytest.CaptureFixture[str]) -> None:

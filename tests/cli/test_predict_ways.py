@@ -1,4 +1,4 @@
-"""Ways to predict: told in the ledger, never mixed in one folder, their price told on request."""
+"""Ways to predict: recorded in the ledger, never mixed in one folder, their cost on request."""
 
 import json
 from collections.abc import Callable
@@ -30,40 +30,40 @@ def test_the_way_is_told_and_another_is_never_mixed_in(predict: Command, tmp_pat
     assert predict()[0] == 0
     before = (tmp_path / "out" / "a_events.tsv").stat().st_mtime_ns
     for other, name in (("tiling=long", "tiling"), ("precision=bf16", "precision")):
-        code, _, told = predict(other)
+        code, _, message = predict(other)
         assert code == 2
-        assert f"another {name}" in told
+        assert f"another {name}" in message
     assert (tmp_path / "out" / "a_events.tsv").stat().st_mtime_ns == before
-    code, told, _ = predict(
+    code, message, _ = predict(
         "reading=encode_once", "precision=bf16", "overwrite=true"
     )  # a former name
     assert code == 0
-    assert "1 of 1 recordings annotated" in told
+    assert "1 of 1 recordings annotated" in message
     ways = [(maker["tiling"], maker["precision"]) for maker in makers(tmp_path / "out")]
     assert ways == [("windows", "fp32"), ("long", "bf16")]
 
 
 def test_a_misspelt_way_is_a_users_error(predict: Command) -> None:
-    code, _, told = predict("tiling=once")
+    code, _, message = predict("tiling=once")
     assert code == 2
-    assert "windows or long" in told
-    code, _, told = predict("precision=int8")
+    assert "windows or long" in message
+    code, _, message = predict("precision=int8")
     assert code == 2
-    assert "quantize=int8" in told
+    assert "quantize=int8" in message
 
 
 def test_doctor_tells_what_the_faster_ways_change(
     command: Command, tmp_path: Path, write_edf: Callable[..., Path]
 ) -> None:
     write_edf(tmp_path / "in" / "a.edf", seconds=9)
-    _, told, _ = command("doctor", f"detector={GOLDEN}", "input=in", "paths.root=.")
+    _, message, _ = command("doctor", f"detector={GOLDEN}", "input=in", "paths.root=.")
     for way in ("precision=bf16", "tiling=long"):
-        (row,) = (line for line in told.splitlines() if way in line)
+        (row,) = (line for line in message.splitlines() if way in line)
         assert "probability differs by" in row
         assert "events for" in row
 
 
 def test_doctor_says_where_there_is_nothing_to_measure_on(command: Command) -> None:
-    code, told, _ = command("doctor", f"detector={GOLDEN}", "input=nowhere", "paths.root=.")
+    code, message, _ = command("doctor", f"detector={GOLDEN}", "input=nowhere", "paths.root=.")
     assert code == 1
-    assert "nowhere, which does not exist" in " ".join(told.split())  # however it wraps
+    assert "nowhere, which does not exist" in " ".join(message.split())  # however it wraps

@@ -30,7 +30,7 @@ def test_one_split_alone(command, arguments):
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("data.root=/nonexistent", "NotFound"),
         ("data.unlabelled=perhaps", "InvalidOption"),
@@ -39,10 +39,10 @@ def test_one_split_alone(command, arguments):
         ("data.find.labels=csv", "labels"),
     ],
 )
-def test_a_user_s_error_is_one_line_and_exit_code_2(command, arguments, override, told):
+def test_a_user_s_error_is_one_line_and_exit_code_2(command, arguments, override, message):
     code, _, err = command("prepare", *arguments, override)
     assert code == 2
-    assert told in err
+    assert message in err
     assert "Traceback" not in err
 
 

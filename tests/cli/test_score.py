@@ -64,23 +64,23 @@ def test_what_was_not_scored_is_told(folders, capsys):
     with initialize_config_dir(str(CONF), version_base=None):
         cfg = compose("score", overrides=[*words, "missing=empty", "scoring.n_resamples=20"])
     run(cfg)
-    told = capsys.readouterr().out
-    assert "3 of 4 recordings scored" in told
-    assert "missing: 1, e.g. sub-00_run-0" in told
-    assert "unreferenced: 1, e.g. sub-09_run-0" in told
+    message = capsys.readouterr().out
+    assert "3 of 4 recordings scored" in message
+    assert "missing: 1, e.g. sub-00_run-0" in message
+    assert "unreferenced: 1, e.g. sub-09_run-0" in message
 
 
 def test_a_failing_job_of_a_sweep_is_one_line_and_leaves_the_results_of_the_others(
     folders, tmp_path, command
 ):
     reference, hypothesis = folders
-    code, _, told = command(
+    code, _, message = command(
         "score", "-m", f"reference={reference}", f"hypothesis={hypothesis},{tmp_path / 'nowhere'}",
         "output=${hydra:sweep.dir}/${hydra:job.num}/scores.json",
         f"hydra.sweep.dir={tmp_path}/jobs",
     )  # fmt: skip
-    assert code == 2 and "Traceback" not in told
-    job, error = told.splitlines()[-2:]
+    assert code == 2 and "Traceback" not in message
+    job, error = message.splitlines()[-2:]
     assert f"hypothesis={tmp_path / 'nowhere'}" in job and error.startswith("NotFound: ")
     assert json.loads((tmp_path / "jobs" / "0" / "scores.json").read_text())["szcore"]
 

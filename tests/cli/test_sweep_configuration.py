@@ -60,9 +60,9 @@ def test_each_value_of_the_search_space_composes():
 
 
 def test_an_unknown_search_is_answered_with_the_known_ones(command):
-    code, _, told = command("train", "-m", "hparams_search=optun")
+    code, _, message = command("train", "-m", "hparams_search=optun")
     assert code == 2
-    assert "expected hparams_search to be one of optuna; got optun. Did you mean optuna?" in told
+    assert "expected hparams_search to be one of optuna; got optun. Did you mean optuna?" in message
 
 
 def test_a_launcher_without_its_package_is_refused(command, monkeypatch):
@@ -72,9 +72,9 @@ def test_a_launcher_without_its_package_is_refused(command, monkeypatch):
         return None if "submitit" in name else found(name, *rest)
 
     monkeypatch.setattr("brainbrr.cli.app.find_spec", without_submitit)
-    code, _, told = command("train", "-m", "hydra/launcher=slurm", "seed=1,2")
+    code, _, message = command("train", "-m", "hydra/launcher=slurm", "seed=1,2")
     assert code == 2
-    assert "Unavailable" in told and 'pip install "brainbrr[slurm]"' in told
+    assert "Unavailable" in message and 'pip install "brainbrr[slurm]"' in message
 
 
 def test_the_flag_of_a_sweep_may_stand_anywhere(command, monkeypatch):
@@ -100,9 +100,9 @@ def test_a_sweep_table_takes_its_folder_as_it_is():
 
 
 def test_a_folder_without_runs_is_told_in_one_line(command, tmp_path):
-    code, _, told = command("sweep-table", str(tmp_path))
+    code, _, message = command("sweep-table", str(tmp_path))
     assert code == 2
-    assert told.startswith("NotFound: expected folders of runs")
+    assert message.startswith("NotFound: expected folders of runs")
 
 
 def test_the_table_of_a_sweep_on_the_terminal(command, tmp_path):
@@ -113,10 +113,10 @@ def test_the_table_of_a_sweep_on_the_terminal(command, tmp_path):
         (folder / ".hydra" / "overrides.yaml").write_text(f"- optimizer.lr={lr}\n")
         (folder / "outcome.json").write_text(f'{{"state": "{state}", "error": "ValueError: x"}}')
     (tmp_path / "a b" / "0" / "metrics.csv").write_text("step,name,value\n1,val/m,0.5\n")
-    code, told, _ = command("sweep-table", str(tmp_path / "a b"))
+    code, message, _ = command("sweep-table", str(tmp_path / "a b"))
     assert code == 0
-    assert "2 runs: 1 finished, 1 failed" in told
-    assert "run 1 failed: ValueError: x" in told
+    assert "2 runs: 1 finished, 1 failed" in message
+    assert "run 1 failed: ValueError: x" in message
     assert (tmp_path / "a b" / "sweep.csv").is_file() and (
         tmp_path / "a b" / "sweep.html"
     ).is_file()

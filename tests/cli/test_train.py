@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 from brainbrr.cli import train
 from brainbrr.cli.build import build
 from brainbrr.cli.renamed import REMOVED_OPTIONS, current
-from brainbrr.cli.train import _configuration, add_result, built_parts, warn_of_model
+from brainbrr.cli.train import _command, _configuration, add_result, built_parts, warn_of_model
 from brainbrr.conf_folder import CONF_FOLDER
-from brainbrr.errors import InUse
+from brainbrr.errors import InUse, InvalidFile
 from brainbrr.events.calibration import Calibration
 from brainbrr.sweeps.outcome import can_resume
 from brainbrr.training.fit import FitResult
@@ -73,6 +73,17 @@ def test_a_stored_configuration_names_no_code_of_its_own(command, tmp_path, text
     assert not (tmp_path / "created").exists()
 
 
+def test_what_was_typed_is_text(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "abc")
+    (tmp_path / ".hydra").mkdir()
+    overrides = tmp_path / ".hydra" / "overrides.yaml"
+    overrides.write_text("- x=${oc.env:SECRET}\n- run_dir=here\n")
+    assert _command(tmp_path) == "brainbrr train 'x=${oc.env:SECRET}'"
+    overrides.write_text("a: 1\n")
+    with pytest.raises(InvalidFile, match="a list of overrides as plain YAML; got a dict"):
+        _command(tmp_path)
+
+
 def test_a_run_is_the_same_without_options_that_nothing_reads(stored):
     run_dir, cfg = stored
     options = {"current": current, "ignored": REMOVED_OPTIONS}
@@ -85,11 +96,11 @@ def test_a_run_is_the_same_without_options_that_nothing_reads(stored):
 def test_values_that_only_the_optimizer_refuses_are_one_line_in_a_sweep_too(command):
     options = ("experiment=tiny", "hardware=cpu", "data.root=corpus", "optimizer.lr=-1")
     for sweep in ((), ("-m",)):
-        code, _, told = command("train", *sweep, *options)
-        assert code == 2 and "Traceback" not in told
-        assert "InvalidOption: expected values that the optimizer and its schedule take" in told
-        assert "Invalid learning rate: -1" in told.splitlines()[-1]
-        assert bool(sweep) == ("Error executing job with overrides" in told)
+        code, _, report = command("train", *sweep, *options)
+        assert code == 2 and "Traceback" not in report
+        assert "InvalidOption: expected values that the optimizer and its schedule take" in report
+        assert "Invalid learning rate: -1" in report.splitlines()[-1]
+        assert bool(sweep) == ("Error executing job with overrides" in report)
 
 
 def test_a_monitor_that_validation_does_not_give_is_refused_before_the_corpus_is_read(command):

@@ -105,8 +105,8 @@ def test_evaluate_says_in_which_way_it_read(place: Path) -> None:
 
 
 def test_doctor_is_content(place: Path) -> None:
-    told = brainbrr("doctor", "detector=run", cwd=place).stdout
-    assert "self-test" in told
+    printed = brainbrr("doctor", "detector=run", cwd=place).stdout
+    assert "self-test" in printed
 
 
 def test_a_damaged_cache_makes_doctor_say_so(place: Path, tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ def test_a_damaged_cache_makes_doctor_say_so(place: Path, tmp_path: Path) -> Non
     content = bytearray(victim.read_bytes())
     content[-1] ^= 1
     victim.write_bytes(bytes(content))
-    told = brainbrr("doctor", "paths.root=.", cwd=tmp_path, code=1).stdout
-    assert "broken" in told
-    assert "prepare.rebuild=true" in told
+    printed = brainbrr("doctor", "paths.root=.", cwd=tmp_path, code=1).stdout
+    assert "broken" in printed
+    assert "prepare.rebuild=true" in printed
 
 
 def test_a_second_run_of_predict_has_nothing_to_do(place: Path) -> None:
@@ -177,10 +177,10 @@ def test_a_users_error_is_one_line_and_exit_code_2(
         main(arguments)
     for handler in logging.getLogger().handlers:
         handler.close()
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert stop.value.code == 2
-    assert message in told
-    assert "Traceback" not in told
+    assert message in printed
+    assert "Traceback" not in printed
     assert not (place / "y").exists()
 
 

@@ -209,9 +209,9 @@ def test_every_format_tells_the_same_events(
 ) -> None:
     run(detector=golden.with_detection(EASY), backend=LoudWhere((3,), 60.0), formats=ALL)
     output = tmp_path / "out"
-    told = read_annotation(output / "2_events.tsv")
-    assert len(told.events) > 0
-    intervals = [(event.onset_s, event.duration_s) for event in told.events]
+    message = read_annotation(output / "2_events.tsv")
+    assert len(message.events) > 0
+    intervals = [(event.onset_s, event.duration_s) for event in message.events]
     by_mne = mne.read_annotations(output / "2_events.edf")
     by_edfio = edfio.read_edf(output / "2_events.edf").annotations
     seen_by_mne = [(one["onset"], one["duration"]) for one in by_mne if one["description"] == "sz"]
@@ -222,7 +222,7 @@ def test_every_format_tells_the_same_events(
     assert [one["onset_s"] for one in content["events"]] == pytest.approx(
         [onset_s for onset_s, _ in intervals], abs=1e-4
     )
-    assert {event.channels for event in told.events} == {(ELECTRODES[3],)}
+    assert {event.channels for event in message.events} == {(ELECTRODES[3],)}
     rows = list(csv.DictReader((output / "2_events.tsv").read_text().splitlines(), delimiter="\t"))
     assert all(0 <= float(row["confidence"]) <= 1 for row in rows)
 

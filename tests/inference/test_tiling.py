@@ -207,11 +207,11 @@ def test_bf16_without_units_is_told_in_one_line(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    for flags, told in (("fpu avx512_bf16 sse", 0), ("fpu avx512f\nmodel name : bf16x", 1)):
+    for flags, message in (("fpu avx512_bf16 sse", 0), ("fpu avx512f\nmodel name : bf16x", 1)):
         processor = tmp_path / "cpuinfo"
         processor.write_text(f"flags : {flags}\n")
         monkeypatch.setattr("brainbrr.kernels.precision.PROCESSOR", processor)
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             assert golden.with_precision("bf16").precision == "bf16"
-        assert caplog.text.count("bf16 is slower here") == told
+        assert caplog.text.count("bf16 is slower here") == message

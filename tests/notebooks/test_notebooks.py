@@ -30,10 +30,10 @@ def execute(name: str, **parameters: Any) -> NotebookNode:
         for number, cell in enumerate(notebook.cells)
         if "parameters" in cell.metadata.get("tags", ())
     )
-    told = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
+    message = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
     for key in parameters:
         assert f"{key} = " in notebook.cells[place].source
-    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(told))
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(message))
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -93,11 +93,11 @@ def test_no_path_of_a_machine_is_in_it(name: str) -> None:
 
 def test_a_recording_made_for_the_purpose_is_looked_at(tmp_path: Path) -> None:
     done = execute("01_look_at_a_recording", REAL_RECORDINGS=str(tmp_path))
-    told = text_of(done)
-    assert "recorded against: linked_ears" in told
-    assert "flat" in told
-    assert "mains" in told
-    assert "no real recordings here" in told
+    message = text_of(done)
+    assert "recorded against: linked_ears" in message
+    assert "flat" in message
+    assert "mains" in message
+    assert "no real recordings here" in message
     assert n_shown(done, "image/png") >= 5
     assert n_shown(done, "text/html") == 1
     assert not warnings_of(done)
@@ -132,9 +132,9 @@ def test_a_run_is_read(work: Path) -> None:
 @pytest.mark.timeout(900)
 def test_a_run_is_compared_with_the_baseline(work: Path) -> None:
     done = execute("03_compare_detectors", WORK=str(work), N_RESAMPLES=50)
-    told = text_of(done)
-    assert "line length" in told
-    assert "seizures found by" in told
+    message = text_of(done)
+    assert "line length" in message
+    assert "seizures found by" in message
     assert n_shown(done, "image/png") == 3
     assert not warnings_of(done)
 
@@ -145,10 +145,10 @@ def test_a_run_equals_itself(work: Path) -> None:
     execute("03_compare_detectors", WORK=str(work), N_RESAMPLES=20)
     run = str(work / "run")
     done = execute("03_compare_detectors", RUN=run, OTHER=run, N_RESAMPLES=20)
-    told = text_of(done)
-    assert "other run" in told
-    assert "they agree on every event" in told
-    assert "this run only: 0, by other run only: 0" in told
+    message = text_of(done)
+    assert "other run" in message
+    assert "they agree on every event" in message
+    assert "this run only: 0, by other run only: 0" in message
 
 
 @pytest.mark.slow

@@ -8,12 +8,12 @@ from brainbrr.reporting.cases import Case, select_cases
 from tests.reporting.report_examples import PLANTED, read_eeg
 
 
-def told(cases):
+def message(cases):
     return [(case.recording_id, case.kind, case.onset_s) for case in cases]
 
 
 def test_missed_longest_first_then_alarms_surest_first_then_the_least_sure(corpus):
-    assert told(select_cases(*corpus, read_eeg)) == [
+    assert message(select_cases(*corpus, read_eeg)) == [
         (PLANTED, "missed seizure", 500.0),
         (PLANTED, "missed seizure", 300.0),
         ("sub-02", "false alarm", 200.0),
@@ -25,7 +25,7 @@ def test_missed_longest_first_then_alarms_surest_first_then_the_least_sure(corpu
 
 
 def test_the_limit_holds_for_each_group_and_no_event_comes_twice(corpus):
-    cases = told(select_cases(*corpus, read_eeg, limit=1))
+    cases = message(select_cases(*corpus, read_eeg, limit=1))
     assert cases == [
         (PLANTED, "missed seizure", 500.0),
         ("sub-02", "false alarm", 200.0),
@@ -37,7 +37,7 @@ def test_the_limit_holds_for_each_group_and_no_event_comes_twice(corpus):
 def test_alarms_beyond_the_limit_compete_as_uncertain_events(corpus):
     references, hypotheses, traces = corpus
     hypotheses = {name: one for name, one in hypotheses.items() if name != "sub-03"}
-    cases = told(select_cases(references, hypotheses, traces, read_eeg, limit=1))
+    cases = message(select_cases(references, hypotheses, traces, read_eeg, limit=1))
     assert cases[-1] == ("sub-02", "false alarm", 50.0)
 
 

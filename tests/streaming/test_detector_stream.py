@@ -136,7 +136,7 @@ def test_gap_time_stamp_and_nan_say_the_same():
     eeg_uv = eeg_with_bursts(60.0)
     first, second = eeg_uv[:, :7000], eeg_uv[:, 7000:]
     missing = np.full((19, 1280), np.nan, dtype="f4")
-    told, told_events = heard(open_stream(), [first, 5.0, second])
+    message, told_events = heard(open_stream(), [first, 5.0, second])
     with_nan = heard(open_stream(), [np.concatenate([first, missing, second], axis=1)])
     stream = open_stream()
     updates = [
@@ -146,10 +146,10 @@ def test_gap_time_stamp_and_nan_say_the_same():
     ]
     stamped = [part for update in updates for part in update.fixed]
     for parts in (with_nan[0], stamped):
-        assert [p.onset_s for p in parts] == pytest.approx([p.onset_s for p in told])
+        assert [p.onset_s for p in parts] == pytest.approx([p.onset_s for p in message])
         np.testing.assert_array_equal(
             np.concatenate([p.probability for p in parts]),
-            np.concatenate([p.probability for p in told]),
+            np.concatenate([p.probability for p in message]),
         )
     assert with_nan[1] == told_events
 

@@ -48,8 +48,10 @@ def test_attempts_add_up(tmp_path):
     for _ in range(2):
         with recorded_outcome(tmp_path):
             pass
-        told = (tmp_path / "outcome.json").read_text()
-        (tmp_path / "outcome.json").write_text(told.replace('"seconds": 0.0', '"seconds": 100.0'))
+        message = (tmp_path / "outcome.json").read_text()
+        (tmp_path / "outcome.json").write_text(
+            message.replace('"seconds": 0.0', '"seconds": 100.0')
+        )
     with recorded_outcome(tmp_path):
         pass
     assert read_outcome(tmp_path).seconds >= 100.0

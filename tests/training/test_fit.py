@@ -152,7 +152,7 @@ def test_splits_without_what_they_need_are_refused(tmp_path, rows, cache):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"network": tiny.TinyNetwork(width=6)}, "network: "),
         ({"seed": 4}, "seed: 3 in the checkpoint, 4 here"),
@@ -162,12 +162,12 @@ def test_splits_without_what_they_need_are_refused(tmp_path, rows, cache):
         ({"rows": "fewer"}, "data: "),
     ],
 )
-def test_a_checkpoint_of_another_run_is_not_continued(tmp_path, rows, cache, change, told):
+def test_a_checkpoint_of_another_run_is_not_continued(tmp_path, rows, cache, change, message):
     tiny.run(tmp_path, rows, cache, trainer=QUICK)
     if change.get("rows") == "fewer":
         change = {"rows": rows[1:]}
     given = {"rows": rows, "trainer": QUICK} | change
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(InvalidInput, match=message):
         tiny.run(tmp_path, given.pop("rows"), cache, resume=True, **given)
 
 

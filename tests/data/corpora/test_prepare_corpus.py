@@ -318,9 +318,9 @@ def test_without_locks_the_cache_is_the_same_and_nothing_is_removed(
 def test_two_runs_share_one_cache(corpus, cache, tmp_path):
     expected = content(prepare(corpus, tmp_path / "whole").folder)
     runs = [start(tmp_path, corpus, cache) for _ in range(2)]
-    told = [run.communicate(timeout=120)[0].split() for run in runs]
-    assert sum(int(n_prepared) for n_prepared, _ in told) == 6
-    assert [n_rows for _, n_rows in told] == ["6", "6"]
+    message = [run.communicate(timeout=120)[0].split() for run in runs]
+    assert sum(int(n_prepared) for n_prepared, _ in message) == 6
+    assert [n_rows for _, n_rows in message] == ["6", "6"]
     assert content(cache / Preparation().digest / "made") == expected
 
 
@@ -357,8 +357,8 @@ def test_nothing_that_identifies_a_person_leaves_the_source(
     assert len(files) > 4
     for path in files:
         assert CANARY.lower().encode() not in path.read_bytes().lower(), path
-    told = capfd.readouterr()
-    for text in (caplog.text, told.out, told.err, repr(prepared)):
+    message = capfd.readouterr()
+    for text in (caplog.text, message.out, message.err, repr(prepared)):
         assert CANARY.lower() not in text.lower()
 
 
@@ -383,9 +383,9 @@ def test_a_format_that_another_library_reads_leaves_no_name_either(tmp_path, cac
         prepared = prepare(corpus, cache)
     assert "a_1_raw" in {row.recording_id for row in prepared.rows}
     assert prepared.quarantine
-    told = capfd.readouterr()
+    message = capfd.readouterr()
     texts = [path.read_bytes() for path in cache.rglob("*") if path.is_file()]
-    texts += [text.encode() for text in (caplog.text, told.out, told.err, repr(prepared))]
+    texts += [text.encode() for text in (caplog.text, message.out, message.err, repr(prepared))]
     assert len(texts) > 8
     assert not [text for text in texts if CANARY.lower().encode() in text.lower()]
 

@@ -59,8 +59,10 @@ def test_gain_is_one_factor_an_electrode_within_its_bound(batch):
     ratio = (after.norm(dim=2) / before.norm(dim=2)).log10() * 20
     assert ratio.abs().max() <= 6.0 and ratio.std() > 1.0
     scaled = before * (after[:, :, :1] / before[:, :, :1])
-    told = before[:, :, :1].abs() > 1.0
-    assert torch.allclose(scaled[told.expand_as(scaled)], after[told.expand_as(after)], rtol=1e-3)
+    message = before[:, :, :1].abs() > 1.0
+    assert torch.allclose(
+        scaled[message.expand_as(scaled)], after[message.expand_as(after)], rtol=1e-3
+    )
 
 
 def test_a_common_gain_is_one_factor_a_window(batch):

@@ -54,8 +54,8 @@ class Laptop:
     def python(self, *arguments: str) -> tuple[int, str]:
         """A Python of the laptop's to its end: its exit code and all that it said."""
         process = self._start(*arguments)
-        told, _ = process.communicate(timeout=280)
-        return process.returncode, told
+        message, _ = process.communicate(timeout=280)
+        return process.returncode, message
 
     def _start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(

@@ -60,7 +60,7 @@ def run(plane, tmp_path):
 
 
 def test_calls_of_every_kind_secrets_blobs_and_remote_errors(run, plane):
-    told = run.script(
+    message = run.script(
         """
 f, g = function(jobs.plain, gpu=["H100", "A100-80GB"]), function(jobs.fails)
 with app.run(detach=True):
@@ -76,7 +76,7 @@ import json
 print(json.dumps([value["x"], len(again["big"]), value["secret"], mapped, said]))
 """
     )
-    assert told == [1, 3_000_000, "k", [2, 3], "no 5"]
+    assert message == [1, 3_000_000, "k", [2, 3], "no 5"]
     assert plane.count("BlobCreate") >= 1
     assert "hello 1" in plane.logs() and "ValueError: no 5" in plane.logs()
     assert {each.gpu for each in plane.world.containers.values()} == {"H100", ""}
@@ -140,7 +140,7 @@ with app.run(detach=True): f.spawn(1).get(timeout=100)
 @pytest.mark.slow
 def test_cancelling_ends_what_runs_and_what_waits(run, plane):
     plane.max_containers = 1
-    told = run.script(
+    message = run.script(
         """
 f = function(jobs.slow)
 with app.run(detach=True):
@@ -160,7 +160,7 @@ import json
 print(json.dumps(ends))
 """
     )
-    assert len(told) == 2 and "TimeoutError" not in told, told
+    assert len(message) == 2 and "TimeoutError" not in message, message
 
 
 def test_a_wrong_token_is_turned_away(run, plane):

@@ -9,7 +9,7 @@ from brainbrr.cli.main import main
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch, capfd):
+def message(tmp_path, monkeypatch, capfd):
     """Runs a command here that must not reach Modal; its exit code and words."""
 
     def run(*arguments):
@@ -30,8 +30,8 @@ def told(tmp_path, monkeypatch, capfd):
 DRY = ("hardware=a100_80gb", "dry_run=true")
 
 
-def test_a_dry_run_prints_everything_that_would_be_sent(told, tmp_path):
-    code, said = told("train", *DRY, "model=v3,v3_small", "seed=2", "sweep.poll_s=1")
+def test_a_dry_run_prints_everything_that_would_be_sent(message, tmp_path):
+    code, said = message("train", *DRY, "model=v3,v3_small", "seed=2", "sweep.poll_s=1")
     assert code == 0
     assert said.count("python -m brainbrr train") == 2
     assert "model=v3_small seed=2 paths=modal paths.root=/results paths.data=/data/edf" in said
@@ -42,8 +42,8 @@ def test_a_dry_run_prints_everything_that_would_be_sent(told, tmp_path):
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
-def test_an_unknown_gpu_is_refused_by_name(told):
-    code, said = told("train", "hardware=h100", "hydra.launcher.gpu=[H1000]")
+def test_an_unknown_gpu_is_refused_by_name(message):
+    code, said = message("train", "hardware=h100", "hydra.launcher.gpu=[H1000]")
     assert code == 2
     assert re.search("InvalidOption: expected a GPU of sweep.usd_per_hour: T4.*got H1000", said), (
         said
@@ -92,51 +92,53 @@ def test_an_unknown_gpu_is_refused_by_name(told):
         ),
     ],
 )
-def test_what_cannot_run_is_refused_by_name(told, arguments, words):
-    code, said = told(*arguments, "dry_run=true")
+def test_what_cannot_run_is_refused_by_name(message, arguments, words):
+    code, said = message(*arguments, "dry_run=true")
     assert code == 2, said
     assert re.search(words, said), said
 
 
 @pytest.mark.slow
-def test_a_dry_run_of_a_search_shows_its_first_run_and_leaves_no_study(told, tmp_path):
+def test_a_dry_run_of_a_search_shows_its_first_run_and_leaves_no_study(message, tmp_path):
     pytest.importorskip("optuna")
     options = ("hparams_search=optuna", "hydra.sweeper.pruner=null", "model=v3_tiny")
-    code, said = told("train", *DRY, *options)
+    code, said = message("train", *DRY, *options)
     assert code == 0, said
     assert "optimizer.lr=" in said and "nothing was sent" in said and "trials" not in said
     assert not (tmp_path / "multirun").exists()
 
 
 @pytest.mark.slow
-def test_without_a_token_nothing_is_sent(told, monkeypatch, tmp_path):
+def test_without_a_token_nothing_is_sent(message, monkeypatch, tmp_path):
     for name in ("MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MODAL_CONFIG_PATH", str(tmp_path / "none.toml"))
-    code, said = told("train", "hardware=h100")
+    code, said = message("train", "hardware=h100")
     assert code == 2
     assert "Unavailable: no Modal token configured" in said and "modal token new" in said
 
 
 @pytest.mark.slow
-def test_other_commands_write_into_their_own_folder_there(told):
+def test_other_commands_write_into_their_own_folder_there(message):
     gpu = ("hydra.launcher.gpu=[T4]", "dry_run=true", "output=here")
-    code, said = told("predict", *gpu, "detector=/results/d", "input=/data/edf/a.edf,/data/edf/b")
+    code, said = message(
+        "predict", *gpu, "detector=/results/d", "input=/data/edf/a.edf,/data/edf/b"
+    )
     assert code == 0, said
     assert "predict detector=/results/d input=/data/edf/b output=/results/runs/sweeps/" in said
     assert "output=here" not in said
 
 
 @pytest.mark.slow
-def test_without_the_package_it_is_named(told, monkeypatch):
+def test_without_the_package_it_is_named(message, monkeypatch):
     monkeypatch.setattr("brainbrr.sweeps.modal.launch.find_spec", lambda name: None)
-    code, said = told("train", *DRY)
+    code, said = message("train", *DRY)
     assert code == 2 and "Unavailable: the package modal is not installed" in said
 
 
 @pytest.mark.slow
-def test_an_unfit_ledger_is_refused(told, tmp_path):
+def test_an_unfit_ledger_is_refused(message, tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "modal_ledger.jsonl").write_text(json.dumps([1]) + "\n")
-    code, said = told("train", *DRY)
+    code, said = message("train", *DRY)
     assert code == 2 and "InvalidFile: expected events with a cell" in said

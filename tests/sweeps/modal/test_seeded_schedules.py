@@ -100,9 +100,9 @@ class Watched:
         for at, kind in self.course.trouble:
             time.sleep(max(at - (time.monotonic() - began), 0))
             self.happen(kind)
-        told = [client.communicate(timeout=200)[0] for client in self.clients]
-        last = [json.loads(text.splitlines()[-1]) for text in told if text and "{" in text]
-        assert last and all(each == last[0] for each in last), told
+        message = [client.communicate(timeout=200)[0] for client in self.clients]
+        last = [json.loads(text.splitlines()[-1]) for text in message if text and "{" in text]
+        assert last and all(each == last[0] for each in last), message
         return last[0]
 
 

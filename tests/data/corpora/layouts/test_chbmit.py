@@ -128,14 +128,14 @@ def test_all_summaries_tell_the_198_seizures_of_the_index(shared_data):
     entries = {}
     for path in sorted(folder.glob("*-summary.txt")):
         entries |= chbmit.read_summary(path)
-    told = sorted(
+    message = sorted(
         (name, e.onset_s, e.offset_s) for name, item in entries.items() for e in item.events
     )
     with (folder / "seizure_index.tsv").open() as file:
         index = csv.DictReader(file, delimiter="\t")
         expected = sorted((r["file"], float(r["start_s"]), float(r["end_s"])) for r in index)
-    assert told == expected
-    assert (len(told), len({name for name, *_ in told}), len(entries)) == (198, 141, 676)
+    assert message == expected
+    assert (len(message), len({name for name, *_ in message}), len(entries)) == (198, 141, 676)
     assert not [name for name, item in entries.items() if item.fault]
     durations = [item.duration_s for item in entries.values() if item.duration_s is not None]
     assert 0 < min(durations) < max(durations) < 4.1 * 3600

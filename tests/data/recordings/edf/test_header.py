@@ -146,19 +146,19 @@ def test_time_stamps_confirm_what_the_size_of_a_cut_file_cannot(tmp_path, fixed,
     recording = read_recording(write(tmp_path, content))
     expected = truth(stamped_file())[:, : 5 * 128]
     np.testing.assert_allclose(recording.eeg_uv, expected, atol=1e-3)
-    assert any(repair in told for told in recording.repairs)
+    assert any(repair in message for message in recording.repairs)
     garbled = content.replace(b"\x14\x14", b"x\x14")
     with pytest.raises(UnreadableRecording, match="Export the recording again"):
         read_recording(write(tmp_path, garbled))
 
 
-@pytest.mark.parametrize("told", ["0", "one", "-0"])
-def test_a_record_length_that_is_none_is_taken_from_the_time_stamps(tmp_path, told):
-    file = electrode_file(stamps=[0, 2, 4, 6, 8, 10], reserved="EDF+C", record_s=told)
+@pytest.mark.parametrize("message", ["0", "one", "-0"])
+def test_a_record_length_that_is_none_is_taken_from_the_time_stamps(tmp_path, message):
+    file = electrode_file(stamps=[0, 2, 4, 6, 8, 10], reserved="EDF+C", record_s=message)
     recording = read_recording(write(tmp_path, file))
     assert recording.rate_hz == 64.0
     assert recording.duration_s == 12.0
     assert recording.repairs == ("duration of a data record derived from the timestamps",)
-    uneven = electrode_file(stamps=[0, 2, 4, 6, 8, 30], reserved="EDF+D", record_s=told)
+    uneven = electrode_file(stamps=[0, 2, 4, 6, 8, 30], reserved="EDF+D", record_s=message)
     with pytest.raises(UnreadableHeader, match="duration of a data record|longer than 0 s"):
         read_recording(write(tmp_path, uneven))

@@ -114,9 +114,9 @@ def test_a_missing_file_is_the_operating_system_s_error(tmp_path):
 def test_nothing_of_the_header_s_identity_leaves_the_reader(tmp_path):
     file = electrode_file(stamps=range(6), reserved="EDF+C", fixed={"date": "xx"})
     recording = read_recording(write(tmp_path, file))
-    told = f"{recording.labels}{recording.repairs}{recording.start}{recording.events}"
-    assert "Doe" not in told
-    assert "1950" not in told
+    message = f"{recording.labels}{recording.repairs}{recording.start}{recording.events}"
+    assert "Doe" not in message
+    assert "1950" not in message
 
 
 def test_utf8_and_latin1_annotations(tmp_path):
