@@ -83,6 +83,9 @@ def check_overrides(name: str, arguments: list[str]) -> DictConfig | None:
 
 
 def _parsed(overrides: list[str]) -> list[Override]:
+    for text in overrides:
+        if "=" not in text and Path(text).exists():
+            raise InvalidOption("option=value", text, f"Did you mean input={text}?")
     try:
         return list(OverridesParser.create().parse_overrides(overrides))
     except HydraException as error:

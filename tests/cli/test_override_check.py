@@ -1,6 +1,7 @@
 """Overrides that do not fit are answered with the nearest name that does."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
@@ -93,6 +94,15 @@ def test_other_commands_refuse_what_only_training_reads_of_a_profile(command: st
 def test_unreadable_override_is_refused() -> None:
     with pytest.raises(InvalidOption, match="option=value"):
         check_overrides("train", ["model=[v3"])
+
+
+def test_a_path_without_its_option_is_answered_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("night.edf").touch()
+    with pytest.raises(InvalidOption, match=r"Did you mean input=night\.edf\?"):
+        check_overrides("predict", ["night.edf", "output=x"])
 
 
 def test_sweeps_compose() -> None:
